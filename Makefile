@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+PY ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test test-slow bench lint fmt proto
+.DELETE_ON_ERROR:
+
+# The environment is made anew when it is missing or older than pyproject.toml.
+$(STAMP): pyproject.toml
+	$(PY) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/mpc demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term -m 'not slow'
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The virtual path makes the generated modules import each other as mpc.pb.v1.
+proto: $(STAMP)
+	$(BIN)/python -m grpc_tools.protoc -Impc/pb/v1=protos/mpc/v1 --python_out=. --pyi_out=. $(patsubst protos/mpc/v1/%,mpc/pb/v1/%,$(wildcard protos/mpc/v1/*.proto))
