@@ -33,6 +33,12 @@ fmt: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The virtual path makes the generated modules import each other as mpc.pb.v1.
-proto: $(STAMP)
-	$(BIN)/python -m grpc_tools.protoc -Impc/pb/v1=protos/mpc/v1 --python_out=. --pyi_out=. $(patsubst protos/mpc/v1/%,mpc/pb/v1/%,$(wildcard protos/mpc/v1/*.proto))
+# Compiled with one old release, so that the code runs under protobuf 6.31 and later; a test holds
+# that it matches protos/. The virtual path makes the modules import each other as mpc.pb.v1.
+PROTOS := $(patsubst protos/mpc/v1/%,mpc/pb/v1/%,$(wildcard protos/mpc/v1/*.proto))
+.venv/proto: $(STAMP)
+	$(PY) -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.76.0 'setuptools<81'
+
+proto: .venv/proto
+	.venv/proto/bin/python -m grpc_tools.protoc -Impc/pb/v1=protos/mpc/v1 --python_out=. --pyi_out=. $(PROTOS)
