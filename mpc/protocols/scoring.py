@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A joint linear score over features held by several parties, in the Paillier form; semi-honest.
+
+Every row is scored as ``logit = intercept + sum_j weight_j * z_j``, where each feature j belongs to
+one *feature owner* and the weights to the *model owner*; the *receiver* learns the logit. Roles may
+coincide in a party, but someone other than the model owner must own a feature. With T the feature
+owners other than the model owner M, and R the receiver::
+
+    model_owner M                 feature_owner k in T                    receiver R
+                                  SeedShare  <- every pair of T and R ->  SeedShare
+    EncryptedWeights -----------> n, Enc(w_k)
+                     <----------- MaskedPartials
+    decrypts their sum, adds its own features and the intercept
+    MaskedScores ------------------------------------------------------>  removes the masks
+
+A partial score is Enc(sum_j w_j z_j + mask), computed as a product of powers of the encrypted
+weights (Paillier 1999; masks as in Bonawitz et al. 2017, section 4), many rows to one ciphertext,
+each in a slot of its own, and randomised anew before it is sent. The masks are uniform modulo n:
+those between two feature owners cancel in the sum, and those shared with the receiver are removed
+by the receiver. So, besides the number of rows and of every owner's features, which are public:
+
+* a feature owner sees ciphertexts under the model owner's key, and learns nothing;
+* the model owner sees, where the receiver is another party, values uniform modulo n, and learns
+  nothing; where it is itself the receiver, it learns the logits, and of several owners' partial
+  scores only their sum;
+* the receiver learns the logits, and nothing of which owner contributed what.
+
+Collusion: model owner and receiver together learn the sum of the partial scores of the feature
+owners who are not with them, no less (it follows from the logit) and no more. A feature owner who
+joins them gives away only its own.
+
+What the logit itself gives away: it is an exact linear function, so a receiver who knows the
+features of d + 1 scored rows can solve for the weights of d features, and a receiver who owns the
+model learns one linear equation on each row's features. Each owner in T therefore adds to every
+row noise uniform in ±2^-33, which drowns the lower half of the exact sum (with whole digits it
+would be a knapsack in the features); the logit is off by at most ``error_bound``.
+
+Semi-honest means: a lying model owner can choose weights, and so which linear function of the
+features the receiver learns, and a lying feature owner can choose its features, as always. That the
+public key is well formed is proven to the feature owners by the proof it carries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError, DataError, EncodingOverflow, ProtocolError
+from mpc.net import columns
+from mpc.net.mesh import Mesh
+from mpc.pb.v1 import scoring_pb2 as pb
+from mpc.primitives import paillier
+from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, derive
+from mpc.primitives.slots import Slots
+
+FRACTION_BITS = 32  # of a feature and of a weight; a logit carries twice as many
+FEATURE_BITS, WEIGHT_BITS = 7, 10  # |z| <= 2^7, |w| <= 2^10
+FEATURE_LIMIT, WEIGHT_LIMIT = 2.0**FEATURE_BITS, 2.0**WEIGHT_BITS
+MASK_MARGIN_BITS = 128  # reducing |n| + 128 uniform bits modulo n is within 2^-128 of uniform
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who does what; public, and the same at every party.
+
+    ``features`` maps each feature owner, in the agreed order, to how many features it holds.
+    """
+
+    model_owner: str
+    receiver: str
+    features: dict[str, int]
+
+    def __post_init__(self) -> None:
+        if not self.helpers:
+            raise ConfigError("a joint score needs a feature owner other than the model owner")
+        if short := [owner for owner, count in self.features.items() if count < 1]:
+            raise ConfigError(f"{short[0]} owns no feature: leave it out of this score")
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The feature owners who compute under encryption: all but the model owner."""
+        return tuple(name for name in self.features if name != self.model_owner)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everyone with a role, the model owner first."""
+        return tuple(dict.fromkeys((self.model_owner, *self.features, self.receiver)))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The model owner's secret: ``weights[owner]`` in the order of that owner's features."""
+
+    weights: dict[str, NDArray[np.float64]]
+    intercept: float
+
+    def __repr__(self) -> str:
+        return "Model(<secret>)"
+
+
+def score(
+    mesh: Mesh,
+    roles: Roles,
+    *,
+    rows: int,
+    features: NDArray[np.float64] | None = None,
+    model: Model | None = None,
+    secret: paillier.SecretKey | None = None,
+    rng: Rng = SYSTEM,
+) -> NDArray[np.float64] | None:
+    """Play every role that ``roles`` gives to ``mesh.me``; return the logits to the receiver.
+
+    ``rows`` (at all parties) counts the rows, already in one order; ``features`` (feature owners)
+    is rows x count, |value| <= 128; ``model`` and its Paillier key ``secret`` (model owner) hold
+    |weight| <= 1024. Returns float64 of length ``rows``, or None to all but the receiver. Raises
+    DataError or EncodingOverflow for values out of range before anything is sent, ProtocolError
+    for a peer that disagrees on the number of rows or sends a malformed message.
+    """
+    mine = _checked_features(roles, mesh.me, rows, features)
+    own = _checked_model(roles, model) if mesh.me == roles.model_owner else None
+    if own is not None and secret is None:
+        raise ConfigError("the model owner needs a Paillier key: paillier.keygen()")
+    seeds = _share_seeds(mesh, roles, rng)
+    if own is not None and secret is not None:
+        _offer_weights(mesh, roles, own, secret.public, rows)
+        totals = _collect(mesh, roles, own, secret, mine, rows)
+        if mesh.me == roles.receiver:
+            return _decode(_slots(secret.public.n, roles), totals, secret.public.n, rows)
+        _hand_over(mesh, roles, secret.public.n, totals, rows)
+        return None
+    kept = rng.bytes(SEED_BYTES)
+    if mesh.me in roles.helpers:
+        _answer(mesh, roles, mine, seeds, kept, rng)
+    if mesh.me != roles.receiver:
+        return None
+    return _receive(mesh, roles, seeds, kept, rows)
+
+
+def error_bound(
+    roles: Roles, weights: NDArray[np.float64], features: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The largest error of each row's logit: rounding of both factors, and the owners' noise."""
+    unit = 2.0 ** -(FRACTION_BITS + 1)
+    rounding = np.abs(weights).sum() + np.abs(features).sum(axis=1) + unit * len(weights)
+    return np.asarray(unit * (rounding + len(roles.helpers)), dtype=np.float64)
+
+
+def _slots(n: int, roles: Roles) -> Slots:
+    """Slots for whole sums: as many products as features, the intercept held to one, the noise."""
+    terms = sum(roles.features.values()) + 2
+    product_bits = FEATURE_BITS + WEIGHT_BITS + 2 * FRACTION_BITS
+    return Slots.fitting(n.bit_length(), value_bits=product_bits + terms.bit_length())
+
+
+# --- masks -------------------------------------------------------------------------------------
+
+
+def _share_seeds(mesh: Mesh, roles: Roles, rng: Rng) -> dict[str, bytes]:
+    """A secret seed with every other party that masks or unmasks; all but the model owner do."""
+    maskers = [name for name in roles.parties if name != roles.model_owner]
+    if mesh.me not in maskers or len(maskers) == 1:
+        return {}
+    halves = {name: rng.bytes(SEED_BYTES) for name in maskers if name != mesh.me}
+    shares = mesh.exchange({name: pb.SeedShare(seed=half) for name, half in halves.items()})
+    seeds = {}
+    for name, share in shares.items():
+        if len(share.seed) != SEED_BYTES:
+            raise ProtocolError(name, f"a seed share of {len(share.seed)} bytes")
+        both = (halves[name], share.seed) if mesh.me < name else (share.seed, halves[name])
+        seeds[name] = hashlib.sha256(b"mpc:v1:scoring:seed\0" + b"".join(both)).digest()
+    return seeds
+
+
+def _residues(prg: Prg, n: int, count: int) -> list[int]:
+    width = (n.bit_length() + MASK_MARGIN_BITS + 7) // 8
+    block = prg.bytes(width * count)
+    starts = range(0, len(block), width)
+    return [int.from_bytes(block[i : i + width], "little") % n for i in starts]
+
+
+def _removable(seed: bytes, n: int, count: int) -> list[int]:
+    """The masks that a helper shares with the receiver."""
+    return _residues(derive(seed, "receiver"), n, count)
+
+
+def _masks(
+    me: str, roles: Roles, seeds: dict[str, bytes], kept: bytes, n: int, count: int
+) -> list[int]:
+    """This helper's masks modulo n: cancelling with the other helpers, removable by the receiver.
+
+    A receiver who is a helper hides its own partial scores under a mask that only it knows.
+    """
+    if me == roles.receiver:
+        return _removable(kept, n, count)
+    total = [0] * count
+    for name in roles.helpers:
+        if name not in (me, roles.receiver):
+            sign = 1 if me < name else -1
+            shared = _residues(derive(seeds[name], "cancel"), n, count)
+            total = [a + sign * b for a, b in zip(total, shared, strict=True)]
+    if roles.receiver != roles.model_owner:
+        shared = _removable(seeds[roles.receiver], n, count)
+        total = [a + b for a, b in zip(total, shared, strict=True)]
+    return [value % n for value in total]
+
+
+# --- feature owner -----------------------------------------------------------------------------
+
+
+def _answer(
+    mesh: Mesh,
+    roles: Roles,
+    features: NDArray[np.int64],
+    seeds: dict[str, bytes],
+    kept: bytes,
+    rng: Rng,
+) -> None:
+    channel, rows = mesh.channel(roles.model_owner), len(features)
+    offer = channel.recv(pb.EncryptedWeights)
+    _agree_on_rows(channel.peer, offer.rows, rows)
+    public = paillier.PublicKey.from_bytes(offer.public_key)
+    width = public.ciphertext_bytes
+    column = columns.unpack(offer.weights, width=width, count=features.shape[1], peer=channel.peer)
+    weights = paillier.Ciphertexts.from_array(public, column)
+    slots = _slots(public.n, roles)
+    noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
+    masks = _masks(mesh.me, roles, seeds, kept, public.n, slots.plaintexts(rows))
+    hidden = [a + int(b) for a, b in zip(masks, slots.pack(noise)[:, 0], strict=True)]
+    partials = (slots.pack(features) @ weights).masked(hidden).rerandomized()
+    channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
+
+
+# --- model owner -------------------------------------------------------------------------------
+
+
+def _offer_weights(
+    mesh: Mesh, roles: Roles, model: Model, public: paillier.PublicKey, rows: int
+) -> None:
+    for name in roles.helpers:
+        encrypted = public.encrypt(_integers(model.weights[name]))
+        mesh.channel(name).send(
+            pb.EncryptedWeights(
+                public_key=public.to_bytes(),
+                weights=columns.pack(encrypted.to_array()),
+                rows=rows,
+            )
+        )
+
+
+def _collect(
+    mesh: Mesh,
+    roles: Roles,
+    model: Model,
+    secret: paillier.SecretKey,
+    features: NDArray[np.int64],
+    rows: int,
+) -> list[int]:
+    """The packed, masked scores modulo n."""
+    public, slots = secret.public, _slots(secret.public.n, roles)
+    count = slots.plaintexts(rows)
+    parts = []
+    for name in roles.helpers:
+        column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
+        array = columns.unpack(column, width=public.ciphertext_bytes, count=count, peer=name)
+        parts.append(secret.decrypt_residues(paillier.Ciphertexts.from_array(public, array)))
+    constant = round(model.intercept * 4.0**FRACTION_BITS) * slots.ones
+    own = [constant] * count
+    if mesh.me in roles.features:
+        weights = np.array(_integers(model.weights[mesh.me]), object)
+        own = [constant + int(value) for value in slots.pack(features) @ weights]
+    return [sum(values) % public.n for values in zip(own, *parts, strict=True)]
+
+
+def _hand_over(mesh: Mesh, roles: Roles, n: int, totals: Sequence[int], rows: int) -> None:
+    width = (n.bit_length() + 7) // 8
+    data = b"".join(value.to_bytes(width, "little") for value in totals)
+    residues = np.frombuffer(data, np.uint8).reshape(-1, width)
+    message = pb.MaskedScores(
+        modulus=n.to_bytes(width, "little"), residues=columns.pack(residues), rows=rows
+    )
+    mesh.channel(roles.receiver).send(message)
+
+
+# --- receiver ----------------------------------------------------------------------------------
+
+
+def _receive(
+    mesh: Mesh, roles: Roles, seeds: dict[str, bytes], kept: bytes, rows: int
+) -> NDArray[np.float64]:
+    channel = mesh.channel(roles.model_owner)
+    message = channel.recv(pb.MaskedScores)
+    _agree_on_rows(channel.peer, message.rows, rows)
+    n, width = int.from_bytes(message.modulus, "little"), len(message.modulus)
+    if not paillier.MIN_BITS <= n.bit_length() <= paillier.MAX_BITS:
+        raise ProtocolError(channel.peer, f"a modulus of {n.bit_length()} bits")
+    slots = _slots(n, roles)
+    count = slots.plaintexts(rows)
+    array = columns.unpack(message.residues, width=width, count=count, peer=channel.peer)
+    totals = [int.from_bytes(row.tobytes(), "little") for row in array]
+    for name in roles.helpers:
+        seed = kept if name == mesh.me else seeds[name]
+        masks = _removable(seed, n, count)
+        totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
+    try:
+        return _decode(slots, totals, n, rows)
+    except OverflowError as error:
+        raise ProtocolError(channel.peer, "scores out of range under their masks") from error
+
+
+def _decode(slots: Slots, totals: Sequence[int], n: int, rows: int) -> NDArray[np.float64]:
+    signed = [value - n if value > n // 2 else value for value in totals]
+    return slots.unpack(signed, rows) * 4.0**-FRACTION_BITS
+
+
+# --- checks ------------------------------------------------------------------------------------
+
+
+def _agree_on_rows(peer: str, theirs: int, ours: int) -> None:
+    if theirs != ours:
+        raise ProtocolError(peer, f"scores {theirs} rows where we have {ours}")
+
+
+def _integers(values: NDArray[np.float64]) -> list[int]:
+    return [round(float(value) * 2.0**FRACTION_BITS) for value in values]
+
+
+def _checked_features(
+    roles: Roles, me: str, rows: int, features: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    shape = (rows, roles.features.get(me, 0))
+    values = np.zeros(shape) if features is None else np.asarray(features, np.float64)
+    if values.shape != shape or (features is None and shape[1]):
+        given = "none" if features is None else f"an array of shape {values.shape}"
+        raise ConfigError(f"{me} must give features of shape {shape}, not {given}")
+    wrong = ~(np.abs(values) <= FEATURE_LIMIT)  # so that NaN is wrong too
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        raise DataError(
+            f"{int(wrong.sum())} feature values are not numbers within ±{FEATURE_LIMIT:.0f}; "
+            f"the first is feature {column} of row {row}"
+        )
+    return np.rint(values * 2.0**FRACTION_BITS).astype(np.int64)
+
+
+def _checked_model(roles: Roles, model: Model | None) -> Model:
+    if model is None:
+        raise ConfigError(f"{roles.model_owner} is the model owner and must give the model")
+    counts = {name: len(weights) for name, weights in model.weights.items()}
+    if counts != roles.features:
+        raise ConfigError(f"the model has weights for {counts}, the roles say {roles.features}")
+    flat = np.concatenate([*model.weights.values(), [model.intercept / 2.0**FEATURE_BITS]])
+    if not (np.abs(flat) <= WEIGHT_LIMIT).all():
+        raise EncodingOverflow(f"a weight or the intercept is not within ±{WEIGHT_LIMIT:.0f}")
+    return model
