@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two or more parties: one channel per peer, and the verbs that use them all.
+
+Every verb sends to all before it receives from any. A link accepts one frame of any size when it
+holds none, so parties that call the same verbs in the same order never wait in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from mpc.errors import ConfigError
+from mpc.net.channel import Channel, encode
+
+M = TypeVar("M", bound=Message)
+
+
+class Mesh:
+    """What party ``me`` holds: ``names`` in the order all parties agreed on, itself included."""
+
+    __slots__ = ("_channels", "me", "names", "peers")
+
+    def __init__(self, me: str, names: Sequence[str], channels: Mapping[str, Channel]) -> None:
+        if len(set(names)) != len(names) or me not in names:
+            raise ConfigError(f"a mesh of {list(names)} needs different names, {me!r} among them")
+        self.me = me
+        self.names = tuple(names)
+        self.peers = tuple(name for name in names if name != me)
+        missing = [name for name in self.peers if name not in channels]
+        if missing:
+            raise ConfigError(f"{me!r} has no channel to {missing}")
+        self._channels = {name: channels[name] for name in self.peers}
+
+    def channel(self, name: str) -> Channel:
+        """The channel to the peer ``name``."""
+        try:
+            return self._channels[name]
+        except KeyError:
+            raise ConfigError(f"{name!r} is not a peer of {self.me!r}: {self.peers}") from None
+
+    def broadcast(self, message: Message) -> None:
+        """Send ``message`` to every peer."""
+        frame = encode(message)
+        for channel in self._channels.values():
+            channel.put(frame)
+
+    def gather(self, kind: type[M]) -> dict[str, M]:
+        """One message of ``kind`` from every peer, by name, in the agreed order."""
+        return {name: channel.recv(kind) for name, channel in self._channels.items()}
+
+    def exchange(self, messages: M | Mapping[str, M]) -> dict[str, M]:
+        """Send to every peer and receive the same type from every peer, in one round.
+
+        ``messages`` is one message for all, or one for each peer by its name.
+        """
+        if not isinstance(messages, Mapping):
+            self.broadcast(messages)
+            return self.gather(type(messages))
+        if set(messages) != set(self.peers):
+            raise ConfigError(f"messages for {sorted(messages)}, but the peers are {self.peers}")
+        for name, channel in self._channels.items():
+            channel.send(messages[name])
+        return {n: channel.recv(type(messages[n])) for n, channel in self._channels.items()}
+
+    def abort(self, error: BaseException) -> None:
+        """Tell every peer the class name of ``error`` and close."""
+        for channel in self._channels.values():
+            channel.abort(error)
+
+    def close(self) -> None:
+        """Deliver what was sent to every peer, and close."""
+        for channel in self._channels.values():
+            channel.close()
