@@ -1,1 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The hot loops, in two backends that give the same results.
+
+``simd``      loops that numba compiles for the eight 64-bit lanes of AVX-512 with IFMA
+``portable``  the readable reference on gmpy2, numpy and ``cryptography``; runs anywhere
+
+The choice is made at first use: what :func:`use` asks for, else the environment variable
+``MPC_KERNELS`` (``auto``, ``simd`` or ``portable``), else ``simd`` where the CPU and numba allow
+it. An object made by a kernel module keeps the backend it was made under.
+
+Batches of more than a few milliseconds are cut over threads, as many as :func:`threads` says: what
+:func:`use` asks for, else ``MPC_THREADS``, else one per CPU that this process may run on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+from mpc.errors import ConfigError
+
+BACKENDS = ("simd", "portable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    backend: str | None = None
+    threads: int | None = None
+
+
+# What ``use`` asks for, innermost last. Of the whole process rather than a context variable: tests
+# run several parties as threads, and a context variable does not reach threads started in ``use``.
+_asked = [_Asked()]
+
+
+@contextmanager
+def use(backend: str | None = None, *, threads: int | None = None) -> Iterator[None]:
+    """Run the block under ``backend`` and with ``threads`` threads; None leaves a choice as it is.
+
+    Holds for the whole process, so it is for tests, benchmarks and start-up code.
+    """
+    if backend is not None:
+        _check(backend, "mpc.kernels.use")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"mpc.kernels.use: threads is at least 1, not {threads}")
+    _asked.append(_Asked(backend or _asked[-1].backend, threads or _asked[-1].threads))
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+def backend() -> str:
+    """``"simd"`` or ``"portable"``: what objects made now will run on."""
+    wanted = _asked[-1].backend or os.environ.get("MPC_KERNELS", "auto")
+    if wanted == "auto":
+        return "simd" if _simd_fault() is None else "portable"
+    _check(wanted, "MPC_KERNELS")
+    return wanted
+
+
+def threads() -> int:
+    """How many threads one batch may be cut over."""
+    if (asked := _asked[-1].threads) is not None:
+        return asked
+    wanted = os.environ.get("MPC_THREADS")
+    if wanted is None:
+        return len(os.sched_getaffinity(0))
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ConfigError(f"MPC_THREADS is a whole number of at least 1, not {wanted!r}")
+    return int(wanted)
+
+
+def _check(wanted: str, source: str) -> None:
+    if wanted not in BACKENDS:
+        raise ConfigError(f"{source} is auto, simd or portable, not {wanted!r}")
+    if wanted == "simd" and (fault := _simd_fault()) is not None:
+        raise ConfigError(f"{source} asks for simd kernels, but {fault}")
+
+
+@cache
+def _simd_fault() -> str | None:
+    """Why the simd backend cannot run here, or None. Asks LLVM, which is what will compile it."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set"
+    try:
+        from llvmlite import binding
+    except (ImportError, OSError) as error:
+        return f"llvmlite does not load ({error})"
+    features = binding.get_host_cpu_features()
+    missing = [name for name in ("avx512f", "avx512dq", "avx512ifma") if not features.get(name)]
+    return f"the CPU lacks {', '.join(missing)}" if missing else None

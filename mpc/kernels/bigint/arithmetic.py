@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a backend of :mod:`mpc.kernels.bigint` provides. Arguments are checked before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.residues import Residues
+
+
+class CombTable(Protocol):
+    """Powers of one base."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def power(self, exponents: NDArray[np.uint8]) -> Residues: ...
+
+
+class CrtPlan(Protocol):
+    """The constants of one Chinese remainder theorem."""
+
+    def split(self, x: Residues) -> list[Residues]: ...
+
+    def join(self, parts: Sequence[Residues]) -> Residues: ...
+
+
+class Arithmetic(Protocol):
+    """One ring: integers modulo n, or modulo n**2."""
+
+    @classmethod
+    def of(cls, moduli: tuple[int, ...], *, square: bool) -> Self:
+        """Modulo each of ``moduli``, or their squares."""
+        ...
+
+    def part(self, positions: list[int]) -> Self:
+        """The ring of some of the elements, where each has its own modulus."""
+        ...
+
+    def load(self, packed: NDArray[np.uint8]) -> Residues:
+        """Reduced little-endian integers of any width."""
+        ...
+
+    def store(self, x: Residues) -> NDArray[np.uint8]:
+        """Canonical little-endian integers of the width of the modulus."""
+        ...
+
+    def mul(self, x: Residues, y: Residues) -> Residues:
+        """Products; y has as many elements as x, or one."""
+        ...
+
+    def square(self, x: Residues) -> Residues: ...
+
+    def power(self, x: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+        """x**exponents, of which there are as many as elements, or one."""
+        ...
+
+    def comb(self, base: Residues, bits: int, window: int | None) -> CombTable: ...
+
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
+        """For exponents (m, d, width) and b*d bases: b*m products of d powers."""
+        ...
+
+    def embed(self, m: Residues) -> Residues:
+        """1 + m*n modulo n**2; m is of the ring modulo n."""
+        ...
+
+    def log(self, x: Residues) -> Residues:
+        """m of 1 + m*n."""
+        ...
+
+    def crt(self, parts: Sequence[Self]) -> CrtPlan: ...

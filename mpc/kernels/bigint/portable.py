@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference backend of :mod:`mpc.kernels.bigint`: gmpy2 integers in object arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import cycle
+from operator import mul
+from typing import Any
+
+import gmpy2
+import numpy as np
+from gmpy2 import mpz
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.residues import Residues
+
+# Six bits take 64 elements a window: 7 MiB for 1024-bit exponents modulo a 4096-bit number.
+COMB_WINDOW = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PortableArithmetic:
+    """Modulo ``moduli``, which are the squares of ``roots`` or the same numbers."""
+
+    moduli: tuple[mpz, ...]
+    roots: tuple[mpz, ...]
+
+    @classmethod
+    def of(cls, moduli: tuple[int, ...], *, square: bool) -> PortableArithmetic:
+        roots = tuple(mpz(n) for n in moduli)
+        return cls(tuple(n * n for n in roots) if square else roots, roots)
+
+    def part(self, positions: list[int]) -> PortableArithmetic:
+        return PortableArithmetic(
+            tuple(self.moduli[i] for i in positions), tuple(self.roots[i] for i in positions)
+        )
+
+    def load(self, packed: NDArray[np.uint8]) -> Residues:
+        values = (_integer(row) for row in packed)
+        return _residues(v % n for v, n in zip(values, cycle(self.moduli), strict=False))
+
+    def store(self, x: Residues) -> NDArray[np.uint8]:
+        width = max(-(-n.bit_length() // 8) for n in self.moduli)
+        packed = b"".join(int(value).to_bytes(width, "little") for value in x.data)
+        return np.frombuffer(packed, np.uint8).reshape(len(x), width)
+
+    def mul(self, x: Residues, y: Residues) -> Residues:
+        return _residues(
+            a * b % n for a, b, n in zip(x.data, cycle(y.data), cycle(self.moduli), strict=False)
+        )
+
+    def square(self, x: Residues) -> Residues:
+        return self.mul(x, x)
+
+    def power(self, x: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+        e = [_integer(row) & ((1 << bits) - 1) for row in exponents]
+        triples = zip(x.data, cycle(e), cycle(self.moduli), strict=False)
+        return _residues(gmpy2.powmod_sec(a, e, n) if e else mpz(1) for a, e, n in triples)
+
+    def comb(self, base: Residues, bits: int, window: int | None) -> PortableComb:
+        return PortableComb.of(base.data[0], self.moduli[0], bits, window or COMB_WINDOW)
+
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
+        rows = [[_integer(e) for e in row] for row in exponents]
+        terms, n = exponents.shape[1], self.moduli[0]
+        starts = range(0, len(bases), terms)
+        return _residues(
+            _multiexp(bases.data[start : start + terms], row, n) for start in starts for row in rows
+        )
+
+    def embed(self, m: Residues) -> Residues:
+        return _residues(1 + a * n for a, n in zip(m.data, cycle(self.roots), strict=False))
+
+    def log(self, x: Residues) -> Residues:
+        return _residues((a - 1) // n for a, n in zip(x.data, cycle(self.roots), strict=False))
+
+    def crt(self, parts: Sequence[PortableArithmetic]) -> PortableCrt:
+        whole = self.moduli[0]
+        moduli = tuple(part.moduli[0] for part in parts)
+        cofactors = (whole // n for n in moduli)
+        return PortableCrt(
+            whole,
+            moduli,
+            tuple(c * gmpy2.invert(c, n) for c, n in zip(cofactors, moduli, strict=True)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PortableComb:
+    """``table[i][e]`` is base**(e * 2**(window*i))."""
+
+    table: tuple[tuple[mpz, ...], ...]
+    modulus: mpz
+    window: int
+
+    @classmethod
+    def of(cls, base: mpz, modulus: mpz, bits: int, window: int) -> PortableComb:
+        table = []
+        for _ in range(-(-bits // window)):
+            row = [mpz(1)]
+            for _ in range((1 << window) - 1):
+                row.append(row[-1] * base % modulus)
+            table.append(tuple(row))
+            base = row[-1] * base % modulus
+        return cls(tuple(table), modulus, window)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(-(-v.bit_length() // 8) for row in self.table for v in row)
+
+    def power(self, exponents: NDArray[np.uint8]) -> Residues:
+        return _residues(self._one(_integer(row)) for row in exponents)
+
+    def _one(self, exponent: mpz) -> mpz:
+        mask, product = (1 << self.window) - 1, mpz(1)
+        for i, row in enumerate(self.table):
+            product = product * row[(exponent >> (i * self.window)) & mask] % self.modulus
+        return product
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PortableCrt:
+    """``idempotents[i]`` is 1 modulo the i-th modulus and 0 modulo the others."""
+
+    whole: mpz
+    moduli: tuple[mpz, ...]
+    idempotents: tuple[mpz, ...]
+
+    def split(self, x: Residues) -> list[Residues]:
+        return [_residues(value % n for value in x.data) for n in self.moduli]
+
+    def join(self, parts: Sequence[Residues]) -> Residues:
+        columns = zip(*(part.data for part in parts), strict=True)
+        return _residues(sum(map(mul, column, self.idempotents)) % self.whole for column in columns)
+
+
+def _integer(row: NDArray[np.uint8]) -> mpz:
+    return mpz.from_bytes(row.tobytes(), "little")
+
+
+def _residues(values: Iterable[mpz]) -> Residues:
+    listed: list[Any] = list(values)
+    data = np.empty(len(listed), dtype=object)
+    data[:] = listed
+    return Residues(data, len(listed))
+
+
+def _multiexp(bases: NDArray[Any], exponents: list[mpz], n: mpz) -> mpz:
+    """Pippenger's bucket method, on windows of about log2 of the number of terms."""
+    bits = max((e.bit_length() for e in exponents), default=0)
+    window = max(1, min(12, len(exponents).bit_length() - 2))
+    mask, out = (1 << window) - 1, mpz(1)
+    for low in reversed(range(0, bits, window)):
+        out = reduce(lambda value, _: value * value % n, range(window), out)
+        buckets: dict[int, mpz] = {}
+        for base, exponent in zip(bases, exponents, strict=True):
+            if digit := int(exponent >> low) & mask:
+                buckets[digit] = buckets[digit] * base % n if digit in buckets else base
+        # bucket**digit over all digits, as the product of the running products from the top down.
+        running = total = mpz(1)
+        for digit in range(max(buckets, default=0), 0, -1):
+            running = running * buckets.get(digit, 1) % n
+            total = total * running % n
+        out = out * total % n
+    return out

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vectors of residues, opaque to everything above the kernels.
+
+The portable backend keeps one mpz per element, in an object array of shape (count,). The simd
+backend keeps groups of eight elements side by side, one per lane: uint64 (groups, limbs, 8), the
+last group padded with whatever is there. ``count`` says how many elements are meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LANES = 8
+_LINE = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Residues:
+    """``count`` elements of one ring. No ``==``: compare canonical bytes, where that is safe."""
+
+    data: NDArray[Any]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        raise TypeError("a vector of residues has no truth value; use len()")
+
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.intp]) -> Residues:
+        """The elements of a slice, or at an array of positions, as a vector."""
+        positions = np.arange(self.count)[index]
+        if positions.ndim != 1:
+            raise TypeError("residues are indexed by a slice or by a vector of positions")
+        if self.data.ndim == 1:
+            return Residues(self.data[positions], len(positions))
+        return Residues(_regroup([self.data], positions), len(positions))
+
+    def __repr__(self) -> str:
+        return f"Residues(<{self.count} elements>)"
+
+
+def concatenate(vectors: Sequence[Residues]) -> Residues:
+    """One vector of all elements in order; the vectors are of one ring."""
+    if len(vectors) == 1:
+        return vectors[0]
+    count = sum(len(vector) for vector in vectors)
+    if vectors[0].data.ndim == 1:
+        return Residues(np.concatenate([vector.data for vector in vectors]), count)
+    starts = np.cumsum([0] + [LANES * len(vector.data) for vector in vectors[:-1]])
+    positions = [start + np.arange(len(v)) for start, v in zip(starts, vectors, strict=True)]
+    return Residues(_regroup([v.data for v in vectors], np.concatenate(positions)), count)
+
+
+def _regroup(blocks: list[NDArray[Any]], positions: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """New lane groups holding the elements at ``positions`` of the lanes of ``blocks`` in a row."""
+    groups = np.concatenate(blocks)
+    out = lane_groups(-(-len(positions) // LANES), groups.shape[1])
+    padded = np.zeros(LANES * len(out), dtype=np.intp)
+    padded[: len(positions)] = positions
+    if len(out):
+        group, lane = np.divmod(padded, LANES)
+        # Advanced indices around a slice put their own axis first: (elements, limbs).
+        elements = groups[group, :, lane].reshape(len(out), LANES, -1)
+        out[...] = elements.transpose(0, 2, 1)
+    return out
+
+
+def lane_groups(groups: int, limbs: int) -> NDArray[np.uint64]:
+    """Zeroed uint64 (groups, limbs, 8), each vector of eight in one cache line."""
+    raw = np.zeros(groups * limbs * LANES + _LINE // 8, dtype=np.uint64)
+    skip = -raw.ctypes.data % _LINE // 8
+    return raw[skip : skip + groups * limbs * LANES].reshape(groups, limbs, LANES)
