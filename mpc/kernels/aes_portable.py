@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AES-128 through ``cryptography``, and its key schedule in plain Python: the reference.
+
+Blocks are arrays (n, 2) of uint64, round keys (11, 2), in the order of their bytes in memory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+ENCRYPT, DAVIES_MEYER, TWEAKED = 0, 1, 2
+
+
+def _s_box() -> bytes:
+    """SubBytes (FIPS 197, section 5.1.1): the inverse in GF(2^8), then an affine map."""
+    exponential, logarithm, value = [0] * 255, [0] * 256, 1
+    for power in range(255):
+        exponential[power], logarithm[value] = value, power
+        value ^= (value << 1 ^ (0x11B if value & 0x80 else 0)) & 0xFF
+    box = []
+    for value in range(256):
+        x = exponential[-logarithm[value] % 255] if value else 0
+        spread = x | x << 8
+        box.append((x ^ spread >> 4 ^ spread >> 5 ^ spread >> 6 ^ spread >> 7 ^ 0x63) & 0xFF)
+    return bytes(box)
+
+
+_S_BOX = _s_box()
+
+
+def _schedule(key: bytes) -> bytes:
+    """The 11 round keys (FIPS 197, section 5.2)."""
+    words = [key[i : i + 4] for i in range(0, 16, 4)]
+    constant = 1
+    for i in range(4, 44):
+        word = words[-1]
+        if i % 4 == 0:
+            turned = bytes(_S_BOX[byte] for byte in word[1:] + word[:1])
+            word = bytes([turned[0] ^ constant]) + turned[1:]
+            constant = constant << 1 ^ (0x11B if constant & 0x80 else 0)
+        words.append(bytes(a ^ b for a, b in zip(word, words[-4], strict=True)))
+    return b"".join(words)
+
+
+def schedules(keys: Words) -> Words:
+    packed = b"".join(_schedule(key.tobytes()) for key in keys)
+    return np.frombuffer(bytearray(packed), np.uint64).reshape(len(keys), 11, 2)
+
+
+def _encrypt(key: bytes, data: bytes) -> Words:
+    # ECB is the bare permutation; the modes that callers see are built on it.
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+    return np.frombuffer(bytearray(encryptor.update(data)), np.uint64).reshape(-1, 2)
+
+
+def map_blocks(keys: Words, blocks: Words, tweaks: Words | None, mode: int) -> Words:
+    key = keys[0].tobytes()
+    y = _encrypt(key, blocks.tobytes()).reshape(blocks.shape)
+    if mode == DAVIES_MEYER:
+        return y ^ blocks
+    if mode == TWEAKED and tweaks is not None:
+        return _encrypt(key, (y ^ tweaks).tobytes()).reshape(blocks.shape) ^ y
+    return y
+
+
+def counter(keys: Words, first: int, count: int) -> Words:
+    blocks = np.zeros((count, 2), np.uint64)
+    blocks[:, 0] = np.arange(first, first + count, dtype=np.uint64)
+    return map_blocks(keys, blocks, None, ENCRYPT)
+
+
+def expand_seeds(seeds: Words, count: int) -> Words:
+    blocks = np.zeros((count, 2), np.uint64)
+    blocks[:, 0] = np.arange(count, dtype=np.uint64)
+    data = blocks.tobytes()
+    out = np.empty((len(seeds), count, 2), np.uint64)
+    for row, seed in zip(out, seeds, strict=True):
+        row[:] = _encrypt(seed.tobytes(), data)
+    return out
+
+
+def grow(left: Words, right: Words, parents: Words) -> tuple[Words, Words]:
+    trees, width = parents.shape[:2]
+    even = map_blocks(left, parents, None, DAVIES_MEYER)
+    odd = map_blocks(right, parents, None, DAVIES_MEYER)
+    children = np.stack([even, odd], axis=2).reshape(trees, 2 * width, 2)
+    sums = np.stack(
+        [np.bitwise_xor.reduce(even, axis=1), np.bitwise_xor.reduce(odd, axis=1)], axis=1
+    )
+    return children, sums
