@@ -22,7 +22,7 @@ LAYERS = {
     "cli": 6,
 }
 # What stands beside the layers: the public face of the package, and the aids for tests.
-UNLAYERED = {"testing", "__init__"}
+UNLAYERED = {"testing", "__init__", "__main__"}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

@@ -54,8 +54,8 @@ from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scoring_pb2 as pb
 from mpc.primitives import paillier
+from mpc.primitives.paillier import Packing
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, derive
-from mpc.primitives.slots import Slots
 
 FRACTION_BITS = 32  # of a feature and of a weight; a logit carries twice as many
 FEATURE_BITS, WEIGHT_BITS = 7, 10  # |z| <= 2^7, |w| <= 2^10
@@ -129,7 +129,7 @@ def score(
         _offer_weights(mesh, roles, own, secret.public, rows)
         totals = _collect(mesh, roles, own, secret, mine, rows)
         if mesh.me == roles.receiver:
-            return _decode(_slots(secret.public.n, roles), totals, secret.public.n, rows)
+            return _decode(_packing(secret.public.n, roles), totals, secret.public.n, rows)
         _hand_over(mesh, roles, secret.public.n, totals, rows)
         return None
     kept = rng.bytes(SEED_BYTES)
@@ -149,11 +149,19 @@ def error_bound(
     return np.asarray(unit * (rounding + len(roles.helpers)), dtype=np.float64)
 
 
-def _slots(n: int, roles: Roles) -> Slots:
+def _packing(n: int, roles: Roles) -> Packing:
     """Slots for whole sums: as many products as features, the intercept held to one, the noise."""
     terms = sum(roles.features.values()) + 2
-    product_bits = FEATURE_BITS + WEIGHT_BITS + 2 * FRACTION_BITS
-    return Slots.fitting(n.bit_length(), value_bits=product_bits + terms.bit_length())
+    value_bits, scalar_bits = WEIGHT_BITS + FRACTION_BITS, FEATURE_BITS + FRACTION_BITS
+    return Packing.of(n.bit_length(), value_bits + 1, headroom_adds=terms, scalar_bits=scalar_bits)
+
+
+def _packed(packing: Packing, values: NDArray[np.int64]) -> NDArray[np.object_]:
+    """rows x d integers as plaintexts x d: each plaintext holds one column of many rows."""
+    rows, columns_ = values.shape
+    plaintexts = np.empty((columns_, packing.ciphertexts(rows)), object)
+    plaintexts.flat = packing.pack(np.ascontiguousarray(values.T))
+    return plaintexts.T
 
 
 # --- masks -------------------------------------------------------------------------------------
@@ -165,9 +173,11 @@ def _share_seeds(mesh: Mesh, roles: Roles, rng: Rng) -> dict[str, bytes]:
     if mesh.me not in maskers or len(maskers) == 1:
         return {}
     halves = {name: rng.bytes(SEED_BYTES) for name in maskers if name != mesh.me}
-    shares = mesh.exchange({name: pb.SeedShare(seed=half) for name, half in halves.items()})
+    for name, half in halves.items():
+        mesh.channel(name).send(pb.SeedShare(seed=half))
     seeds = {}
-    for name, share in shares.items():
+    for name in halves:
+        share = mesh.channel(name).recv(pb.SeedShare)
         if len(share.seed) != SEED_BYTES:
             raise ProtocolError(name, f"a seed share of {len(share.seed)} bytes")
         both = (halves[name], share.seed) if mesh.me < name else (share.seed, halves[name])
@@ -226,11 +236,11 @@ def _answer(
     width = public.ciphertext_bytes
     column = columns.unpack(offer.weights, width=width, count=features.shape[1], peer=channel.peer)
     weights = paillier.Ciphertexts.from_array(public, column)
-    slots = _slots(public.n, roles)
+    packing = _packing(public.n, roles)
     noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
-    masks = _masks(mesh.me, roles, seeds, kept, public.n, slots.plaintexts(rows))
-    hidden = [a + int(b) for a, b in zip(masks, slots.pack(noise)[:, 0], strict=True)]
-    partials = (slots.pack(features) @ weights).masked(hidden).rerandomized()
+    masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
+    hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
+    partials = (_packed(packing, features) @ weights).masked(hidden).rerandomized()
     channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
 
 
@@ -260,18 +270,18 @@ def _collect(
     rows: int,
 ) -> list[int]:
     """The packed, masked scores modulo n."""
-    public, slots = secret.public, _slots(secret.public.n, roles)
-    count = slots.plaintexts(rows)
+    public, packing = secret.public, _packing(secret.public.n, roles)
+    count = packing.ciphertexts(rows)
     parts = []
     for name in roles.helpers:
         column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
         array = columns.unpack(column, width=public.ciphertext_bytes, count=count, peer=name)
         parts.append(secret.decrypt_residues(paillier.Ciphertexts.from_array(public, array)))
-    constant = round(model.intercept * 4.0**FRACTION_BITS) * slots.ones
-    own = [constant] * count
+    constant = np.full((1, rows), round(model.intercept * 4.0**FRACTION_BITS), object)
+    own = packing.pack(constant)
     if mesh.me in roles.features:
         weights = np.array(_integers(model.weights[mesh.me]), object)
-        own = [constant + int(value) for value in slots.pack(features) @ weights]
+        own = [a + b for a, b in zip(own, _packed(packing, features) @ weights, strict=True)]
     return [sum(values) % public.n for values in zip(own, *parts, strict=True)]
 
 
@@ -297,8 +307,8 @@ def _receive(
     n, width = int.from_bytes(message.modulus, "little"), len(message.modulus)
     if not paillier.MIN_BITS <= n.bit_length() <= paillier.MAX_BITS:
         raise ProtocolError(channel.peer, f"a modulus of {n.bit_length()} bits")
-    slots = _slots(n, roles)
-    count = slots.plaintexts(rows)
+    packing = _packing(n, roles)
+    count = packing.ciphertexts(rows)
     array = columns.unpack(message.residues, width=width, count=count, peer=channel.peer)
     totals = [int.from_bytes(row.tobytes(), "little") for row in array]
     for name in roles.helpers:
@@ -306,14 +316,14 @@ def _receive(
         masks = _removable(seed, n, count)
         totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
     try:
-        return _decode(slots, totals, n, rows)
-    except OverflowError as error:
+        return _decode(packing, totals, n, rows)
+    except EncodingOverflow as error:
         raise ProtocolError(channel.peer, "scores out of range under their masks") from error
 
 
-def _decode(slots: Slots, totals: Sequence[int], n: int, rows: int) -> NDArray[np.float64]:
+def _decode(packing: Packing, totals: Sequence[int], n: int, rows: int) -> NDArray[np.float64]:
     signed = [value - n if value > n // 2 else value for value in totals]
-    return slots.unpack(signed, rows) * 4.0**-FRACTION_BITS
+    return packing.unpack(signed, (rows,)).astype(np.float64) * 4.0**-FRACTION_BITS
 
 
 # --- checks ------------------------------------------------------------------------------------

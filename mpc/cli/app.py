@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommands: what each takes, and a sentence and an example of what it is for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from mpc import errors
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EXIT_CODES: dict[type[errors.MpcError], int] = {
+    errors.ConfigError: 2,
+    errors.ChannelError: 3,
+    errors.ProtocolError: 4,
+    errors.CryptoError: 5,
+    errors.PolicyError: 6,
+}
+INTERRUPTED = 130
+EPILOG = (
+    "Exit codes: 0 done; 1 a check failed; 2 our arguments, files or data; 3 a peer unreachable, "
+    "untrusted, silent, gone or aborted; 4 a peer sent something wrong or holds another job; "
+    "5 a key or ciphertext; 6 refused by our policy; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="mpc",
+    help="Joint blacklists and joint scores between institutions that may not pool their data.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for machines.")]
+Party = Annotated[Path, typer.Argument(help="This party's TOML file.", metavar="PARTY.toml")]
+Job = Annotated[Path, typer.Argument(help="The job file all parties hold.", metavar="JOB.toml")]
+Input = Annotated[
+    Path | None, typer.Option("--input", help="Read this table instead of the catalog's.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", help="Write the result here (.csv or .parquet).")
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="How many seconds to wait for peers to start.")
+]
+
+
+def _guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error of ours into one line and its exit code, and Ctrl-C into its own."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from mpc.cli import show
+
+        try:
+            return command(*args, **kwargs)
+        except errors.MpcError as error:
+            show.fault(error)
+            found = (code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+            raise typer.Exit(next(found, 1)) from None
+        except KeyboardInterrupt:
+            show.err.print("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import mpc
+
+        typer.echo(f"mpc {mpc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Joint blacklists and joint scores between institutions that may not pool their data."""
+
+
+@app.command(epilog="Example: mpc demo --rows 5000 --folder /tmp/mpc-demo")
+@_guarded
+def demo(
+    rows: Annotated[int, typer.Option(min=100, help="How many companies to make up.")] = 20_000,
+    folder: Annotated[
+        Path, typer.Option(help="Where inputs and results are written, for you to open.")
+    ] = Path("mpc-demo"),
+    seed: Annotated[int, typer.Option(help="Other numbers make up other companies.")] = 1,
+    json: Json = False,
+) -> None:
+    """Run both joint jobs between four parties, each a process of its own, and check the answers.
+
+    A bank, a tax office, a power utility and a second lender, on loopback gRPC with mutual TLS.
+    """
+    from mpc.cli import demo as demonstration
+
+    if not demonstration.run(folder, rows=rows, seed=seed, json_lines=json):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: mpc init tax_office --folder /etc/mpc")
+@_guarded
+def init(
+    name: Annotated[str, typer.Argument(help="The party's name, as its peers will write it.")],
+    folder: Annotated[Path, typer.Option(help="Where to put key and certificate.")] = Path(),
+    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 365,
+    json: Json = False,
+) -> None:
+    """Make this party's key and certificate, and print the fingerprint to give to the peers.
+
+    The key is readable by this user only, and is never overwritten.
+    """
+    from mpc.cli import show
+    from mpc.net import tls
+
+    identity = tls.create_identity(folder, name, days=days)
+    if json:
+        show.as_json(
+            {
+                "name": name,
+                "key": str(identity.key),
+                "certificate": str(identity.certificate),
+                "fingerprint": identity.fingerprint,
+            }
+        )
+        return
+    show.out.print(f"key          {identity.key}  (keep it here, and secret)", soft_wrap=True)
+    show.out.print(f"certificate  {identity.certificate}  (send it to the peers)", soft_wrap=True)
+    show.out.print(f"fingerprint  {identity.fingerprint}", soft_wrap=True)
+    show.out.print("Read the fingerprint to each peer over another channel, such as the telephone.")
+
+
+@app.command(epilog="Example: mpc blacklist bank.toml blacklist.toml --output listed.csv")
+@_guarded
+def blacklist(
+    party: Party,
+    job: Job,
+    input: Input = None,
+    output: Output = None,
+    wait: Wait = 30.0,
+    json: Json = False,
+) -> None:
+    """Take part in a joint blacklist check, as the asker or as a holder: the job file says which.
+
+    The asker learns which of its ids each holder lists. A holder learns how many were asked.
+    """
+    _play("blacklist", party, job, input, output, wait, json)
+
+
+@app.command(epilog="Example: mpc score tax_office.toml score.toml")
+@_guarded
+def score(
+    party: Party,
+    job: Job,
+    input: Input = None,
+    output: Output = None,
+    wait: Wait = 30.0,
+    json: Json = False,
+) -> None:
+    """Take part in a joint score, as model owner, feature owner or receiver: the job file says.
+
+    The receiver learns each company's probability and band. Features and weights stay home.
+    """
+    _play("score", party, job, input, output, wait, json)
+
+
+@app.command(epilog="Example: mpc selftest --json")
+@_guarded
+def selftest(json: Json = False) -> None:
+    """Check this machine: CPU features, kernels, published test vectors, a loopback session."""
+    from mpc.cli import selftest as checks
+
+    if not checks.run(json_lines=json):
+        raise typer.Exit(1)
+
+
+def _play(
+    kind: str,
+    party: Path,
+    job: Path,
+    input: Path | None,
+    output: Path | None,
+    wait: float,
+    json: bool,
+) -> None:
+    from mpc.cli import show
+    from mpc.party import config, jobs, runs
+
+    mine, shared = config.load(party), jobs.load(job)
+    if shared.kind != kind:
+        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {shared.kind}")
+    with show.stages(f"{kind} as {mine.name}") as notify:
+        done = runs.run(mine, shared, input=input, output=output, wait=wait, notify=notify)
+    show.report(done, json_lines=json)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several party processes of one job, started together and ended together."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpc.errors import MpcError
+
+STOP_SECONDS = 5.0  # for a process to tell its peers and end, before it is killed
+
+
+class PartyFailed(MpcError):
+    """A party process of ours ended with an error; the message is its own last line."""
+
+
+@dataclass(slots=True)
+class _Party:
+    """A running ``mpc`` command and the threads that read what it prints."""
+
+    name: str
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    readers: list[threading.Thread] = field(default_factory=list)
+
+
+def play(
+    commands: Mapping[str, Sequence[str]], on_line: Callable[[str, str], None]
+) -> dict[str, Any]:
+    """Run one ``mpc`` command for each party; return the JSON each prints.
+
+    ``on_line(party, line)`` gets each line of a party's standard error as it comes. Raises
+    ``PartyFailed`` when one ends with an error. Whatever happens, Ctrl-C included, no process is
+    left when this returns.
+    """
+    parties: list[_Party] = []
+    try:
+        for name, arguments in commands.items():
+            parties.append(_start(name, arguments, on_line))
+        for party in parties:
+            party.process.wait()
+    finally:
+        _stop(parties)
+    failed = [party for party in parties if party.process.returncode]
+    if failed:
+        # The one who noticed first says why; the others say that they were told.
+        failed.sort(key=lambda party: any("aborted the job" in line for line in party.said))
+        reason = failed[0].said[-1] if failed[0].said else "it said nothing"
+        code = failed[0].process.returncode
+        raise PartyFailed(f"the process of {failed[0].name} ended with code {code}: {reason}")
+    return {party.name: json.loads(party.lines[-1]) for party in parties}
+
+
+def _start(name: str, arguments: Sequence[str], on_line: Callable[[str, str], None]) -> _Party:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mpc", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    party = _Party(name, process)
+
+    def read_errors() -> None:
+        for line in process.stderr or ():
+            if line.strip():
+                party.said.append(line.strip())
+                on_line(name, line.strip())
+
+    def read_output() -> None:
+        party.lines.extend(process.stdout or ())
+
+    for target in (read_errors, read_output):
+        thread = threading.Thread(target=target, daemon=True)
+        thread.start()
+        party.readers.append(thread)
+    return party
+
+
+def _stop(parties: Sequence[_Party]) -> None:
+    for party in parties:
+        if party.process.poll() is None:
+            party.process.terminate()
+    for party in parties:
+        try:
+            party.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            party.process.kill()
+            party.process.wait()
+        for reader in party.readers:
+            reader.join()
+        for stream in (party.process.stdout, party.process.stderr):
+            if stream is not None:
+                stream.close()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command prints: results on standard output, progress and faults on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mpc.party.runs import Report
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def as_json(data: Any) -> None:
+    """One line of JSON on standard output, for machines."""
+    print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
+
+
+def fault(error: BaseException) -> None:
+    """One line: the class of the error, and its message."""
+    err.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+
+
+def amount(count: int) -> str:
+    """A number of bytes, as people read it: ``1.2 MB``."""
+    size, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
+@contextmanager
+def stages(title: str) -> Iterator[Callable[[str], None]]:
+    """Show the stage a job is in: a spinner and a clock on a terminal, plain lines elsewhere."""
+    if not err.is_terminal:
+        yield lambda text: err.print(f"{title}: {escape(text)}", soft_wrap=True)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(title)
+        yield lambda text: progress.update(task, description=f"{title}: {escape(text)}")
+
+
+def table(*headers: str, title: str | None = None) -> Table:
+    """An empty table in the house's looks; headers that end in ``>`` are aligned to the right."""
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    for header in headers:
+        right = header.endswith(">")
+        made.add_column(header.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    return made
+
+
+def report(done: Report, *, json_lines: bool) -> None:
+    """What one party put in, learnt and sent."""
+    if json_lines:
+        as_json(asdict(done))
+        return
+    out.print(f"[bold]{done.kind}[/] as {escape(done.party)}: done in {done.seconds:.1f} s")
+    out.print(f"  put in   {escape(done.gave)}")
+    out.print(f"  learnt   {escape(done.learnt)}")
+    for line in done.findings:
+        out.print(f"           {escape(line)}")
+    if done.output:
+        out.print(f"  written  {escape(done.output)}", soft_wrap=True)
+    rows = table("peer", "sent>", "received>", "messages>", "rounds>")
+    for peer, count in done.traffic.items():
+        rows.add_row(
+            peer,
+            amount(count.sent_bytes),
+            amount(count.received_bytes),
+            f"{count.messages:,}",
+            f"{count.rounds:,}",
+        )
+    out.print(rows)

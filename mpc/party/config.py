@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party's own file: who it is, whom it knows, which data it has, and what it lets be done.
+
+::
+
+    name = "tax_office"                  # with listen, key, certificate and [peers.NAME]:
+    listen = "10.0.0.7:7100"             # see mpc.net.session
+    key = "tax_office.key"
+    certificate = "tax_office.crt"
+
+    [peers.bank]
+    certificate = "bank.crt"
+
+    [data.companies]                     # the catalog: a name for a file and its id columns
+    file = "companies.parquet"
+    id = ["uscc"]
+    identifier = "uscc"                  # optional: check ids as "uscc" or "resident" codes
+
+    [jobs.score]                         # this party takes part in score jobs, with this data
+    data = "companies"
+
+A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
+An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc.errors import PolicyError
+from mpc.net.session import SessionConfig
+from mpc.party import settings
+
+IDENTIFIERS = ("uscc", "resident")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A table of this party: its file, the columns that make an id, and how ids are checked."""
+
+    file: Path
+    id: tuple[str, ...]
+    identifier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What this party allows to jobs of one kind: which data, and where results and models are."""
+
+    data: Dataset | None
+    output: Path | None
+    scorecard: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartyConfig:
+    """Everything in a party's file."""
+
+    session: SessionConfig
+    grants: Mapping[str, Grant]
+
+    @property
+    def name(self) -> str:
+        return self.session.name
+
+    def grant(self, kind: str) -> Grant:
+        """PolicyError when this party takes no part in jobs of this ``kind``."""
+        if kind not in self.grants:
+            raise PolicyError(
+                f"{self.name} takes part in no {kind} job; its operator allows it with a "
+                f"[jobs.{kind}] table in its file"
+            )
+        return self.grants[kind]
+
+
+def load(path: str | Path) -> PartyConfig:
+    """Read a party's file. ConfigError names the file, the key and the mend."""
+    file = settings.read(path)
+    data = {name: _dataset(section) for name, section in file.sections("data")}
+    grants = {kind: _grant(section, data) for kind, section in file.sections("jobs")}
+    return PartyConfig(SessionConfig.load(path), grants)
+
+
+def _dataset(section: settings.Section) -> Dataset:
+    identifier = section.text("identifier") if section.has("identifier") else None
+    if identifier not in (None, *IDENTIFIERS):
+        raise section.fault("identifier", f"must be one of {', '.join(IDENTIFIERS)}")
+    dataset = Dataset(section.file("file"), section.texts("id"), identifier)
+    section.done()
+    return dataset
+
+
+def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
+    named = section.text("data") if section.has("data") else None
+    if named is not None and named not in data:
+        raise section.fault("data", f"names {named!r}, but there is no [data.{named}] table")
+    grant = Grant(
+        data=None if named is None else data[named],
+        output=section.optional_file("output"),
+        scorecard=section.optional_file("scorecard"),
+    )
+    section.done()
+    return grant

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Job files: what a joint job computes and who takes which part. All parties hold the same one.
+
+A blacklist check and a joint score, each in TOML::
+
+    kind = "blacklist"                     kind = "score"
+    session = "applicants-2026-11"         session = "scores-2026-11"
+    asker = "bank"                         model_owner = "bank"
+    holders = ["tax_office", "lender_b"]   receiver = "bank"
+                                           [features]
+                                           tax_office = ["vat_growth", "arrears_months"]
+                                           power_utility = ["kwh_trend"]
+
+Everything in it is public to the parties it names, and compared between them before anything else
+is sent: two parties with different files both get an error that shows the first difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from mpc.errors import ConfigError
+from mpc.party import settings
+
+KEY_BITS = 3072
+Parameters: TypeAlias = dict[str, str | int | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class BlacklistJob:
+    """One asker, some holders: is each of the asker's ids on the list of any holder?"""
+
+    session: str
+    asker: str
+    holders: tuple[str, ...]
+
+    kind = "blacklist"
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return (self.asker, *self.holders)
+
+    def parameters(self) -> Parameters:
+        return {"kind": self.kind, "asker": self.asker, "holders": list(self.holders)}
+
+    def gives(self, party: str) -> str:
+        return "the ids it asks about" if party == self.asker else "its list"
+
+    def learns(self, party: str) -> str:
+        if party == self.asker:
+            return "which of its ids each holder lists; the length of each list"
+        return "how many ids were asked"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """A score over ``features`` (owner to names): weights of one party, result for one party."""
+
+    session: str
+    model_owner: str
+    receiver: str
+    features: dict[str, tuple[str, ...]]
+    key_bits: int = KEY_BITS
+
+    kind = "score"
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.receiver, self.model_owner, *self.features)))
+
+    def parameters(self) -> Parameters:
+        owned = {f"features.{owner}": list(names) for owner, names in self.features.items()}
+        return {
+            "kind": self.kind,
+            "model_owner": self.model_owner,
+            "receiver": self.receiver,
+            "feature_owners": list(self.features),
+            **owned,
+            "key_bits": self.key_bits,
+        }
+
+    def gives(self, party: str) -> str:
+        parts = []
+        if party == self.receiver:
+            parts.append("the ids to score")
+        if party == self.model_owner:
+            parts.append("the weights")
+        if party in self.features:
+            count = len(self.features[party])
+            parts.append(f"{count} feature{'s' if count > 1 else ''} per company")
+        return ", ".join(parts)
+
+    def learns(self, party: str) -> str:
+        if party == self.receiver:
+            return "each score; which of its ids each feature owner knows"
+        if party in self.features:
+            return "which of its companies are scored; means and scales of its features"
+        return "how many companies are scored"
+
+
+Job: TypeAlias = BlacklistJob | ScoreJob
+
+
+def load(path: str | Path) -> Job:
+    """Read a job file. ConfigError names the file, the key and what it should be."""
+    file = settings.read(path)
+    kind = file.text("kind")
+    if kind == "blacklist":
+        job: Job = _blacklist(file)
+    elif kind == "score":
+        job = _score(file)
+    else:
+        raise file.fault("kind", f'must be "blacklist" or "score", not {kind!r}')
+    file.done()
+    return job
+
+
+def _blacklist(file: settings.Section) -> BlacklistJob:
+    job = BlacklistJob(file.text("session"), file.text("asker"), file.texts("holders"))
+    if job.asker in job.holders:
+        raise file.fault("holders", f"names the asker, {job.asker!r}, who cannot hold a list")
+    return job
+
+
+def _score(file: settings.Section) -> ScoreJob:
+    owners = file.section("features")
+    features = {owner: owners.texts(owner) for owner in owners.table}
+    names = [name for owned in features.values() for name in owned]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise file.fault("features", f"names {twice[0]!r} at two owners")
+    job = ScoreJob(
+        session=file.text("session"),
+        model_owner=file.text("model_owner"),
+        receiver=file.text("receiver"),
+        features=features,
+        key_bits=file.whole("key_bits", KEY_BITS),
+    )
+    if not [owner for owner in features if owner != job.model_owner]:
+        raise file.fault("features", "needs an owner other than the model owner")
+    if job.key_bits not in (2048, 3072, 4096):
+        raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {job.key_bits}")
+    return job
+
+
+def check_member(job: Job, party: str) -> None:
+    """ConfigError when ``party`` has no part in ``job``."""
+    if party not in job.parties:
+        named = ", ".join(job.parties)
+        raise ConfigError(f"{party!r} has no part in this {job.kind} job, whose parties are {named}")
