@@ -68,7 +68,7 @@ def correlation_robust(keys: Words, blocks: Words) -> Words:
 
 
 def circular(keys: Words, blocks: Words) -> Words:
-    """p(s(x)) ^ s(x): as ``correlation_robust``, and also where delta itself is added to outputs."""
+    """p(s(x)) ^ s(x): as ``correlation_robust``, also where delta itself is added to outputs."""
     turned = np.empty_like(_blocks(blocks))
     turned[..., 0] = blocks[..., 1]
     turned[..., 1] = blocks[..., 0] ^ blocks[..., 1]

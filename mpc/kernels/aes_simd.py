@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AES-128 on four blocks at a time with VAES. The functions and their arguments: ``aes_portable``."""
+"""AES-128 on four blocks at a time with VAES; what each function does: ``aes``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mpc.kernels.blocks import (
+    add,
     aes_last_round,
     aes_round,
     last_word_rotated,
     load,
+    next_block,
     spread,
     store,
+    store_block,
     word_up,
     xor,
     zip_high,
@@ -101,19 +104,20 @@ def _map_blocks(keys: Words, blocks: Words, tweaks: Words, out: Words, mode: int
 @njit(nogil=True, cache=True)
 def _counter(keys: Words, first: int, out: Words) -> None:
     k = _spread_keys(keys)
-    scratch = np.zeros(8, np.uint64)
-    blocks = out.size // 2
-    words = out.ravel()
-    for i in range(0, blocks, 4):
-        for lane in range(4):
-            scratch[2 * lane] = first + i + lane
-        y = _permute(load(scratch, 0), k)
-        if i + 4 <= blocks:
-            store(out, 2 * i, y)
-        else:
-            tail = np.empty(8, np.uint64)
-            store(tail, 0, y)
-            words[2 * i :] = tail[: 2 * (blocks - i)]
+    steps = np.zeros((2, 8), np.uint64)
+    for lane in range(4):
+        steps[0, 2 * lane] = first + lane
+        steps[1, 2 * lane] = 4
+    count, step = load(steps, 0), load(steps, 8)
+    words = out.size
+    full = words - words % 8
+    for i in range(0, full, 8):
+        store(out, i, _permute(count, k))
+        count = add(count, step)
+    y = _permute(count, k)
+    for i in range(full, words, 2):
+        store_block(out, i, y)
+        y = next_block(y)
 
 
 @njit(inline="always")
@@ -135,22 +139,23 @@ def _schedules(constants: Words, keys: Words, out: Words) -> None:
         scratch[: 2 * lanes] = source[2 * first : 2 * (first + lanes)]
         key = load(scratch, 0)
         for r in range(11):
-            store(scratch, 0, key)
-            for lane in range(lanes):
-                out[first + lane, r, 0] = scratch[2 * lane]
-                out[first + lane, r, 1] = scratch[2 * lane + 1]
+            y = key
+            for lane in range(first, first + lanes):
+                store_block(out, 22 * lane + 2 * r, y)
+                y = next_block(y)
             if r < 10:
                 key = _next_key(key, spread(constants, 2 * r))
 
 
 @njit(nogil=True, cache=True)
 def _expand_seeds(constants: Words, seeds: Words, out: Words) -> None:
-    count, length = out.shape[0], out.shape[1]
+    trees, length = out.shape[0], out.shape[1]
     source = seeds.ravel()
     scratch = np.zeros(8, np.uint64)
-    counter = np.zeros(2, np.uint64)
-    for first in range(0, count, 4):
-        lanes = min(4, count - first)
+    steps = np.array([0, 0, 1, 0], np.uint64)
+    step = spread(steps, 2)
+    for first in range(0, trees, 4):
+        lanes = min(4, trees - first)
         scratch[: 2 * lanes] = source[2 * first : 2 * (first + lanes)]
         k0 = load(scratch, 0)
         k1 = _next_key(k0, spread(constants, 0))
@@ -163,12 +168,13 @@ def _expand_seeds(constants: Words, seeds: Words, out: Words) -> None:
         k8 = _next_key(k7, spread(constants, 14))
         k9 = _next_key(k8, spread(constants, 16))
         k = (k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, _next_key(k9, spread(constants, 18)))
+        count = spread(steps, 0)
         for i in range(length):
-            counter[0] = i
-            store(scratch, 0, _permute(spread(counter, 0), k))
-            for lane in range(lanes):
-                out[first + lane, i, 0] = scratch[2 * lane]
-                out[first + lane, i, 1] = scratch[2 * lane + 1]
+            y = _permute(count, k)
+            count = add(count, step)
+            for lane in range(first, first + lanes):
+                store_block(out, 2 * (lane * length + i), y)
+                y = next_block(y)
 
 
 @njit(inline="always")

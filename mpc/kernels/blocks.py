@@ -11,9 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba import extending
 from numba.core import types
-from numba.core.datamodel import PrimitiveModel, register_default
-from numba.extending import intrinsic
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.datamodel.registry import register_default
+
+# numba passes the typing context itself, which its annotations do not say.
+intrinsic: Any = extending.intrinsic
 
 WORD = ir.IntType(64)
 VECTOR = ir.VectorType(WORD, 8)
@@ -51,7 +55,7 @@ def _call(builder: Any, name: str, values: list[Any]) -> Any:
 
 
 @intrinsic
-def load(_context: Any, array: Any, index: Any) -> Any:
+def load(_context: Any, array: Any, _index: Any) -> Any:
     """The eight words from flat position ``index`` of a contiguous uint64 array, unaligned."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -62,7 +66,7 @@ def load(_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def store(_context: Any, array: Any, index: Any, value: Any) -> Any:
+def store(_context: Any, array: Any, _index: Any, value: Any) -> Any:
     """Write eight words to flat position ``index`` of a contiguous uint64 array, unaligned."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -74,7 +78,7 @@ def store(_context: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def spread(_context: Any, array: Any, index: Any) -> Any:
+def spread(_context: Any, array: Any, _index: Any) -> Any:
     """The one block at flat word ``index`` of a contiguous uint64 array, four times."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -85,6 +89,31 @@ def spread(_context: Any, array: Any, index: Any) -> Any:
         return builder.shuffle_vector(block, ir.Constant(pair, ir.Undefined), mask)
 
     return BLOCKS(array, types.int64), generate
+
+
+@intrinsic
+def store_block(_context: Any, array: Any, _index: Any, value: Any) -> Any:
+    """Write the lowest block to flat word ``index`` of a contiguous uint64 array."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = _address(context, builder, signature.args[0], args[0], args[1])
+        pair = ir.VectorType(WORD, 2)
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), 2), [0, 1])
+        block = builder.shuffle_vector(args[2], ir.Constant(VECTOR, ir.Undefined), mask)
+        builder.store(block, builder.bitcast(address, pair.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, value), generate
+
+
+@intrinsic
+def add(_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^64 in each word."""
+
+    def generate(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.add(*args)
+
+    return BLOCKS(x, y), generate
 
 
 @intrinsic
@@ -154,8 +183,7 @@ def _permute(order: list[int], doc: str) -> Any:
 low_up = _permute([8, 0, 8, 2, 8, 4, 8, 6], "x << 64 in each block")
 high_down = _permute([1, 8, 3, 8, 5, 8, 7, 8], "x >> 64 in each block")
 swap_words = _permute([1, 0, 3, 2, 5, 4, 7, 6], "the two words of each block exchanged")
-fold_half = _permute([4, 5, 6, 7, 8, 8, 8, 8], "blocks 2 and 3, then zeros")
-fold_quarter = _permute([2, 3, 8, 8, 8, 8, 8, 8], "block 1, then zeros")
+next_block = _permute([2, 3, 4, 5, 6, 7, 0, 1], "the blocks turned by one: x1 x2 x3 x0")
 
 
 @intrinsic
@@ -174,7 +202,7 @@ def word_up(_context: Any, x: Any) -> Any:
 
 @intrinsic
 def last_word_rotated(_context: Any, x: Any) -> Any:
-    """RotWord of the fourth 32-bit word of each block (FIPS 197, section 5.2), in all four words."""
+    """RotWord (FIPS 197, section 5.2) of the last 32-bit word of each block, in all four words."""
 
     def generate(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
         narrow = builder.bitcast(args[0], NARROW)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the kernels on 128-bit blocks may use VAES and VPCLMULQDQ, which not every CPU with IFMA has."""
+"""Whether kernels on 128-bit blocks may use VAES and VPCLMULQDQ, which some CPUs with IFMA lack."""
 
 from __future__ import annotations
 
