@@ -115,7 +115,7 @@ def demo(
 def init(
     name: Annotated[str, typer.Argument(help="The party's name, as its peers will write it.")],
     folder: Annotated[Path, typer.Option(help="Where to put key and certificate.")] = Path(),
-    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 365,
+    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 730,
     json: Json = False,
 ) -> None:
     """Make this party's key and certificate, and print the fingerprint to give to the peers.
@@ -125,19 +125,19 @@ def init(
     from mpc.cli import show
     from mpc.net import tls
 
-    identity = tls.create_identity(folder, name, days=days)
+    identity = tls.make_identity(name, folder, days=days)
     if json:
         show.as_json(
             {
                 "name": name,
-                "key": str(identity.key),
-                "certificate": str(identity.certificate),
+                "key": str(identity.key_path),
+                "certificate": str(identity.certificate_path),
                 "fingerprint": identity.fingerprint,
             }
         )
         return
-    show.out.print(f"key          {identity.key}  (keep it here, and secret)", soft_wrap=True)
-    show.out.print(f"certificate  {identity.certificate}  (send it to the peers)", soft_wrap=True)
+    show.out.print(f"key          {identity.key_path}  (keep it here, and secret)", soft_wrap=True)
+    show.out.print(f"certificate  {identity.certificate_path}  (send it to the peers)", soft_wrap=True)
     show.out.print(f"fingerprint  {identity.fingerprint}", soft_wrap=True)
     show.out.print("Read the fingerprint to each peer over another channel, such as the telephone.")
 

@@ -176,11 +176,11 @@ def _share_seeds(mesh: Mesh, roles: Roles, rng: Rng) -> dict[str, bytes]:
     for name, half in halves.items():
         mesh.channel(name).send(pb.SeedShare(seed=half))
     seeds = {}
-    for name in halves:
+    for name, half in halves.items():
         share = mesh.channel(name).recv(pb.SeedShare)
         if len(share.seed) != SEED_BYTES:
             raise ProtocolError(name, f"a seed share of {len(share.seed)} bytes")
-        both = (halves[name], share.seed) if mesh.me < name else (share.seed, halves[name])
+        both = (half, share.seed) if mesh.me < name else (share.seed, half)
         seeds[name] = hashlib.sha256(b"mpc:v1:scoring:seed\0" + b"".join(both)).digest()
     return seeds
 
