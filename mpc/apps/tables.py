@@ -14,7 +14,7 @@ import gzip
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,11 @@ class Table:
         else:
             raise ConfigError(f"{path}: the name must end in .csv, .csv.gz or .parquet")
         return cls(path, columns, kinds, bounds or Bounds(), source)
+
+    def require(self, columns: Iterable[str]) -> None:
+        """Raise ``DataError`` for the first of ``columns`` that is not there."""
+        for name in columns:
+            self._position(name)
 
     def count(self) -> int:
         """How many rows there are."""

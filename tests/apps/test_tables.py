@@ -276,7 +276,13 @@ def test_parquet_columns_of_other_types_are_errors(parquet_file):
 
 def test_missing_column_names_it_the_file_and_what_is_there(csv_file):
     path = csv_file("id,name\n1,2\n")
-    for ask in (lambda t: t.ids("uscc"), lambda t: t.features(["uscc"])):
+    Table.open(path).require(["name", "id"])
+    asks = (
+        lambda t: t.ids("uscc"),
+        lambda t: t.features(["uscc"]),
+        lambda t: t.require(["id", "uscc"]),
+    )
+    for ask in asks:
         with pytest.raises(DataError) as caught:
             ask(Table.open(path))
         assert str(caught.value) == f"{path} has no column 'uscc'; it has columns 'id', 'name'"
