@@ -26,6 +26,8 @@ Frame: TypeAlias = bytes | bytearray | memoryview
 MAX_FRAME_BYTES = 1 << 30
 # What a link holds each way before ``put`` waits.
 CAPACITY_BYTES = 16 << 20
+# How long ``close`` waits for the peer to take what was put.
+LINGER_SECONDS = 10.0
 
 
 class Link(Protocol):
@@ -51,6 +53,6 @@ class Link(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Deliver what was put, and end the link. Calling it again does nothing."""
+    def close(self, timeout: float | None = LINGER_SECONDS) -> None:
+        """Deliver what was put, within ``timeout``, and end the link. Again, it does nothing."""
         ...

@@ -91,10 +91,17 @@ class FrameQueue:
                 self._append(frame)
             return self._bytes < self._capacity
 
-    def take(self) -> Frame | None:
-        """Take the oldest frame without waiting, or None when there is none."""
+    def first(self) -> Frame | None:
+        """The oldest frame without waiting, or None. It counts until ``remove_first``."""
         with self._changed:
-            return self._pop() if self._frames else None
+            return self._frames[0] if self._frames else None
+
+    def remove_first(self) -> None:
+        """Make room: the oldest frame is through. Nothing to do where the queue was dropped."""
+        with self._changed:
+            if self._frames:
+                self._bytes -= len(self._frames.popleft())
+                self._changed.notify_all()
 
     def has_room(self) -> bool:
         """Whether the frames that wait here are below the capacity."""
@@ -105,6 +112,11 @@ class FrameQueue:
         """Whether the writer ended and every frame was taken, or the reader dropped the queue."""
         with self._changed:
             return not self._frames and (self._ended or self._dropped) is not None
+
+    def dropped(self) -> bool:
+        """Whether nobody reads any more."""
+        with self._changed:
+            return self._dropped is not None
 
     def end(self, error: MpcError) -> None:
         """No frame follows: the reader takes the rest and then gets ``error``."""
