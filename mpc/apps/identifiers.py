@@ -150,7 +150,7 @@ class Scheme:
 
 
 CREDIT_CODE = Scheme("unified social credit code (GB 32100-2015)", credit_codes_valid)
-RESIDENT_ID = Scheme("resident identity number (GB 11643-1999)", resident_ids_valid)
+RESIDENT_NUMBER = Scheme("resident identity number (GB 11643-1999)", resident_ids_valid)
 
 
 def synthetic_credit_codes(generator: np.random.Generator, count: int) -> list[str]:

@@ -65,22 +65,6 @@ class Scorecard:
     intercept: float = field(repr=False)
     bands: tuple[Band, ...] = field(repr=False)
 
-    @classmethod
-    def load(cls, path: str | Path, *, owners: Collection[str] | None = None) -> Scorecard:
-        """The scorecard in the file ``path``; ``owners``, when given, are those it may name.
-
-        Raises ``ConfigError`` that names the file, the key and what it should be.
-        """
-        try:
-            data = json.loads(
-                Path(path).read_text("utf-8"), parse_constant=_refuse, object_pairs_hook=_object
-            )
-        except OSError as fault:
-            raise ConfigError(f"{path} cannot be read: {fault.strerror}") from fault
-        except (ValueError, RecursionError) as fault:
-            raise ConfigError(f"{path} is not JSON: {fault}") from fault
-        return _Reader(str(path), owners).scorecard(data)
-
     def save(self, path: str | Path) -> None:
         """Write the file that ``load`` reads."""
         data = {
@@ -119,6 +103,22 @@ class Scorecard:
     def _chosen(self, names: Sequence[str]) -> list[Feature]:
         by_name = {feature.name: feature for feature in self.features}
         return [by_name[name] for name in names]
+
+
+def load(path: str | Path, *, owners: Collection[str] | None = None) -> Scorecard:
+    """The scorecard in the file ``path``; ``owners``, when given, are those it may name.
+
+    Raises ``ConfigError`` that names the file, the key and what it should be.
+    """
+    try:
+        data = json.loads(
+            Path(path).read_text("utf-8"), parse_constant=_refuse, object_pairs_hook=_object
+        )
+    except OSError as fault:
+        raise ConfigError(f"{path} cannot be read: {fault.strerror}") from fault
+    except (ValueError, RecursionError) as fault:
+        raise ConfigError(f"{path} is not JSON: {fault}") from fault
+    return _Reader(str(path), owners).scorecard(data)
 
 
 def probability(logit: Floats) -> Floats:

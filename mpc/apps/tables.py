@@ -251,16 +251,31 @@ def _kind(kind: Any) -> str:
     return str(kind)
 
 
-def write_csv(path: str | Path, table: pa.Table) -> None:
-    """Write ``table`` to the file ``path``, whole or not at all, readable by its owner only."""
-    with _whole_file(Path(path)) as file:
-        pa.csv.write_csv(table, file)
+def write(path: str | Path, table: pa.Table) -> None:
+    """Write ``table`` to the CSV or Parquet file ``path``, whole or not at all.
+
+    The file is readable by its owner only. Raises ``ConfigError`` when it cannot be written.
+    """
+    path = Path(path)
+    check_target(path)
+    with _whole_file(path) as file:
+        if path.suffix == ".parquet":
+            pa.parquet.write_table(table, file)
+        else:
+            pa.csv.write_csv(table, file)
 
 
-def write_parquet(path: str | Path, table: pa.Table) -> None:
-    """Write ``table`` to the file ``path``, whole or not at all, readable by its owner only."""
-    with _whole_file(Path(path)) as file:
-        pa.parquet.write_table(table, file)
+def check_target(path: str | Path) -> None:
+    """Raise ``ConfigError`` when ``write`` could not write to ``path``: for before a long job."""
+    path = Path(path).absolute()
+    if path.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"{path}: the name of a result must end in .csv or .parquet")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; give the path of a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"this user may not write into {path.parent}; choose another folder")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.apps import identifiers
-from mpc.apps.identifiers import CREDIT_ALPHABET, CREDIT_CODE, RESIDENT_ID
+from mpc.apps.identifiers import CREDIT_ALPHABET, CREDIT_CODE, RESIDENT_NUMBER
 from mpc.errors import DataError
 
 # Codes that companies print on their sites and that other validators use as examples.
@@ -151,7 +151,7 @@ def test_errors_count_and_show_rows_but_no_code():
         "rows 2, 3, 4, 5, 6, ..."
     )
     with pytest.raises(DataError, match=r"1 of 1 are no resident identity number .*: row 1$"):
-        RESIDENT_ID.require(["1"], where="x")
+        RESIDENT_NUMBER.require(["1"], where="x")
     CREDIT_CODE.require(KNOWN_CREDIT_CODES, where="x")
 
 

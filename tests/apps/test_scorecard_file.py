@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.apps import scorecard_file
-from mpc.apps.scorecard_file import Band, Scorecard
+from mpc.apps.scorecard_file import Band
 from mpc.errors import ConfigError
 
 GOOD = {
@@ -41,7 +41,7 @@ def file(tmp_path):
 
 
 def test_a_file_is_read(file):
-    card = Scorecard.load(file(GOOD), owners={"tax_office", "power_utility", "bank"})
+    card = scorecard_file.load(file(GOOD), owners={"tax_office", "power_utility", "bank"})
     assert [f.name for f in card.features] == ["arrears", "usage", "revenue"]
     assert {owner: [f.name for f in fs] for owner, fs in card.owners.items()} == {
         "tax_office": ["arrears", "revenue"],
@@ -56,13 +56,13 @@ def test_a_file_is_read(file):
 
 
 def test_saved_files_are_read_again(file, tmp_path):
-    card = Scorecard.load(file(GOOD))
+    card = scorecard_file.load(file(GOOD))
     card.save(tmp_path / "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == GOOD
 
 
 def test_nothing_secret_is_shown(file):
-    shown = repr(Scorecard.load(file(GOOD)))
+    shown = repr(scorecard_file.load(file(GOOD)))
     for secret in ("0.5", "-2", "1.25", "1000000", "mean", "weight", "intercept"):
         assert secret not in shown
     assert "arrears" in shown
@@ -137,7 +137,7 @@ def changed(path: str, value):
 def test_faults_name_the_file_the_key_and_the_mend(file, path, value, message):
     name = file(changed(path, value))
     with pytest.raises(ConfigError, match=message) as caught:
-        Scorecard.load(name, owners=["tax_office", "power_utility"])
+        scorecard_file.load(name, owners=["tax_office", "power_utility"])
     assert str(caught.value).startswith(f"{name}: ")
 
 
@@ -155,9 +155,9 @@ def test_faults_name_the_file_the_key_and_the_mend(file, path, value, message):
 )
 def test_files_that_are_no_scorecard(file, text, message):
     with pytest.raises(ConfigError, match=message):
-        Scorecard.load(file(text))
+        scorecard_file.load(file(text))
 
 
 def test_files_that_are_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.json cannot be read: No such file"):
-        Scorecard.load(tmp_path / "none.json")
+        scorecard_file.load(tmp_path / "none.json")

@@ -417,30 +417,48 @@ def test_long_queries_draw_no_progress_bar(capfd):
 
 def test_written_tables_are_read_again(tmp_path):
     table = pa.table({"id": ["007", 'a"b', "\u516c\u53f8"], "p": [0.1, 1 / 3, 5e-324]})
-    for write, name in ((tables.write_csv, "a.csv"), (tables.write_parquet, "a.parquet")):
+    for name in ("a.csv", "a.parquet"):
         path = tmp_path / name
         path.write_text("old")
-        write(path, table)
+        tables.write(path, table)
         assert ids_of(path, "id", normalise=False) == table["id"].to_pylist()
         assert Table.open(path).features(["p"]).ravel().tolist() == table["p"].to_pylist()
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.parquet"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text("old")
     with pytest.raises(pa.ArrowException):
-        tables.write_csv(path, pa.table({"nested": [[1]]}))
+        tables.write(path, pa.table({"nested": [[1]]}))
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tables.os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"a\.csv cannot be written: No space left on device"):
+        tables.write(path, pa.table({"a": [1]}))
+    monkeypatch.setattr(tables.tempfile, "mkstemp", full)
+    with pytest.raises(ConfigError, match="cannot be written: No space left"):
+        tables.write(path, pa.table({"a": [1]}))
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
-    with pytest.raises(ConfigError, match="cannot be written"):
-        tables.write_csv(tmp_path / "none" / "a.csv", pa.table({"a": [1]}))
-    folder = tmp_path / "folder.csv"
-    folder.mkdir()
-    with pytest.raises(ConfigError, match="cannot be written"):
-        tables.write_csv(folder, pa.table({"a": [1]}))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "folder.csv"]
+
+
+def test_targets_that_cannot_be_written(tmp_path):
+    tables.check_target(tmp_path / "a.csv")
+    with pytest.raises(ConfigError, match="none does not exist; make it first"):
+        tables.check_target(tmp_path / "none" / "a.csv")
+    with pytest.raises(ConfigError, match=r"must end in \.csv or \.parquet"):
+        tables.check_target(tmp_path / "a.xlsx")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"):
+        tables.write(tmp_path / "folder.csv", pa.table({"a": [1]}))
+    if os.geteuid() != 0:
+        (tmp_path / "folder.csv").chmod(0o500)
+        with pytest.raises(ConfigError, match="may not write"):
+            tables.check_target(tmp_path / "folder.csv" / "a.csv")
 
 
 def test_a_killed_write_leaves_the_old_file(tmp_path):
@@ -451,7 +469,7 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
         "from mpc.apps import tables\n"
         "def killed(table, file): file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
         "pyarrow.csv.write_csv = killed\n"
-        "tables.write_csv(sys.argv[1], pa.table({'a': [1]}))\n"
+        "tables.write(sys.argv[1], pa.table({'a': [1]}))\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert done.returncode == -9
