@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How signed integers lie in plaintexts: one each, or many in slots of one plaintext.
+
+A plaintext is an integer modulo n, the upper half standing for the negative ones. Packed, the
+slots of one plaintext hold v_0, v_1, ... as the signed sum of v_i * 2**(slot_bits * i), so sums,
+differences and products by one factor act on all slots at once, negative values included. That is
+right as long as every |v_i| < 2**(slot_bits - 1); the vector of ciphertexts tracks that bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError, EncodingOverflow
+from mpc.primitives.fixed import Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """``slots`` values in one plaintext, each in a slot of ``slot_bits`` bits, of which
+    ``value_bits`` and a sign are for the value as it is encrypted. Public: part of the agreed job.
+    """
+
+    value_bits: int
+    slot_bits: int
+    slots: int
+
+    @classmethod
+    def of(
+        cls, modulus_bits: int, value_bits: int, headroom_adds: int = 0, scalar_bits: int = 0
+    ) -> Packing:
+        """Slots for |value| < 2**value_bits that are added to ``headroom_adds`` more of their kind
+        and multiplied by factors below 2**scalar_bits in magnitude."""
+        if value_bits < 1 or headroom_adds < 0 or scalar_bits < 0:
+            raise ConfigError("packing takes at least one value bit, and no negative head-room")
+        slot_bits = value_bits + headroom_adds.bit_length() + scalar_bits + 1
+        slots = (modulus_bits - 1) // slot_bits
+        if slots < 1:
+            raise ConfigError(f"a slot of {slot_bits} bits does not fit a {modulus_bits}-bit key")
+        return cls(value_bits, slot_bits, slots)
+
+    @property
+    def limit(self) -> int:
+        """The largest magnitude a slot can hold."""
+        return (1 << (self.slot_bits - 1)) - 1
+
+    @property
+    def _middles(self) -> int:
+        """Half of each slot's range, at its place: added, it makes every slot non-negative."""
+        return sum(1 << (self.slot_bits * (i + 1) - 1) for i in range(self.slots))
+
+    def ciphertexts(self, values: int) -> int:
+        """How many ciphertexts hold a row of so many values."""
+        return -(-values // self.slots)
+
+    def pack(self, values: Integers) -> list[int]:
+        """Signed plaintexts of ``values`` within the limit, packed along the last axis."""
+        count = values.shape[-1]
+        padded = np.zeros((*values.shape[:-1], self.ciphertexts(count) * self.slots), values.dtype)
+        padded[..., :count] = values
+        bits = _sign_extended(_bits(padded.reshape(-1, self.slots)), self.slot_bits)
+        # Flipping the sign bit of a two's complement number adds half its range to it.
+        bits[..., -1] ^= 1
+        rows = np.packbits(
+            bits.reshape(len(bits), self.slots * self.slot_bits), axis=1, bitorder="little"
+        )
+        middles = self._middles
+        return [int.from_bytes(row.tobytes(), "little") - middles for row in rows]
+
+    def unpack(self, plaintexts: list[int], shape: tuple[int, ...]) -> Integers:
+        """The values of shape ``shape`` in signed plaintexts."""
+        middles = self._middles
+        lifted = [plaintext + middles for plaintext in plaintexts]
+        used = self.slot_bits * self.slots
+        if any(value < 0 or value >> used for value in lifted):
+            raise EncodingOverflow("a decrypted value exceeds its slots")
+        width = -(-used // 8)
+        data = b"".join(value.to_bytes(width, "little") for value in lifted)
+        rows = np.frombuffer(data, np.uint8).reshape(len(lifted), width)
+        bits = np.unpackbits(rows, axis=1, count=used, bitorder="little")
+        bits = bits.reshape(len(lifted), self.slots, self.slot_bits)
+        bits[..., -1] ^= 1
+        padded = self.ciphertexts(shape[-1]) * self.slots
+        return _signed(bits).reshape(*shape[:-1], padded)[..., : shape[-1]]
+
+
+def _bits(values: Integers) -> NDArray[np.uint8]:
+    """Two's complement bits, lowest first, on a new last axis."""
+    if values.dtype != object:
+        width, octets = 8, np.ascontiguousarray(values, dtype="<i8").view(np.uint8)
+    else:
+        width = max((int(value).bit_length() for value in values.flat), default=0) // 8 + 1
+        data = b"".join(int(value).to_bytes(width, "little", signed=True) for value in values.flat)
+        octets = np.frombuffer(data, np.uint8)
+    return np.unpackbits(octets.reshape(*values.shape, width), axis=-1, bitorder="little")
+
+
+def _sign_extended(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """The lowest ``count`` bits of two's complement numbers, as many as it takes added on top."""
+    have = bits.shape[-1]
+    if have >= count:
+        return np.ascontiguousarray(bits[..., :count])
+    sign = np.broadcast_to(bits[..., -1:], (*bits.shape[:-1], count - have))
+    return np.concatenate([bits, sign], axis=-1)
+
+
+def _signed(bits: NDArray[np.uint8]) -> Integers:
+    """The numbers of two's complement bits: int64 if they have at most 64, else Python integers."""
+    count = bits.shape[-1]
+    padded = _sign_extended(bits, max(64, -(-count // 8) * 8))
+    octets = np.packbits(padded, axis=-1, bitorder="little")
+    if count <= 64:
+        return octets.view("<i8")[..., 0].astype(np.int64)
+    out = np.empty(octets.shape[:-1], dtype=object)
+    for index in np.ndindex(out.shape):
+        out[index] = int.from_bytes(octets[index].tobytes(), "little", signed=True)
+    return out

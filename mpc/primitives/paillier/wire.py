@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ciphertexts as packed bytes, checked where they come in and where they go out."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import gmpy2
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import CryptoError, EncodingOverflow, MpcError, ProtocolError, StaleCiphertext
+from mpc.kernels.bigint import Residues, SquareRing
+
+if TYPE_CHECKING:
+    from mpc.primitives.paillier.ciphertexts import Ciphertexts
+
+
+def encode(x: Ciphertexts) -> NDArray[np.uint8]:
+    """One row per ciphertext. Raises StaleCiphertext for what must not leave this party."""
+    if not x.fresh:
+        raise StaleCiphertext(
+            "these ciphertexts were computed on, and would tell how; send x.rerandomized()"
+        )
+    return x.ring.to_bytes(x.residues)
+
+
+def decode(ring: SquareRing, n: int, array: NDArray[np.uint8], peer: str | None) -> Residues:
+    """Elements of Z*_(n**2) from rows of bytes that anybody may have made."""
+    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != ring.width:
+        raise _fault(
+            peer,
+            f"ciphertexts are rows of {ring.width} bytes, not {array.dtype} of {array.shape}",
+        )
+    try:
+        residues = ring.from_bytes(array)
+    except EncodingOverflow as error:
+        raise _fault(peer, f"a ciphertext is out of range: {error}") from None
+    # One product and one gcd for all. An element that is not invertible is 0, or gives n away.
+    [product] = ring.decode(ring.product(residues))
+    if gmpy2.gcd(product, n) != 1:
+        raise _fault(peer, "a ciphertext is not invertible")
+    return residues
+
+
+def check_count(count: int, layout: tuple[int, ...], peer: str | None) -> None:
+    """Raise unless ``count`` ciphertexts make up an array of ``layout``."""
+    if count != prod(layout):
+        raise _fault(peer, f"{count} ciphertexts where {prod(layout)} were expected")
+
+
+def _fault(peer: str | None, message: str) -> MpcError:
+    return CryptoError(message) if peer is None else ProtocolError(peer, message)
