@@ -137,7 +137,9 @@ def init(
         )
         return
     show.out.print(f"key          {identity.key_path}  (keep it here, and secret)", soft_wrap=True)
-    show.out.print(f"certificate  {identity.certificate_path}  (send it to the peers)", soft_wrap=True)
+    show.out.print(
+        f"certificate  {identity.certificate_path}  (send it to the peers)", soft_wrap=True
+    )
     show.out.print(f"fingerprint  {identity.fingerprint}", soft_wrap=True)
     show.out.print("Read the fingerprint to each peer over another channel, such as the telephone.")
 

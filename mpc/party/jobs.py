@@ -148,4 +148,6 @@ def check_member(job: Job, party: str) -> None:
     """ConfigError when ``party`` has no part in ``job``."""
     if party not in job.parties:
         named = ", ".join(job.parties)
-        raise ConfigError(f"{party!r} has no part in this {job.kind} job, whose parties are {named}")
+        raise ConfigError(
+            f"{party!r} has no part in this {job.kind} job, whose parties are {named}"
+        )

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One party's run of one job: its files are checked, then the session, the job, the result.
+
+Whatever is wrong with this party's own files is found before it connects to anyone. A result is
+written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mpc.apps import blacklist, identifiers, scorecard, scorecard_file, tables
+from mpc.errors import ConfigError
+from mpc.net.mesh import Mesh
+from mpc.net.session import Session
+from mpc.party.config import Dataset, Grant, PartyConfig
+from mpc.party.jobs import BlacklistJob, Job, ScoreJob, check_member
+
+SCHEMES = {"uscc": identifiers.CREDIT_CODE, "resident": identifiers.RESIDENT_NUMBER}
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What passed between this party and one peer."""
+
+    sent_bytes: int
+    received_bytes: int
+    messages: int
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one party put in, learnt and sent; nothing in it names a company."""
+
+    kind: str
+    party: str
+    gave: str
+    learnt: str
+    findings: list[str]
+    output: str | None
+    seconds: float
+    traffic: dict[str, Traffic]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the job gave this party: sentences with counts, and a table to write, if any."""
+
+    findings: list[str]
+    table: pa.Table | None = None
+
+
+def run(
+    config: PartyConfig,
+    job: Job,
+    *,
+    input: Path | None = None,
+    output: Path | None = None,
+    wait: float = 30.0,
+    notify: Notify = lambda _: None,
+) -> Report:
+    """Take this party's part in ``job``.
+
+    ``input`` and ``output`` stand in for the files of the party's own configuration. Peers that are
+    not up yet are awaited for ``wait`` seconds. Raises PolicyError when the configuration does not
+    allow jobs of this kind, ConfigError and DataError for our own files, and what the session and
+    the protocols raise.
+    """
+    check_member(job, config.name)
+    grant = config.grant(job.kind)
+    begun = time.monotonic()
+    notify("reading its table")
+    target = _target(config.name, job, output or grant.output)
+    play = _prepare(config.name, job, grant, input)
+    notify("connecting")
+    with Session.open(
+        config.session,
+        parameters=job.parameters(),
+        session_id=job.session,
+        parties=job.parties,
+        wait=wait,
+        on_wait=notify,
+    ) as session:
+        outcome = play(session.mesh(job.parties), notify)
+        traffic = {name: _traffic(session, name) for name in job.parties if name != config.name}
+    if outcome.table is not None and target is not None:
+        notify(f"writing {target}")
+        tables.write(target, outcome.table)
+    return Report(
+        kind=job.kind,
+        party=config.name,
+        gave=job.gives(config.name),
+        learnt=job.learns(config.name),
+        findings=outcome.findings,
+        output=None if target is None else str(target),
+        seconds=time.monotonic() - begun,
+        traffic=traffic,
+    )
+
+
+def _target(me: str, job: Job, path: Path | None) -> Path | None:
+    """Where the result goes, checked before the job is run."""
+    gets_result = me == (job.asker if isinstance(job, BlacklistJob) else job.receiver)
+    if not gets_result:
+        return None
+    if path is None:
+        raise ConfigError(f"{me} gets the result: say where with --output, or output in its file")
+    tables.check_target(path)
+    return path
+
+
+def _holding(grant: Grant, job: Job, input: Path | None) -> scorecard.Holding:
+    if grant.data is None:
+        raise ConfigError(f'[jobs.{job.kind}] needs data = "NAME", of a [data.NAME] table')
+    dataset: Dataset = grant.data
+    table = tables.Table.open(input or dataset.file)
+    scheme = None if dataset.identifier is None else SCHEMES[dataset.identifier]
+    return scorecard.Holding(table, table.ids(dataset.id, scheme=scheme))
+
+
+def _prepare(
+    me: str, job: Job, grant: Grant, input: Path | None
+) -> Callable[[Mesh, Notify], _Outcome]:
+    if isinstance(job, ScoreJob):
+        return _prepare_score(me, job, grant, input)
+    holding = _holding(grant, job, input)
+    if me == job.asker:
+        return lambda mesh, notify: _ask(mesh, job, holding, notify)
+    return lambda mesh, notify: _hold(mesh, job, holding, notify)
+
+
+# --- blacklist ---------------------------------------------------------------------------------
+
+
+def _ask(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Notify) -> _Outcome:
+    notify(f"asking about {len(holding.ids):,} ids")
+    ids = holding.ids.array()
+    result = blacklist.asker(mesh, ids, job.holders)
+    by_holder: dict[str, Any] = {
+        f"listed_by_{name}": pa.array(hits) for name, hits in result.by_holder.items()
+    }
+    table = pa.table({"id": ids, "listed": pa.array(result.listed), **by_holder})
+    counts = ", ".join(f"{name} {hits.sum():,}" for name, hits in result.by_holder.items())
+    return _Outcome([f"{result.listed.sum():,} of {len(ids):,} ids are listed ({counts})"], table)
+
+
+def _hold(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Notify) -> _Outcome:
+    notify(f"answering with a list of {len(holding.ids):,}")
+    asked = blacklist.holder(mesh.channel(job.asker), holding.ids.array())
+    return _Outcome([f"{asked:,} ids were asked about"])
+
+
+# --- score -------------------------------------------------------------------------------------
+
+
+def _prepare_score(
+    me: str, job: ScoreJob, grant: Grant, input: Path | None
+) -> Callable[[Mesh, Notify], _Outcome]:
+    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.key_bits)
+    card = None
+    if me == job.model_owner:
+        if grant.scorecard is None:
+            raise ConfigError(f'{me} is the model owner: [jobs.score] needs scorecard = "FILE"')
+        card = scorecard_file.load(grant.scorecard)
+    takes_table = me == job.receiver or me in job.features
+    holding = _holding(grant, job, input) if takes_table else None
+    scorecard.check(plan, me, holding=holding, scorecard=card)
+
+    def play(mesh: Mesh, notify: Notify) -> _Outcome:
+        scores = scorecard.play(mesh, plan, holding=holding, scorecard=card, notify=notify)
+        if scores is None or holding is None:
+            return _Outcome([])
+        return _scored(holding, scores)
+
+    return play
+
+
+def _scored(holding: scorecard.Holding, scores: scorecard.Scores) -> _Outcome:
+    """Every id of the receiver, those that not all feature owners know without a score."""
+    ids = holding.ids.array()
+    probability: list[float | None] = [None] * len(ids)
+    band: list[str | None] = [None] * len(ids)
+    found = zip(scores.positions.tolist(), scores.probability.tolist(), scores.band, strict=True)
+    for position, value, name in found:
+        probability[position], band[position] = value, name
+    table = pa.table(
+        {
+            "id": ids,
+            "probability": pa.array(probability, pa.float64()),
+            "band": pa.array(band, pa.string()),
+        }
+    )
+    names = list(dict.fromkeys(scores.band))
+    counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in sorted(names))
+    scored, missing = len(scores.positions), len(ids) - len(scores.positions)
+    findings = [f"{scored:,} companies scored" + (f": {counts}" if counts else "")]
+    if missing:
+        findings.append(f"{missing:,} not scored: not every feature owner knows them")
+    return _Outcome(findings, table)
+
+
+def _traffic(session: Session, peer: str) -> Traffic:
+    counted = session.traffic(peer)
+    return Traffic(counted.sent_bytes, counted.received_bytes, counted.messages, counted.rounds)
