@@ -433,7 +433,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     with pytest.raises(pa.ArrowException):
         tables.write(path, pa.table({"nested": [[1]]}))
 
-    def full(*args):
+    def full(*args, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tables.os, "fsync", full)
