@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ristretto255 (RFC 9496) over vectors, and the hash of RFC 9380 in front of it.
+
+A vector of n points is a uint64 array (n, 4, 4): extended coordinates X, Y, Z, T of a point of the
+curve, each four little-endian words. It comes from these functions only and is opaque to callers;
+both backends take each other's. Scalars are uint64 (n, 4), little-endian and below 2^253.
+
+**Time and secrets.** The simd backend takes no branch and touches no address that depends on
+points, scalars or bytes hashed; of these only counts and lengths show. The portable backend is
+GMP's, not constant-time: where it runs, keep timing out of an adversary's sight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc import kernels
+from mpc.errors import ConfigError
+
+MAX_DST_BYTES = 255
+
+
+def decode(encodings: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Points of (n, 32) encodings (section 4.3.1), and which of them are valid.
+
+    Where an encoding is not valid the point is the identity.
+    """
+    _check(encodings, np.uint8, (32,))
+    out: tuple[NDArray[np.uint64], NDArray[np.bool_]] = _backend().decode(encodings)
+    return out
+
+
+def encode(points: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Canonical (n, 32) encodings (section 4.3.2): equal if and only if the elements are."""
+    _check(points, np.uint64, (4, 4))
+    return _array(_backend().encode(points))
+
+
+def one_way_map(uniform: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Points of (n, 64) uniform bytes (section 4.3.4)."""
+    _check(uniform, np.uint8, (64,))
+    return _array(_backend().one_way_map(uniform))
+
+
+def add(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sums, row by row."""
+    _check(left, np.uint64, (4, 4))
+    _check(right, np.uint64, (4, 4))
+    if len(left) != len(right):
+        raise ConfigError(f"{len(left)} points cannot be added to {len(right)}")
+    return _array(_backend().add(left, right))
+
+
+def negate(points: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Inverses."""
+    _check(points, np.uint64, (4, 4))
+    return _array(_backend().negate(points))
+
+
+def mul(points: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Multiples by one scalar each, or of all by a single one."""
+    _check(points, np.uint64, (4, 4))
+    _check(scalars, np.uint64, (4,))
+    if len(scalars) not in (1, len(points)):
+        raise ConfigError(f"{len(points)} points cannot be multiplied by {len(scalars)} scalars")
+    return _array(_backend().mul(points, scalars))
+
+
+def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:
+    """expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1) to 64 bytes of each item.
+
+    Item i is ``data[offsets[i]:offsets[i + 1]]``; ``dst`` is the domain separation tag, of 1 to
+    255 bytes.
+    """
+    if not 0 < len(dst) <= MAX_DST_BYTES:
+        raise ConfigError(f"a tag has 1 to {MAX_DST_BYTES} bytes, not {len(dst)}")
+    bounds = np.ascontiguousarray(offsets, dtype=np.int64)
+    _check_strings(data, bounds)
+    return _array(_backend().expand(data, bounds, dst))
+
+
+def _backend() -> Any:
+    if kernels.backend() == "simd":
+        from mpc.kernels.ristretto import simd
+
+        return simd
+    from mpc.kernels.ristretto import portable
+
+    return portable
+
+
+def _array(values: Any) -> NDArray[Any]:
+    out: NDArray[Any] = values
+    return out
+
+
+def _check(array: NDArray[Any], kind: type, shape: tuple[int, ...]) -> None:
+    if array.dtype != kind or array.shape[1:] != shape:
+        wanted = ", ".join(map(str, ("n", *shape)))
+        raise ConfigError(f"expected {kind.__name__} ({wanted}), got {array.dtype} {array.shape}")
+
+
+def _check_strings(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+    if data.dtype != np.uint8 or data.ndim != 1 or offsets.ndim != 1 or len(offsets) < 1:
+        raise ConfigError(f"strings are in uint8 (bytes,), not {data.dtype} {data.shape}")
+    if offsets[0] < 0 or offsets[-1] > len(data) or bool(np.any(np.diff(offsets) < 0)):
+        raise ConfigError(f"the offsets of {len(offsets) - 1} strings do not fit {len(data)} bytes")
