@@ -49,7 +49,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import ConfigError, DataError, EncodingOverflow, ProtocolError
+from mpc.errors import ConfigError, DataError, EncodingOverflow, InvalidKey, ProtocolError
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scoring_pb2 as pb
@@ -126,7 +126,7 @@ def score(
         raise ConfigError("the model owner needs a Paillier key: paillier.keygen()")
     seeds = _share_seeds(mesh, roles, rng)
     if own is not None and secret is not None:
-        _offer_weights(mesh, roles, own, secret.public, rows)
+        _offer_weights(mesh, roles, own, secret, rows, rng)
         totals = _collect(mesh, roles, own, secret, mine, rows)
         if mesh.me == roles.receiver:
             return _decode(_packing(secret.public.n, roles), totals, secret.public.n, rows)
@@ -159,9 +159,8 @@ def _packing(n: int, roles: Roles) -> Packing:
 def _packed(packing: Packing, values: NDArray[np.int64]) -> NDArray[np.object_]:
     """rows x d integers as plaintexts x d: each plaintext holds one column of many rows."""
     rows, columns_ = values.shape
-    plaintexts = np.empty((columns_, packing.ciphertexts(rows)), object)
-    plaintexts.flat = packing.pack(np.ascontiguousarray(values.T))
-    return plaintexts.T
+    plaintexts = np.array(packing.pack(np.ascontiguousarray(values.T)), object)
+    return plaintexts.reshape(columns_, packing.ciphertexts(rows)).T
 
 
 # --- masks -------------------------------------------------------------------------------------
@@ -232,15 +231,19 @@ def _answer(
     channel, rows = mesh.channel(roles.model_owner), len(features)
     offer = channel.recv(pb.EncryptedWeights)
     _agree_on_rows(channel.peer, offer.rows, rows)
-    public = paillier.PublicKey.from_bytes(offer.public_key)
+    try:
+        public = paillier.PublicKey.from_bytes(offer.public_key)
+    except InvalidKey as error:
+        raise ProtocolError(channel.peer, f"sent a key that fails its checks: {error}") from None
     width = public.ciphertext_bytes
     column = columns.unpack(offer.weights, width=width, count=features.shape[1], peer=channel.peer)
-    weights = paillier.Ciphertexts.from_array(public, column)
+    limit = 1 << (WEIGHT_BITS + FRACTION_BITS)
+    weights = paillier.Ciphertexts.from_array(public, column, bound=limit, peer=channel.peer)
     packing = _packing(public.n, roles)
     noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
     masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
     hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
-    partials = (_packed(packing, features) @ weights).masked(hidden).rerandomized()
+    partials = (_packed(packing, features) @ weights).masked(hidden).rerandomized(rng=rng)
     channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
 
 
@@ -248,13 +251,13 @@ def _answer(
 
 
 def _offer_weights(
-    mesh: Mesh, roles: Roles, model: Model, public: paillier.PublicKey, rows: int
+    mesh: Mesh, roles: Roles, model: Model, secret: paillier.SecretKey, rows: int, rng: Rng
 ) -> None:
     for name in roles.helpers:
-        encrypted = public.encrypt(_integers(model.weights[name]))
+        encrypted = secret.encrypt(_integers(model.weights[name]), rng=rng)
         mesh.channel(name).send(
             pb.EncryptedWeights(
-                public_key=public.to_bytes(),
+                public_key=secret.public.to_bytes(),
                 weights=columns.pack(encrypted.to_array()),
                 rows=rows,
             )
@@ -276,7 +279,8 @@ def _collect(
     for name in roles.helpers:
         column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
         array = columns.unpack(column, width=public.ciphertext_bytes, count=count, peer=name)
-        parts.append(secret.decrypt_residues(paillier.Ciphertexts.from_array(public, array)))
+        ciphertexts = paillier.Ciphertexts.from_array(public, array, peer=name)
+        parts.append(secret.decrypt_residues(ciphertexts))
     constant = np.full((1, rows), round(model.intercept * 4.0**FRACTION_BITS), object)
     own = packing.pack(constant)
     if mesh.me in roles.features:
@@ -335,7 +339,7 @@ def _agree_on_rows(peer: str, theirs: int, ours: int) -> None:
 
 
 def _integers(values: NDArray[np.float64]) -> list[int]:
-    return [round(float(value) * 2.0**FRACTION_BITS) for value in values]
+    return [round(float(value) * 2**FRACTION_BITS) for value in values]
 
 
 def _checked_features(
