@@ -28,7 +28,7 @@ M = TypeVar("M", bound=Message)
 TIMEOUT_SECONDS = 600.0
 
 _MESSAGE, _ABORT = 0, 1
-_ABORT_SECONDS = 1.0
+_ABORT_SECONDS = 3.0
 _REASON = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -96,11 +96,12 @@ class Channel:
         reason = error.reason if isinstance(error, PeerAborted) else type(error).__name__
         with suppress(MpcError):
             self._link.put(_frame(_ABORT, reason[:64], b""), _ABORT_SECONDS)
-        self._link.close()
+        with suppress(MpcError):
+            self._link.close(_ABORT_SECONDS)
 
     def close(self) -> None:
-        """Deliver what was sent, and end the link."""
-        self._link.close()
+        """Deliver what was sent, and end the link. ``PeerTimeout`` when it is not taken in time."""
+        self._link.close(self._timeout)
 
     def _raise_abort_that_preceded(self, closed: PeerClosed) -> None:
         # The peer put its reason before it closed; it stands behind messages nobody will read now.

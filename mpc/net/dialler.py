@@ -10,7 +10,7 @@ from typing import Any
 
 from mpc.errors import PeerUntrusted
 from mpc.net.knock import NotReadyError, RefusedError, knock
-from mpc.net.peer import Address, Peer
+from mpc.net.peer import Address, Peer, printable
 from mpc.net.runtime import aio, grpc
 from mpc.net.stream import METHOD, OPTIONS, SERVICE, StreamLink
 from mpc.net.tls import Identity
@@ -110,7 +110,7 @@ class Dialler:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 if ACCEPTED in tuple(await call.initial_metadata()):
                     return
-                code, details = await call.code(), _printable(await call.details())
+                code, details = await call.code(), printable(await call.details() or "")
         except (TimeoutError, aio.AioRpcError) as error:
             raise NotReadyError(f"it does not answer the call: {type(error).__name__}") from None
         if code is grpc.StatusCode.PERMISSION_DENIED:
@@ -130,8 +130,3 @@ async def _live(link: StreamLink, call: Any, channel: aio.Channel) -> None:
                 await call.code()
     finally:
         await channel.close()
-
-
-def _printable(text: str | None) -> str:
-    """What a peer wrote, fit for an error message."""
-    return "".join(c if c.isprintable() else "?" for c in (text or "")[:200])

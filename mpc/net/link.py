@@ -54,5 +54,9 @@ class Link(Protocol):
         ...
 
     def close(self, timeout: float | None = LINGER_SECONDS) -> None:
-        """Deliver what was put, within ``timeout``, and end the link. Again, it does nothing."""
+        """Deliver what was put, and end the link. Calling it again does nothing.
+
+        Raises ``PeerTimeout`` when the peer did not take it all in time; the link is ended then
+        as well.
+        """
         ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import ConfigError, PeerUntrusted
@@ -17,7 +18,7 @@ from mpc.net.dialler import ACCEPTED
 from mpc.net.peer import Address, Peer
 from mpc.net.runtime import aio, grpc
 from mpc.net.stream import METHOD, OPTIONS, SERVICE, StreamLink
-from mpc.net.tls import Identity, fingerprint
+from mpc.net.tls import Identity, Trust, fingerprint
 
 logger = logging.getLogger("mpc.net")
 
@@ -87,80 +88,72 @@ class Listener:
         return self._arrivals.setdefault(peer, asyncio.get_running_loop().create_future())
 
     async def _serve(self, _requests: object, context: Any) -> None:
-        try:
-            peer = self._admit(context)
-        except _RefusedError as refused:
-            logger.warning("%s refused a call from %s: %s", self._name, context.peer(), refused)
-            await context.abort(refused.code, str(refused))
+        told = dict(context.invocation_metadata())
+        refusal = self._refusal(told, context)
+        if refusal is not None:
+            if refusal.code is grpc.StatusCode.PERMISSION_DENIED:
+                logger.warning("%s refused %s: %s", self._name, context.peer(), refusal.text)
+            # Not ``abort``: it raises, and an exception and a frame that hold each other would
+            # keep gRPC's objects, and with them its thread, until they are collected.
+            context.set_code(refusal.code)
+            context.set_details(refusal.text)
+            return
+        peer = str(told["mpc-from"])
         link = self._new_link(peer)
         self._arrival(peer).set_result(link)
         await context.send_initial_metadata((ACCEPTED,))
         await link.run(context)
 
-    def _admit(self, context: Any) -> str:
-        """The name of the peer that calls, or ``_RefusedError`` with what it is told."""
-        told = dict(context.invocation_metadata())
-        caller, called = told.get("mpc-from"), told.get("mpc-to")
-        peer = self._peers.get(str(caller))
+    def _refusal(self, told: Mapping[str, str | bytes], context: Any) -> _Refusal | None:
+        """Why the call is not accepted, if it is not."""
+        peer = self._peers.get(str(told.get("mpc-from")))
         if peer is None:
-            raise _RefusedError(f"{caller!r} is not a peer of {self._name!r} here")
-        if self._identity is not None:
-            self._check_certificate(peer, context.auth_context())
-        if called != self._name:
-            raise _RefusedError(f"this is {self._name!r}, not {called!r}")
-        if peer.address is not None and self._name < peer.name and told.get("mpc-listens") == "yes":
-            raise _RefusedError(
-                f"{self._name} dials {peer.name} at {peer.address}",
-                grpc.StatusCode.FAILED_PRECONDITION,
-            )
+            return _Refusal(f"{told.get('mpc-from')!r} is not expected by {self._name!r}")
+        if peer.trust is not None and self._identity is not None:
+            misfit = self._misfit(peer, peer.trust, context.auth_context())
+            if misfit is not None:
+                return _Refusal(misfit)
+        if told.get("mpc-to") != self._name:
+            return _Refusal(f"this is {self._name!r}, not {told.get('mpc-to')!r}")
+        dialled = peer.address is not None and self._name < peer.name
+        if dialled and told.get("mpc-listens") == "yes":
+            text = f"{self._name} dials {peer.name} at {peer.address}"
+            return _Refusal(text, grpc.StatusCode.FAILED_PRECONDITION)
         if self._arrival(peer.name).done():
-            raise _RefusedError(
-                f"{self._name} has a session with {peer.name} already",
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-            )
-        return peer.name
+            text = f"{self._name} has a session with {peer.name} already"
+            return _Refusal(text, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        return None
 
-    def _check_certificate(self, peer: Peer, shown: Mapping[str, list[bytes]]) -> None:
+    def _misfit(self, peer: Peer, trust: Trust, shown: Mapping[str, list[bytes]]) -> str | None:
+        """Why the connection is not that of ``peer``, if it is not."""
         if shown.get("ssl_tls_version") != [b"TLSv1.3"]:
-            raise _RefusedError("the connection is not TLS 1.3")
+            return "the connection is not TLS 1.3"
         certificate = shown["x509_pem_cert"][0]
-        try:
-            assert peer.trust is not None
-            peer.trust.check(certificate)
-        except PeerUntrusted as untrusted:
-            self.troubles[peer.name] = str(untrusted)
-            self._blame(peer, certificate, untrusted)
-            raise _RefusedError(
-                f"the certificate {fingerprint(certificate)} is not that of {peer.name}"
-            ) from None
-
-    def _blame(self, claimed: Peer, certificate: bytes, error: PeerUntrusted) -> None:
-        """End the wait for ``claimed`` when the caller is another of our own peers.
-
-        A configured peer under a wrong name is a fault worth stopping for. Somebody else from the
-        same authority is only turned away, or anyone could stop the session.
-        """
-        arrival = self._arrival(claimed.name)
-        if not arrival.done() and any(_is(peer, certificate) for peer in self._peers.values()):
-            arrival.set_exception(error)
+        if _fits(trust, certificate):
+            return None
+        text = f"called with the certificate {fingerprint(certificate)}, which is not its own"
+        self.troubles[peer.name] = text
+        # A peer of ours under a wrong name is a fault worth stopping for. Somebody else, from an
+        # authority we trust, is only turned away, or anyone there could stop the session.
+        arrival = self._arrival(peer.name)
+        known = (other.trust for other in self._peers.values())
+        if not arrival.done() and any(t is not None and _fits(t, certificate) for t in known):
+            arrival.set_exception(PeerUntrusted(peer.name, text))
             arrival.exception()  # it is of interest only while somebody waits
+        return f"the certificate {fingerprint(certificate)} is not that of {peer.name}"
 
 
-class _RefusedError(Exception):
-    """The call is not accepted; the text goes to the caller, whom TLS has authenticated."""
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A call that is not accepted; the text goes to the caller, whom TLS has authenticated."""
 
-    def __init__(
-        self, text: str, code: grpc.StatusCode = grpc.StatusCode.PERMISSION_DENIED
-    ) -> None:
-        super().__init__(text)
-        self.code = code
+    text: str
+    code: grpc.StatusCode = grpc.StatusCode.PERMISSION_DENIED
 
 
-def _is(peer: Peer, certificate: bytes) -> bool:
+def _fits(trust: Trust, certificate: bytes) -> bool:
     try:
-        if peer.trust is None:
-            return False
-        peer.trust.check(certificate)
+        trust.check(certificate)
     except PeerUntrusted:
         return False
     return True

@@ -54,3 +54,8 @@ class Peer:
     name: str
     address: Address | None = None
     trust: Trust | None = None
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Text from another party, fit for an error message."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])

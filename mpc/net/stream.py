@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from mpc.errors import MessageTooLarge, PeerClosed, ProtocolError
+from mpc.errors import MessageTooLarge, PeerClosed, PeerTimeout, ProtocolError
 from mpc.net.link import LINGER_SECONDS, Frame
 from mpc.net.queue import FrameQueue
 from mpc.net.runtime import aio
@@ -99,6 +99,9 @@ class StreamLink:
             self._over.result(timeout)
         except TimeoutError:
             self.cancel()
+            raise PeerTimeout(
+                self._peer, f"did not take all that was sent within {timeout:g} s"
+            ) from None
         except BaseException:  # Ctrl-C: do not wait for the peer, but leave nothing behind
             self.cancel()
             raise

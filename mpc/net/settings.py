@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a TOML file key by key, so that each fault names the file, the key and the mend."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import ConfigError
+
+
+def read(path: str | Path) -> Section:
+    """The whole of the file at ``path``; ConfigError where it is missing or not TOML."""
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    return Section(path, "", table)
+
+
+class Section:
+    """One table of the file at ``path``, which need not exist where the table is given in Python.
+
+    ``done`` refuses the keys nobody asked for, so a typo is an error.
+    """
+
+    __slots__ = ("_asked", "name", "path", "table")
+
+    def __init__(self, path: Path, name: str, table: Mapping[str, Any]) -> None:
+        self.path = path
+        self.name = name
+        self.table = table
+        self._asked: set[str] = set()
+
+    def fault(self, key: str, what: str) -> ConfigError:
+        return ConfigError(f"{self.path}: {self._inner(key)} {what}")
+
+    def has(self, key: str) -> bool:
+        """Whether the file sets ``key``; asking makes it a known key."""
+        self.offers(key)
+        return key in self.table
+
+    def offers(self, *keys: str) -> None:
+        """Make ``keys`` known ones, set or not."""
+        self._asked.update(keys)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._take(key, default)
+        if not isinstance(value, str) or not value:
+            raise self.fault(key, f"must be a text in quotes, not {value!r}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._take(key, None)
+        good = isinstance(value, list) and value and all(isinstance(v, str) and v for v in value)
+        if not good:
+            raise self.fault(key, f'must be a list of texts such as ["a", "b"], not {value!r}')
+        if len(set(value)) != len(value):
+            raise self.fault(key, f"names something twice: {value!r}")
+        return tuple(value)
+
+    def whole(self, key: str, default: int) -> int:
+        value = self._take(key, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.fault(key, f"must be a whole number, not {value!r}")
+        return value
+
+    def file(self, key: str) -> Path:
+        """A path, taken from the folder of this file when it is relative."""
+        return self.path.parent / self.text(key)
+
+    def optional_file(self, key: str) -> Path | None:
+        return self.file(key) if self.has(key) else None
+
+    def section(self, key: str) -> Section:
+        value = self._take(key, {})
+        if not isinstance(value, Mapping):
+            raise self.fault(key, f"must be a table, [{self._inner(key)}], not {value!r}")
+        return Section(self.path, self._inner(key), value)
+
+    def sections(self, key: str) -> Iterator[tuple[str, Section]]:
+        """The tables ``[key.NAME]`` by their names."""
+        section = self.section(key)
+        for name in section.table:
+            yield name, section.section(name)
+
+    def done(self, others: frozenset[str] = frozenset()) -> None:
+        """Refuse a key that nobody asked for and that is none of ``others``."""
+        for key in self.table:
+            if key in self._asked or key in others:
+                continue
+            close = get_close_matches(key, self._asked, n=1)
+            known = f"known here: {', '.join(sorted(self._asked))}"
+            raise self.fault(
+                key, f"is not a known key; {f'did you mean {close[0]}?' if close else known}"
+            )
+
+    def _inner(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key
+
+    def _take(self, key: str, default: object) -> Any:
+        self._asked.add(key)
+        if key in self.table:
+            return self.table[key]
+        if default is None:
+            raise self.fault(key, "is missing")
+        return default
