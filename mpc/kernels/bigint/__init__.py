@@ -46,6 +46,7 @@ import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.errors import ConfigError, CryptoError, EncodingOverflow
 from mpc.kernels.bigint.arithmetic import Arithmetic, CombTable, CrtPlan
 from mpc.kernels.bigint.integers import (
@@ -338,6 +339,10 @@ class Crt:
 
 
 def _arithmetic(moduli: tuple[int, ...], *, square: bool) -> Arithmetic:
+    if kernels.backend() == "simd":
+        from mpc.kernels.bigint.simd import SimdArithmetic
+
+        return SimdArithmetic.of(moduli, square=square)
     from mpc.kernels.bigint.portable import PortableArithmetic
 
     return PortableArithmetic.of(moduli, square=square)

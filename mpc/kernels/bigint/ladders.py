@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels that raise to powers; arrays are as in :mod:`mpc.kernels.bigint.loops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.blocks import (
+    BLOCK,
+    ROW,
+    pick_block,
+    replace_block,
+    store_block,
+    zero_block,
+)
+from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
+from mpc.kernels.compiled import inner, kernel
+from mpc.kernels.lanes import (
+    add,
+    address,
+    broadcast,
+    equal,
+    gather,
+    lane_numbers,
+    load,
+    madd_low,
+    scatter,
+    store,
+    zero,
+)
+
+TOGETHER = 16
+"""Lane groups that take turns at one table of a comb."""
+
+Words = NDArray[np.uint64]
+
+Lanes = Any
+
+
+@inner
+def scan(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
+    """The entry of a table of vectors that each lane's digit names, every entry being read."""
+    for row in range(0, rows, BLOCK):
+        chosen = zero_block()
+        for entry in range(entries):
+            mask = equal(digit, broadcast(np.uint64(entry)))
+            chosen = replace_block(mask, chosen, table + ROW * (entry * rows + row))
+        store_block(out + ROW * row, chosen)
+
+
+@kernel
+def power_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    exponents: Words,
+    exponents_step: int,
+    window: int,
+    windows: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = x**exponents by fixed windows of digits (1 or groups, windows, 8), lowest first."""
+    rows, entries = limbs * digits, 1 << window
+    work = address(scratch)
+    factor, table = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        exponent = address(exponents) + exponents_step * group
+        copy(table, modulus + ROW * (limbs + 1), rows)
+        copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
+        for entry in range(2, entries):
+            to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)
+            square(to_entry, half, modulus, work, limbs, digits)
+            if entry % 2:
+                mul(to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
+        scan(to, table, load(exponent + ROW * (windows - 1), 0), entries, rows)
+        for i in range(windows - 2, -1, -1):
+            for _ in range(window):
+                square(to, to, modulus, work, limbs, digits)
+            scan(factor, table, load(exponent + ROW * i, 0), entries, rows)
+            mul(to, to, factor, modulus, work, limbs, digits)
+
+
+@inner
+def lookup(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
+    """The entry of one base's table, (rows, entries), that each lane's digit names."""
+    pitch = 8 * entries
+    for row in range(0, rows, BLOCK):
+        chosen = zero_block()
+        for entry in range(0, entries, 16):
+            chosen = pick_block(chosen, table + pitch * row + 8 * entry, pitch, digit, entry)
+        store_block(out + ROW * row, chosen)
+
+
+@kernel
+def straus_all(
+    start: int,
+    stop: int,
+    out: Words,
+    tables: Words,
+    exponents: Words,
+    terms: int,
+    window: int,
+    passes: int,
+    entries: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = the product over terms of base**exponent, of which all lanes share the bases.
+
+    Tables are (terms, digits*limbs, entries), digits of exponents (groups, passes, terms, 8), the
+    lowest pass first. A comb is the case of one pass. Groups take turns at each table, while it is
+    in the cache.
+    """
+    rows = limbs * digits
+    work = address(scratch)
+    factor = work + ROW * SCRATCH * limbs
+    for first in range(start, stop, TOGETHER):
+        last = min(first + TOGETHER, stop)
+        for i in range(passes * terms):
+            step, term = passes - 1 - i // terms, i % terms
+            table = address(tables) + 8 * entries * rows * term
+            for group in range(first, last):
+                modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+                if term == 0 and i > 0:
+                    for _ in range(window):
+                        square(to, to, modulus, work, limbs, digits)
+                digit = load(address(exponents) + ROW * ((group * passes + step) * terms + term), 0)
+                lookup(factor, table, digit, entries, rows)
+                if i == 0:
+                    copy(to, factor, rows)
+                else:
+                    mul(to, to, factor, modulus, work, limbs, digits)
+
+
+@inner
+def times(numbers: Lanes, factor: int) -> Lanes:
+    return madd_low(zero(), numbers, broadcast(np.uint64(factor)))
+
+
+@inner
+def collect(out: int, table: int, words: Lanes, rows: int) -> None:
+    """Gather elements that lie in a run of words, one per lane."""
+    for row in range(rows):
+        store(out + ROW * row, 0, gather(table + 8 * row, words))
+
+
+@inner
+def spread_out(table: int, words: Lanes, x: int, rows: int) -> None:
+    """The opposite of :func:`collect`."""
+    for row in range(rows):
+        scatter(table + 8 * row, words, load(x + ROW * row, 0))
+
+
+@kernel
+def pippenger_all(
+    start: int,
+    stop: int,
+    out: Words,
+    bases: Words,
+    chosen: Words,
+    exponents: Words,
+    terms: int,
+    window: int,
+    windows: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = the product over terms of base**exponent; every lane has bases of its own.
+
+    Bases are (count, pitch), an element in each row; ``chosen`` (groups, terms, 8) are their
+    numbers, and digits of exponents (groups, windows, terms, 8), lowest window first. Each lane
+    multiplies the bases of equal digit into a bucket. Which bucket shows in the cache, so that
+    exponents are not secret here.
+    """
+    rows, entries = limbs * digits, 1 << window
+    pitch = (rows + 7) // 8 * 8
+    work = address(scratch)
+    x, running, total = (
+        work + ROW * SCRATCH * limbs,
+        work + ROW * (SCRATCH * limbs + rows),
+        work + ROW * (SCRATCH * limbs + 2 * rows),
+    )
+    buckets = work + ROW * (SCRATCH * limbs + 3 * rows)
+    lane = times(lane_numbers(), pitch * entries)
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        one = modulus + ROW * (limbs + 1)
+        copy(to, one, rows)
+        for i in range(windows - 1, -1, -1):
+            if i < windows - 1:
+                for _ in range(window):
+                    square(to, to, modulus, work, limbs, digits)
+            for entry in range(entries):
+                spread_out(buckets, add(lane, broadcast(np.uint64(entry * pitch))), one, rows)
+            for term in range(terms):
+                digit = load(address(exponents) + ROW * ((group * windows + i) * terms + term), 0)
+                base = load(address(chosen) + ROW * (group * terms + term), 0)
+                where = add(lane, times(digit, pitch))
+                collect(x, address(bases), times(base, pitch), rows)
+                collect(running, buckets, where, rows)
+                mul(x, x, running, modulus, work, limbs, digits)
+                spread_out(buckets, where, x, rows)
+            copy(running, one, rows)
+            copy(total, one, rows)
+            for entry in range(entries - 1, 0, -1):
+                collect(x, buckets, add(lane, broadcast(np.uint64(entry * pitch))), rows)
+                mul(running, running, x, modulus, work, limbs, digits)
+                mul(total, total, running, modulus, work, limbs, digits)
+            mul(to, to, total, modulus, work, limbs, digits)

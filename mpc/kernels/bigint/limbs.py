@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between packed bytes and rows of limbs in lanes, on whole vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.loops import digits_all, join_all, split_all
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+
+Words = NDArray[np.uint64]
+
+_SECONDS = 1e-7  # About what one element takes here.
+
+
+def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
+    """The lowest ``limbs`` limbs of little-endian integers (count, width), in lane groups."""
+    words = _words(packed)
+    out = lane_groups(-(-len(packed) // LANES), limbs)
+    split_all.over(
+        len(packed), _SECONDS, out, words, words.shape[1] - 1, limbs, scratch=lambda: words
+    )
+    return out
+
+
+def join_packed(rows: Words, count: int, width: int) -> NDArray[np.uint8]:
+    """Little-endian integers (count, width) of canonical limbs in lane groups."""
+    words = np.zeros((count, -(-width // 8)), np.uint64)
+    join_all.over(
+        count, _SECONDS, words, words.shape[1], rows, rows.shape[1], scratch=lambda: words
+    )
+    return words.view(np.uint8)[:, :width].copy()
+
+
+def split_integers(values: Sequence[int], limbs: int) -> Words:
+    """One value for all lanes of one group, or one for each lane of as many groups as it takes."""
+    width = max(-(-value.bit_length() // 8) for value in values)
+    packed = b"".join(value.to_bytes(width, "little") for value in values)
+    array = np.frombuffer(packed, np.uint8).reshape(len(values), width)
+    return split_packed(np.repeat(array, LANES, axis=0) if len(values) == 1 else array, limbs)
+
+
+def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
+    """The lowest ``bits`` of exponents (count, width) in digits: (groups, windows, 8)."""
+    words, windows = _words(exponents), -(-bits // window)
+    out = lane_groups(-(-len(exponents) // LANES), windows)
+    digits_all.over(
+        len(exponents),
+        _SECONDS,
+        out,
+        words,
+        words.shape[1] - 1,
+        bits,
+        window,
+        windows,
+        scratch=lambda: words,
+    )
+    return out
+
+
+def in_all_lanes(x: Residues) -> Words:
+    """One element in every lane of one group."""
+    out = lane_groups(1, x.data.shape[1])
+    out[0] = x.data[0, :, :1]
+    return out
+
+
+def aligned(array: NDArray[Any]) -> Words:
+    """A copy that begins on a cache line's boundary."""
+    out = lane_groups(*array.shape[:2])
+    out[...] = array
+    return out
+
+
+def _words(packed: NDArray[np.uint8]) -> Words:
+    """Little-endian words of each element, and one of zero."""
+    count, width = packed.shape
+    words = np.zeros((count, -(-width // 8) + 1), np.uint64)
+    words.view(np.uint8)[:, :width] = packed
+    return words

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels: loops over lane groups, compiled once for every size of modulus.
+
+Arrays are uint64 and begin on 64 bytes: vectors (groups, digits*limbs, 8), the modulus (1 or
+groups, ..., 8) being n in ``limbs`` rows, -1/n mod 2**52 in one, and the element one. ``*_step`` is
+how many bytes one group is from the next, 0 where one group serves all. Nothing here branches on
+values or finds an address by them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.blocks import ROW
+from mpc.kernels.bigint.montgomery import (
+    LIMB,
+    SCRATCH,
+    add_product,
+    carry,
+    clear,
+    copy,
+    mul,
+    square,
+    subtract_once,
+)
+from mpc.kernels.compiled import inner, kernel
+from mpc.kernels.lanes import (
+    LIMB_BITS,
+    add,
+    address,
+    broadcast,
+    load,
+    store,
+    sub,
+)
+
+Words = NDArray[np.uint64]
+
+
+@inner
+def accumulate(out: int, x: int, limbs: int) -> None:
+    """out += x, as limbs."""
+    for row in range(limbs):
+        column = add(load(out + ROW * row, 0), load(x + ROW * row, 0))
+        store(out + ROW * row, 0, column)
+    carry(out, out, limbs)
+
+
+@kernel
+def multiply_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    y: Words,
+    y_step: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = x*y."""
+    step = ROW * limbs * digits
+    for group in range(start, stop):
+        mul(
+            address(out) + step * group,
+            address(x) + step * group,
+            address(y) + y_step * group,
+            address(n) + n_step * group,
+            address(scratch),
+            limbs,
+            digits,
+        )
+
+
+@kernel
+def square_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    times: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = x**(2**times), times at least 1."""
+    rows = limbs * digits
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        copy(to, address(x) + ROW * rows * group, rows)
+        for _ in range(times):
+            square(to, to, modulus, address(scratch), limbs, digits)
+
+
+@kernel
+def combine_all(
+    start: int,
+    stop: int,
+    out: Words,
+    chunks: Words,
+    terms: int,
+    factors: Words,
+    factors_step: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = the sum of terms: chunks of ``limbs`` limbs, each times a factor.
+
+    Chunks are any numbers of their length, (groups, terms*limbs, 8); factors are reduced,
+    (1 or groups, terms*digits*limbs, 8). Every conversion between forms is such a sum.
+    """
+    rows = limbs * digits
+    work = address(scratch)
+    term, x = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        clear(to, rows)
+        clear(x, rows)
+        for i in range(terms):
+            copy(x, address(chunks) + ROW * limbs * (terms * group + i), limbs)
+            factor = address(factors) + factors_step * group + ROW * rows * i
+            mul(term, x, factor, modulus, work, limbs, digits)
+            for digit in range(digits):
+                accumulate(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
+            if i % 4 == 3:
+                # Each term is below 2n, and an element is to stay below 8n.
+                mul(to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
+
+
+@kernel
+def finish_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """Canonical limbs of the numbers that x stands for, out of Montgomery form."""
+    rows = limbs * digits
+    work = address(scratch)
+    value, wide = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        clear(wide, rows)
+        store(wide, 0, broadcast(np.uint64(1)))
+        mul(value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
+        over = subtract_once(value, value, modulus, work, limbs)
+        if digits == 1:
+            copy(to, value, limbs)
+        else:
+            high = value + ROW * limbs
+            store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))
+            carry(high, high, limbs)
+            subtract_once(high, high, modulus, work, limbs)
+            clear(wide, rows)
+            copy(wide, value, limbs)
+            add_product(wide, high, modulus, limbs)
+            carry(to, wide, rows)
+
+
+@kernel
+def embed_all(
+    start: int,
+    stop: int,
+    out: Words,
+    m: Words,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    _scratch: Words,
+) -> None:
+    """out = 1 + m*n, digit by digit; m is of the ring modulo n."""
+    for group in range(start, stop):
+        one = address(n) + n_step * group + ROW * (limbs + 1)
+        to = address(out) + ROW * digits * limbs * group
+        copy(to, one, digits * limbs)
+        accumulate(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
+
+
+@kernel
+def log_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """m of x = 1 + m*n: the second digit, less that of 1."""
+    work = address(scratch)
+    value = work + ROW * SCRATCH * limbs
+    for group in range(start, stop):
+        modulus = address(n) + n_step * group
+        one = modulus + ROW * (limbs + 1)
+        mul(value, address(x) + ROW * digits * limbs * group, one, modulus, work, limbs, digits)
+        over = subtract_once(value, value, modulus, work, limbs)
+        high = value + ROW * limbs
+        store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))
+        for row in range(limbs):
+            less = load(one + ROW * (limbs + row), 0)
+            more = load(modulus + ROW * row, 0)
+            store(high + ROW * row, 0, sub(add(load(high + ROW * row, 0), more), less))
+        carry(address(out) + ROW * limbs * group, high, limbs)
+
+
+@kernel
+def split_all(
+    start: int, stop: int, out: Words, packed: Words, words: int, rows: int, _scratch: Words
+) -> None:
+    """Limbs of elements that are runs of words, the last of which is zero padding."""
+    for element in range(start, stop):
+        to, source = out[element // 8], packed[element]
+        for row in range(rows):
+            bit = LIMB_BITS * row
+            word, shift = bit // 64, np.uint64(bit % 64)
+            value = np.uint64(0)
+            if word < words:
+                value = source[word] >> shift
+                if shift > np.uint64(64 - LIMB_BITS):
+                    value |= source[word + 1] << (np.uint64(64) - shift)
+            to[row, element % 8] = value & LIMB
+
+
+@kernel
+def join_all(
+    start: int, stop: int, packed: Words, words: int, x: Words, rows: int, _scratch: Words
+) -> None:
+    """The opposite: as many words of each element."""
+    for element in range(start, stop):
+        source, to = x[element // 8], packed[element]
+        for word in range(words):
+            row, shift = 64 * word // LIMB_BITS, np.uint64(64 * word % LIMB_BITS)
+            value, have = np.uint64(0), -np.int64(shift)
+            while have < 64 and row < rows:
+                limb = source[row, element % 8]
+                if have < 0:
+                    value |= limb >> np.uint64(-have)
+                else:
+                    value |= limb << np.uint64(have)
+                have += LIMB_BITS
+                row += 1
+            to[word] = value
+
+
+@kernel
+def digits_all(
+    start: int,
+    stop: int,
+    out: Words,
+    packed: Words,
+    words: int,
+    bits: int,
+    window: int,
+    windows: int,
+    _scratch: Words,
+) -> None:
+    """The lowest ``bits`` of elements, cut into windows: out is (groups, windows, 8)."""
+    for element in range(start, stop):
+        source = packed[element]
+        for i in range(windows):
+            bit = window * i
+            word, shift = bit // 64, np.uint64(bit % 64)
+            value = np.uint64(0)
+            if word < words:
+                value = source[word] >> shift
+                if bit % 64 + window > 64:
+                    value |= source[word + 1] << (np.uint64(64) - shift)
+            mask = (np.uint64(1) << np.uint64(min(window, bits - bit))) - np.uint64(1)
+            out[element // 8, i, element % 8] = value & mask

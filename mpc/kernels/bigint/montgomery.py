@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products of eight pairs at a time, modulo n or modulo n**2, in almost-Montgomery form.
+
+With R = 2**(52*limbs), at least 256 times n, an element v mod n is kept as any number below 10n
+that is v*R modulo n. A product of two such numbers, plus the multiple of n that makes it divisible
+by R, is after that division below 2n (Walter 1999), so that nothing is compared or subtracted on
+the way, and a few elements can be added before the next product.
+
+Modulo n**2 an element is kept as two such digits, x0 + x1*n, and is v*R modulo n**2. If m is the
+multiplier of the exact division, x0*y0 + m*n = R*t, then modulo n**2
+
+    x*y/R = t + n*((x0*y1 + x1*y0 - m)/R mod n)
+
+so a product is three products and two reductions of the size of n: 10*limbs**2 multiply-adds, where
+one of numbers of twice the size takes 16. A squaring takes 7 against 12. For two digits below 10n
+the second is below 2n too: (2*100/256 + 1)*n.
+
+Addresses are bytes; ``n`` points to the limbs of the modulus and then one row of -1/n mod 2**52.
+The scratch of a product is SCRATCH times ``limbs`` rows. ``digits`` is 1 modulo n, 2 modulo n**2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mpc.kernels.bigint.blocks import (
+    BLOCK,
+    ROW,
+    double_and_square,
+    eliminate,
+    load_block,
+    multiply,
+    multiply_pairs,
+    store_block,
+    zero_block,
+)
+from mpc.kernels.compiled import inner
+from mpc.kernels.lanes import (
+    LIMB_BITS,
+    add,
+    bit_and,
+    broadcast,
+    load,
+    select,
+    shift_signed,
+    store,
+    sub,
+    zero,
+)
+
+Lanes = Any
+SCRATCH = 6
+LIMB = np.uint64((1 << LIMB_BITS) - 1)
+
+
+@inner
+def clear(z: int, rows: int) -> None:
+    """Zero a multiple of ten rows."""
+    for row in range(0, rows, BLOCK):
+        store_block(z + ROW * row, zero_block())
+
+
+@inner
+def copy(out: int, x: int, limbs: int) -> None:
+    """A multiple of ten rows."""
+    for row in range(0, limbs, BLOCK):
+        store_block(out + ROW * row, load_block(x + ROW * row))
+
+
+@inner
+def carry(out: int, z: int, limbs: int) -> None:
+    """Limbs of 52 bits from columns; what is carried out of the last is dropped."""
+    over, mask = zero(), broadcast(LIMB)
+    for row in range(limbs):
+        column = add(load(z + ROW * row, 0), over)
+        store(out + ROW * row, 0, bit_and(column, mask))
+        over = shift_signed(column, LIMB_BITS)
+
+
+@inner
+def double(out: int, x: int, limbs: int) -> None:
+    """2*x, as limbs."""
+    over, mask = zero(), broadcast(LIMB)
+    for row in range(limbs):
+        limb = load(x + ROW * row, 0)
+        column = add(add(limb, limb), over)
+        store(out + ROW * row, 0, bit_and(column, mask))
+        over = shift_signed(column, LIMB_BITS)
+
+
+@inner
+def add_product(z: int, x: int, y: int, limbs: int) -> None:
+    """Add x*y to the 2*limbs columns at z."""
+    for i in range(0, limbs, BLOCK):
+        factors = load_block(y + ROW * i)
+        running = load_block(z + ROW * i)
+        for j in range(0, limbs, BLOCK):
+            running = multiply(z + ROW * (i + j), running, x + ROW * j, factors)
+        store_block(z + ROW * (i + limbs), running)
+
+
+@inner
+def put_square(z: int, x: int, limbs: int) -> None:
+    """Set the 2*limbs columns at z to x*x."""
+    clear(z, 2 * limbs)
+    for i in range(0, limbs, BLOCK):
+        factors = load_block(x + ROW * i)
+        running = multiply_pairs(z + ROW * 2 * i, load_block(z + ROW * 2 * i), factors)
+        for j in range(i + BLOCK, limbs, BLOCK):
+            running = multiply(z + ROW * (i + j), running, x + ROW * j, factors)
+        store_block(z + ROW * (i + limbs), running)
+    for i in range(0, limbs, BLOCK):
+        double_and_square(z + ROW * 2 * i, x + ROW * i)
+
+
+@inner
+def reduce(z: int, m: int, n: int, limbs: int) -> None:
+    """Add m*n to the columns at z so that the lower half vanishes; m is written."""
+    inverse = n + ROW * limbs
+    for i in range(0, limbs, BLOCK):
+        running = eliminate(z + ROW * i, m + ROW * i, n, inverse)
+        multiples = load_block(m + ROW * i)
+        for j in range(BLOCK, limbs, BLOCK):
+            running = multiply(z + ROW * (i + j), running, n + ROW * j, multiples)
+        store_block(z + ROW * (i + limbs), running)
+
+
+@inner
+def put_negative(z: int, m: int, limbs: int) -> None:
+    """Set the 2*limbs columns at z to -m."""
+    for row in range(limbs):
+        store(z + ROW * row, 0, sub(zero(), load(m + ROW * row, 0)))
+    clear(z + ROW * limbs, limbs)
+
+
+@inner
+def mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
+    """x*y; ``out`` may be x or y."""
+    low, m = scratch, scratch + ROW * 2 * limbs
+    clear(low, 2 * limbs)
+    add_product(low, x, y, limbs)
+    reduce(low, m, n, limbs)
+    if digits == 2:
+        high = scratch + ROW * 3 * limbs
+        put_negative(high, m, limbs)
+        add_product(high, x, y + ROW * limbs, limbs)
+        add_product(high, x + ROW * limbs, y, limbs)
+        reduce(high, m, n, limbs)
+        carry(out + ROW * limbs, high + ROW * limbs, limbs)
+    carry(out, low + ROW * limbs, limbs)
+
+
+@inner
+def square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
+    """x*x; ``out`` may be x."""
+    low, m = scratch, scratch + ROW * 2 * limbs
+    put_square(low, x, limbs)
+    reduce(low, m, n, limbs)
+    if digits == 2:
+        high, twice = scratch + ROW * 3 * limbs, scratch + ROW * 5 * limbs
+        put_negative(high, m, limbs)
+        double(twice, x, limbs)
+        add_product(high, x + ROW * limbs, twice, limbs)
+        reduce(high, m, n, limbs)
+        carry(out + ROW * limbs, high + ROW * limbs, limbs)
+    carry(out, low + ROW * limbs, limbs)
+
+
+@inner
+def subtract_once(out: int, x: int, n: int, scratch: int, limbs: int) -> Lanes:
+    """x - n where that is not negative, else x; returns all ones in lanes of the latter."""
+    for row in range(limbs):
+        store(scratch + ROW * row, 0, sub(load(x + ROW * row, 0), load(n + ROW * row, 0)))
+    over, mask = zero(), broadcast(LIMB)
+    for row in range(limbs):
+        column = add(load(scratch + ROW * row, 0), over)
+        store(scratch + ROW * row, 0, bit_and(column, mask))
+        over = shift_signed(column, LIMB_BITS)
+    for row in range(limbs):
+        kept = load(x + ROW * row, 0)
+        store(out + ROW * row, 0, select(over, kept, load(scratch + ROW * row, 0)))
+    return over

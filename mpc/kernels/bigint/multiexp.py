@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multi-exponentiation on lanes: tables shared by all (Straus), or buckets for each (Pippenger).
+
+Straus (1964): each base has a table of its powers by one window of the exponent; an output costs
+one product for each base and window, and squarings that the bases share. The tables cost more the
+fewer outputs there are to share them.
+
+Pippenger (1976): each window multiplies the bases of equal digit into buckets, and raises the
+buckets to their digits by running products; no tables, but the buckets are each output's own. Where
+there are fewer outputs than lanes, an output is cut into several tasks, by bases and by bits.
+
+The cheaper of the two, by a count of products, is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.integers import bit_length
+from mpc.kernels.bigint.ladders import pippenger_all, straus_all
+from mpc.kernels.bigint.limbs import Words, cut
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+
+if TYPE_CHECKING:
+    from mpc.kernels.bigint.simd import SimdArithmetic
+
+SLAB = 1 << 21
+"""Digits of exponents laid out at a time, 8 bytes each."""
+
+SQUARING = 0.7
+"""What a squaring costs, in products."""
+
+
+def entries(window: int) -> int:
+    """Entries of a table for one window; a lookup takes sixteen at a time."""
+    return max(16, 1 << window)
+
+
+def tables(arithmetic: SimdArithmetic, bases: Residues, window: int) -> Words:
+    """For each base its powers 0, 1, ... 2**window - 1: (bases, rows, entries)."""
+    out = lane_groups(len(bases) * arithmetic.rows, entries(window) // LANES)
+    out = out.reshape(len(bases), arithmetic.rows, entries(window))
+    powers = [arithmetic.ones(len(bases)), bases]
+    for power in range(2, 1 << window):
+        if power % 2:
+            powers.append(arithmetic.mul(powers[-1], bases))
+        else:
+            powers.append(arithmetic.square(powers[power // 2]))
+    for power, x in enumerate(powers):
+        out[:, :, power] = _by_element(x)
+    return out
+
+
+def straus(
+    arithmetic: SimdArithmetic, table: Words, digits: Words, window: int, *, passes: int, count: int
+) -> Residues:
+    """Outputs of digits (groups, passes*bases, 8), lowest pass first."""
+    terms, rows, size = table.shape
+    out = lane_groups(len(digits), rows)
+    products = passes * (terms + SQUARING * window)
+    args = (table, digits, terms, window, passes, size)
+    arithmetic.run(straus_all, products, out, *args, extra=rows)
+    return Residues(out, count)
+
+
+def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
+    """Products of powers of each row of bases: exponents (outputs, terms, width)."""
+    outputs, terms, _ = exponents.shape
+    rows, bits = len(bases) // terms, bit_length(exponents)
+    if bits == 0 or outputs * rows == 0:
+        return arithmetic.ones(outputs * rows)
+    window, cost = min(
+        ((w, _straus_cost(terms, outputs, bits, w)) for w in range(1, 9)), key=lambda pair: pair[1]
+    )
+    plan = _plan(terms, outputs * rows, bits)
+    if rows * cost < plan.cost:
+        parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
+        return concatenate([_straus(arithmetic, x, exponents, bits, window) for x in parts])
+    slab = max(1, SLAB // (rows * terms * -(-bits // plan.window)))
+    starts = range(0, outputs, slab)
+    found = [
+        _pippenger(arithmetic, bases, exponents[start : start + slab], bits, plan)
+        for start in starts
+    ]
+    # Each slab is (rows, its outputs); the result is (rows, outputs).
+    order = [np.arange(len(x)).reshape(rows, -1) for x in found]
+    offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
+    places = np.concatenate([o + at for o, at in zip(order, offsets, strict=True)], axis=1)
+    return concatenate(found)[places.ravel()]
+
+
+def _straus_cost(terms: int, outputs: int, bits: int, window: int) -> float:
+    """Products of a lane group."""
+    passes, groups = -(-bits // window), -(-outputs // LANES)
+    table = -(-terms // LANES) * (1 << window)
+    return table + groups * (passes * terms + SQUARING * bits)
+
+
+def _straus(
+    arithmetic: SimdArithmetic,
+    bases: Residues,
+    exponents: NDArray[np.uint8],
+    bits: int,
+    window: int,
+) -> Residues:
+    outputs, terms, width = exponents.shape
+    table = tables(arithmetic, bases, window)
+    passes = -(-bits // window)
+    slab = max(1, SLAB // (terms * passes)) * LANES
+    found = []
+    for start in range(0, outputs, slab):
+        part = exponents[start : start + slab]
+        digits = _digits(part.reshape(-1, width), bits, window).reshape(len(part), terms, passes)
+        lanes = _lane_groups_of(digits.transpose(0, 2, 1).reshape(len(part), -1))
+        found.append(straus(arithmetic, table, lanes, window, passes=passes, count=len(part)))
+    return concatenate(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Each output is cut into ``spans`` runs of bits and ``shares`` of the bases."""
+
+    window: int
+    spans: int
+    shares: int
+    cost: float
+
+
+def _plan(terms: int, outputs: int, bits: int) -> _Plan:
+    plans = []
+    for window, spans, shares in product(range(1, 9), (1, 2, 4, 8), (1, 2, 4, 8)):
+        windows = -(-bits // (window * spans))
+        groups = -(-outputs * spans * shares // LANES)
+        steps = windows * (-(-terms // shares) + 2.1 * (1 << window)) + SQUARING * windows * window
+        rejoin = SQUARING * bits * (1 - 1 / spans) + (shares - 1) + (spans - 1)
+        cost = groups * steps + -(-outputs // LANES) * rejoin
+        plans.append(_Plan(window, spans, shares, cost))
+    return min(plans, key=lambda plan: plan.cost)
+
+
+def _pippenger(
+    arithmetic: SimdArithmetic,
+    bases: Residues,
+    exponents: NDArray[np.uint8],
+    bits: int,
+    plan: _Plan,
+) -> Residues:
+    outputs, terms, width = exponents.shape
+    rows = len(bases) // terms
+    windows = -(-bits // (plan.window * plan.spans))
+    # Terms that are not zero first, so that a sparse or signed matrix takes fewer steps.
+    used = exponents.any(axis=2)
+    steps = -(-max(1, int(used.sum(axis=1).max())) // plan.shares) * plan.shares
+    order = np.argsort(~used, axis=1, kind="stable")
+    order = np.pad(order, ((0, 0), (0, max(0, steps - terms))), mode="edge")[:, :steps]
+    digits = np.zeros((outputs, terms, plan.spans * windows), np.uint64)
+    digits[:, :, : -(-bits // plan.window)] = _digits(
+        exponents.reshape(-1, width), bits, plan.window
+    ).reshape(outputs, terms, -1)
+    digits = np.take_along_axis(digits, order[:, :, None], axis=1)
+    digits[:, terms:] = 0  # what pads the bases to equal shares
+    # Tasks are (rows, outputs, shares, spans), their steps (windows, steps of a share).
+    shape = (outputs, steps // plan.shares, plan.shares, plan.spans, windows)
+    digits = digits.reshape(shape).transpose(0, 2, 3, 4, 1)
+    chosen = order.reshape(outputs, -1, plan.shares).transpose(0, 2, 1)[:, :, None]
+    tasks = (rows, outputs, plan.shares, plan.spans)
+    numbers = np.arange(rows).reshape(-1, 1, 1, 1, 1) * terms + chosen
+    steps //= plan.shares
+    done = _buckets(
+        arithmetic,
+        bases,
+        np.broadcast_to(numbers, (*tasks, steps)).reshape(-1, steps),
+        np.broadcast_to(digits, (*tasks, windows, steps)).reshape(-1, windows * steps),
+        plan.window,
+    )
+    return _rejoin(arithmetic, done, plan, windows)
+
+
+def _buckets(
+    arithmetic: SimdArithmetic,
+    bases: Residues,
+    numbers: NDArray[np.intp],
+    digits: NDArray[np.uint64],
+    window: int,
+) -> Residues:
+    """One output for each task: numbers of bases (tasks, steps), digits (tasks, windows*steps)."""
+    count, steps = numbers.shape
+    limbs = arithmetic.rows
+    pitch = -(-limbs // LANES) * LANES
+    flat = lane_groups(len(bases), pitch // LANES).reshape(len(bases), pitch)
+    flat[:, :limbs] = _by_element(bases)
+    out = lane_groups(-(-count // LANES), limbs)
+    windows = digits.shape[1] // steps
+    args = (flat, _lane_groups_of(numbers), _lane_groups_of(digits), steps, window, windows)
+    products = windows * (steps + 2 * (1 << window))
+    extra = 3 * limbs + (pitch << window)
+    arithmetic.run(pippenger_all, products, out, *args, extra=extra)
+    return Residues(out, count)
+
+
+def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
+    """From tasks (outputs, shares, spans) to outputs."""
+    tasks = np.arange(len(x)).reshape(-1, plan.shares, plan.spans)
+    spans = []
+    for span in range(plan.spans):
+        parts = [x[tasks[:, share, span]] for share in range(plan.shares)]
+        while len(parts) > 1:
+            parts = [arithmetic.mul(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+        spans.append(parts[0])
+    out = spans.pop()
+    while spans:
+        out = arithmetic.mul(arithmetic.square(out, windows * plan.window), spans.pop())
+    return out
+
+
+def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.uint64]:
+    """Digits (count, windows), lowest first."""
+    groups = cut(exponents, bits, window)
+    return groups.transpose(0, 2, 1).reshape(-1, groups.shape[1])[: len(exponents)]
+
+
+def _by_element(x: Residues) -> NDArray[np.uint64]:
+    """Limbs of each element: (count, rows)."""
+    return x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1])[: len(x)]
+
+
+def _lane_groups_of(columns: NDArray[np.integer]) -> Words:
+    """(count, columns) as (groups, columns, 8), zero in the lanes that are left."""
+    count, width = columns.shape
+    out = lane_groups(-(-count // LANES), width)
+    whole = count // LANES
+    out[:whole] = columns[: whole * LANES].reshape(whole, LANES, width).transpose(0, 2, 1)
+    if count % LANES:
+        out[whole, :, : count % LANES] = columns[whole * LANES :].T
+    return out

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simd backend of :mod:`mpc.kernels.bigint`: arrays and constants around the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint import multiexp
+from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.ladders import power_all
+from mpc.kernels.bigint.limbs import (
+    Words,
+    aligned,
+    cut,
+    in_all_lanes,
+    join_packed,
+    split_integers,
+    split_packed,
+)
+from mpc.kernels.bigint.loops import (
+    combine_all,
+    embed_all,
+    finish_all,
+    log_all,
+    multiply_all,
+    square_all,
+)
+from mpc.kernels.bigint.montgomery import SCRATCH
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+from mpc.kernels.compiled import Kernel
+from mpc.kernels.lanes import LIMB_BITS
+
+SPARE_BITS = 8
+"""R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
+
+SECONDS_PER_MADD = 0.2e-9
+"""About what one multiply-add of eight lanes takes; decides only how batches are cut."""
+
+COMB_BYTES = 32 << 20
+"""The most that the table of a comb takes by default."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SimdArithmetic:
+    """Modulo ``roots`` (``digits`` 1) or their squares (``digits`` 2), in limbs of 52 bits.
+
+    ``modulus`` is what the kernels take: n, -1/n modulo 2**52 and the element one, for every lane.
+    """
+
+    roots: tuple[int, ...]
+    digits: int
+    limbs: int
+    modulus: Words
+    step: int
+
+    @classmethod
+    def of(
+        cls, moduli: tuple[int, ...], *, square: bool, limbs: int | None = None
+    ) -> SimdArithmetic:
+        if limbs is None:
+            bits = max(n.bit_length() for n in moduli) + SPARE_BITS
+            limbs = -(-bits // (BLOCK * LIMB_BITS)) * BLOCK
+        digits, base = 2 if square else 1, 1 << LIMB_BITS
+        inverses = [-pow(n, -1, base) % base for n in moduli]
+        parts = [
+            split_integers(moduli, limbs),
+            split_integers(inverses, 1),
+            _constant(moduli, digits, limbs, 1),
+        ]
+        modulus = aligned(np.concatenate(parts, axis=1))
+        return cls(moduli, digits, limbs, modulus, _step(modulus))
+
+    def part(self, positions: list[int]) -> SimdArithmetic:
+        roots = tuple(self.roots[position] for position in positions)
+        return self.of(roots, square=self.digits == 2, limbs=self.limbs)
+
+    @property
+    def moduli(self) -> tuple[int, ...]:
+        return tuple(root**self.digits for root in self.roots)
+
+    @property
+    def rows(self) -> int:
+        return self.digits * self.limbs
+
+    def load(self, packed: NDArray[np.uint8]) -> Residues:
+        chunks = max(1, -(-8 * packed.shape[1] // (LIMB_BITS * self.limbs)))
+        limbs = split_packed(packed, chunks * self.limbs)
+        radix = _radix(self)
+        return self.combine(limbs, len(packed), [radix ** (i + 1) for i in range(chunks)])
+
+    def store(self, x: Residues) -> NDArray[np.uint8]:
+        out = self._new(x)
+        self.run(finish_all, 1, out, x.data, extra=2 * self.rows)
+        width = max(-(-n.bit_length() // 8) for n in self.moduli)
+        return join_packed(out, len(x), width)
+
+    def mul(self, x: Residues, y: Residues) -> Residues:
+        out, others, step = self._new(x), y.data, ROW * self.rows
+        if len(y) == 1 != len(x):
+            others, step = in_all_lanes(y), 0
+        self.run(multiply_all, 1, out, x.data, others, step)
+        return Residues(out, len(x))
+
+    def square(self, x: Residues, times: int = 1) -> Residues:
+        """x**(2**times)."""
+        out = self._new(x)
+        self.run(square_all, times, out, x.data, times)
+        return Residues(out, len(x))
+
+    def power(self, x: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+        if bits == 0:
+            return self.ones(len(x))
+        window = min(range(1, 6), key=lambda w: (1 << w) + -(-bits // w) * (1 + (1 << w) / 80))
+        if len(exponents) == 1:
+            exponents = np.repeat(exponents, LANES, axis=0)
+        digits = cut(exponents, bits, window)
+        out, windows, extra = self._new(x), digits.shape[1], self.rows * (1 + (1 << window))
+        args = (x.data, digits, _step(digits), window, windows)
+        self.run(power_all, bits + windows, out, *args, extra=extra)
+        return Residues(out, len(x))
+
+    def ones(self, count: int) -> Residues:
+        out = lane_groups(-(-count // LANES), self.rows)
+        out[...] = self.modulus[:, self.limbs + 1 :]
+        return Residues(out, count)
+
+    def comb(self, base: Residues, bits: int, window: int | None) -> SimdComb:
+        if window is None:
+            fitting = (
+                w
+                for w in range(4, 8)
+                if -(-bits // w) * multiexp.entries(w) * 8 * self.rows <= COMB_BYTES
+            )
+            window = max(fitting, default=4)
+        powers = [base]
+        for _ in range(-(-bits // window) - 1):
+            powers.append(self.square(powers[-1], window))
+        return SimdComb(self, window, multiexp.tables(self, concatenate(powers), window))
+
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
+        return multiexp.multiexp(self, bases, exponents)
+
+    def embed(self, m: Residues) -> Residues:
+        out = lane_groups(len(m.data), self.rows)
+        self.run(embed_all, 0.1, out, m.data)
+        return Residues(out, len(m))
+
+    def log(self, x: Residues) -> Residues:
+        out = lane_groups(len(x.data), self.limbs)
+        self.run(log_all, 1, out, x.data, extra=self.rows)
+        return Residues(out, len(x))
+
+    def crt(self, parts: Sequence[SimdArithmetic]) -> SimdCrt:
+        return SimdCrt(self, tuple(parts))
+
+    def combine(self, chunks: Words, count: int, values: Sequence[int]) -> Residues:
+        """Sum of chunks of ``limbs`` limbs, each times one of ``values``, over R.
+
+        With R itself as the value, that is a number's way into Montgomery form.
+        """
+        constants = [_constant(self.roots, self.digits, self.limbs, v) for v in values]
+        factors = aligned(np.concatenate(constants, axis=1))
+        out = lane_groups(len(chunks), self.rows)
+        args, terms = (chunks, len(values), factors, _step(factors)), len(values)
+        self.run(combine_all, terms, out, *args, extra=2 * self.rows)
+        return Residues(out, count)
+
+    def seconds(self, products: float) -> float:
+        """About what so many products of a lane group take."""
+        return products * (4 if self.digits == 1 else 10) * self.limbs**2 * SECONDS_PER_MADD
+
+    def run(self, kernel: Kernel, products: float, out: Words, *args: Any, extra: int = 0) -> None:
+        """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch."""
+        rows = SCRATCH * self.limbs + extra
+        kernel.over(
+            len(out),
+            self.seconds(products),
+            out,
+            *args,
+            self.modulus,
+            self.step,
+            self.limbs,
+            self.digits,
+            scratch=lambda: lane_groups(1, rows),
+        )
+
+    def _new(self, x: Residues) -> Words:
+        return lane_groups(len(x.data), self.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SimdComb:
+    """A table for each window of the exponent, so that one pass without squarings does it."""
+
+    arithmetic: SimdArithmetic
+    window: int
+    tables: Words
+
+    @property
+    def nbytes(self) -> int:
+        return self.tables.nbytes
+
+    def power(self, exponents: NDArray[np.uint8]) -> Residues:
+        terms = len(self.tables)
+        digits = cut(exponents, terms * self.window, self.window)
+        return multiexp.straus(
+            self.arithmetic, self.tables, digits, self.window, passes=1, count=len(exponents)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SimdCrt:
+    """Both ways as sums of chunks times constants: an element is its limbs times powers of 2."""
+
+    whole: SimdArithmetic
+    parts: tuple[SimdArithmetic, ...]
+
+    def split(self, x: Residues) -> list[Residues]:
+        return [self._split(x, part) for part in self.parts]
+
+    def _split(self, x: Residues, part: SimdArithmetic) -> Residues:
+        whole = self.whole
+        chunks = -(-whole.limbs // part.limbs)
+        padded = _padded(x, whole, chunks * part.limbs)
+        form = pow(_radix(whole), -1, part.moduli[0])
+        values = [
+            form * whole.roots[0] ** digit * _radix(part) ** (chunk + 1)
+            for digit in range(whole.digits)
+            for chunk in range(chunks)
+        ]
+        return part.combine(padded, len(x), values)
+
+    def join(self, parts: Sequence[Residues]) -> Residues:
+        whole = self.whole
+        columns, values = [], []
+        for part, x in zip(self.parts, parts, strict=True):
+            columns.append(_padded(x, part, whole.limbs))
+            modulus = part.moduli[0]
+            cofactor = whole.moduli[0] // modulus
+            form = _radix(whole) * pow(_radix(part), -1, whole.moduli[0])
+            scale = cofactor * pow(cofactor, -1, modulus) * form
+            values += [scale * part.roots[0] ** digit for digit in range(part.digits)]
+        return whole.combine(aligned(np.concatenate(columns, axis=1)), len(parts[0]), values)
+
+
+def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
+    """Each digit's limbs, followed by zeros up to ``limbs``."""
+    groups, digits, size = len(x.data), arithmetic.digits, arithmetic.limbs
+    out = lane_groups(groups, digits * limbs)
+    places = out.reshape(groups, digits, limbs, LANES)
+    places[:, :, :size] = x.data.reshape(groups, digits, size, LANES)
+    return out
+
+
+def _radix(arithmetic: SimdArithmetic) -> int:
+    return 1 << (LIMB_BITS * arithmetic.limbs)
+
+
+def _step(array: Words) -> int:
+    """Bytes from one group to the next, or 0 where one group serves all."""
+    return 0 if len(array) == 1 else ROW * array.shape[1]
+
+
+def _constant(roots: Sequence[int], digits: int, limbs: int, value: int) -> Words:
+    """An element in Montgomery form, for each modulus."""
+    scaled = [(value << (LIMB_BITS * limbs)) % root**digits for root in roots]
+    places = (
+        split_integers([v // n**i % n for v, n in zip(scaled, roots, strict=True)], limbs)
+        for i in range(digits)
+    )
+    return np.concatenate(list(places), axis=1)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a kernel is compiled, announced and cut over threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+from numba import njit
+from numba.core import event
+
+from mpc import kernels
+
+log = logging.getLogger("mpc.kernels")
+
+# Starting a thread costs about as much as 0.1 ms of work, so pieces below this are not worth one.
+LEAST_SECONDS = 0.5e-3
+
+inner = njit(nogil=True, error_model="numpy")
+"""For functions that kernels call: compiled with their callers, and cached inside them."""
+
+_kernel = njit(nogil=True, cache=True, error_model="numpy")
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
+    """Compile at first use; releases the GIL and is cached on disk, for this CPU."""
+    return Kernel(function)
+
+
+class _Notice(event.Listener):
+    """Says once per process that compiling is under way."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, _event: event.Event) -> None:
+        if not self.said:
+            self.said = True
+            log.warning("compiling kernels for this CPU (once per machine, takes a few seconds)")
+
+    def on_end(self, _event: event.Event) -> None:
+        pass
+
+
+_notice = _Notice()
+
+
+class Kernel:
+    """A compiled loop over ``range(start, stop)``, which are its first two arguments."""
+
+    __slots__ = ("_dispatcher",)
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._dispatcher: Any = _kernel(function)
+
+    def __call__(self, start: int, stop: int, *args: Any) -> None:
+        if self._dispatcher.overloads:
+            self._dispatcher(start, stop, *args)
+            return
+        with event.install_listener("numba:compile", _notice):
+            self._dispatcher(start, stop, *args)
+
+    def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
+        """Run ``range(count)``, of ``seconds`` each, over threads with a ``scratch()`` each."""
+        pieces = min(kernels.threads(), count, int(count * seconds / LEAST_SECONDS))
+        if pieces <= 1:
+            self(0, count, *args, scratch())
+            return
+        bounds = [count * i // pieces for i in range(pieces + 1)]
+        # A pool per call: it costs little beside the work, and leaves nothing behind at a fork.
+        with ThreadPoolExecutor(pieces) as pool:
+            runs = [
+                pool.submit(self, start, stop, *args, scratch()) for start, stop in pairwise(bounds)
+            ]
+        for run in runs:
+            run.result()
