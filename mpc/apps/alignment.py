@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rows of several parties' tables belong together: the ids that all of them hold.
+
+A star of two-party intersections (``protocols.psi_dh``), with the party that gets the result of
+the job in the middle::
+
+    leader                                           follower, each
+      psi_dh.receiver  <---- one run with each --->    psi_dh.sender
+      the ids that all of them hold, shuffled
+                       ---- CommonIds, in blocks ->    looks them up
+
+Learns:
+
+* the leader, which of its ids each follower holds (each pair's intersection, not only that of
+  all), and how many ids each follower has;
+* a follower, which of its own ids all parties hold, and how many ids the leader has. It is told
+  nothing about the other followers, not even how many they are; but when it knows the leader's ids
+  by other means, it sees which of them some other party lacks.
+
+Sizes that leak: every table's to its peer, and the number of common ids to all. The agreed order is
+random, so nobody learns in which order the rows stand in another's table.
+
+Semi-honest. A lying leader can leave common ids out, or name ids that it guessed: an id that the
+follower does not hold ends the job with ProtocolError, so a leader who is caught at it learns
+that one guess was wrong, and one who is not, nothing more than the intersection showed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mpc.apps.each_peer import each_peer
+from mpc.errors import DataError, ProtocolError
+from mpc.net import columns
+from mpc.net.channel import Channel, encode
+from mpc.net.mesh import Mesh
+from mpc.pb.v1.alignment_pb2 import CommonIds
+from mpc.primitives.rng import SYSTEM, Rng, permutation
+from mpc.protocols import psi_dh
+
+BLOCK_IDS = 1 << 16
+Positions: TypeAlias = NDArray[np.intp]
+Items: TypeAlias = Any  # a pyarrow array of strings or bytes, or a sequence of str or bytes
+
+
+def leader(mesh: Mesh, ids: Items, followers: Sequence[str], *, rng: Rng = SYSTEM) -> Positions:
+    """The positions, in the leader's ``ids``, of those that all ``followers`` hold too.
+
+    They come in the agreed order; ``np.sort`` brings back the leader's own. Raises ``DataError``
+    when an id is repeated, before anything is sent.
+    """
+    own = _distinct(ids)
+    found = each_peer(
+        mesh,
+        followers,
+        lambda channel, own_rng: psi_dh.receiver(channel, own, rng=own_rng),
+        rng=rng,
+    )
+    holders = np.zeros(len(own), np.int64)
+    for positions in found.values():
+        holders[positions] += 1
+    common = np.flatnonzero(holders == len(followers))
+    agreed = common[permutation(rng, len(common))]
+    shuffled = own.take(pa.array(agreed))
+    for start in range(0, max(len(agreed), 1), BLOCK_IDS):
+        block = shuffled.slice(start, BLOCK_IDS)
+        frame = encode(CommonIds(total=len(agreed), ids=columns.strings_pack(block.to_pylist())))
+        for name in followers:
+            mesh.channel(name).put(frame)
+    return agreed
+
+
+def follower(channel: Channel, ids: Items, *, rng: Rng = SYSTEM) -> Positions:
+    """The positions, in the follower's ``ids``, of those that all parties hold, in agreed order.
+
+    Raises ``DataError`` when an id is repeated, before anything is sent, and ``ProtocolError``
+    when the leader names an id twice, or one that is not here.
+    """
+    own = _distinct(ids)
+    psi_dh.sender(channel, own, rng=rng)
+    named = _receive(channel, limit=len(own))
+    found = pc.index_in(named, value_set=own)
+    if found.null_count:
+        raise ProtocolError(
+            channel.peer, f"named {found.null_count:,} ids in common that are not in our table"
+        )
+    positions: Positions = found.to_numpy(zero_copy_only=False).astype(np.intp)
+    if len(np.unique(positions)) < len(positions):
+        raise ProtocolError(channel.peer, "named an id in common twice")
+    return positions
+
+
+def _distinct(ids: Items) -> pa.Array:
+    """``ids`` as one array of bytes, each once."""
+    if not isinstance(ids, pa.Array):
+        ids = pa.array([i.encode() if isinstance(i, str) else i for i in ids], pa.large_binary())
+    own = ids.cast(pa.large_binary())
+    repeated = len(own) - pc.count_distinct(own, mode="all").as_py()
+    if repeated or own.null_count:
+        raise DataError(
+            f"of {len(own):,} ids, {repeated:,} repeat another and {own.null_count:,} are null;"
+            " rows are aligned by ids that are there once"
+        )
+    return own
+
+
+def _receive(channel: Channel, *, limit: int) -> pa.Array:
+    """All blocks of common ids, of which there are at most ``limit``."""
+    first = channel.recv(CommonIds)
+    total = first.total
+    if total > limit:
+        raise ProtocolError(channel.peer, f"named {total:,} ids in common; we have {limit:,}")
+    blocks = [_unpacked(channel, first, total)]
+    for start in range(BLOCK_IDS, total, BLOCK_IDS):
+        message = channel.recv(CommonIds)
+        if message.total != total:
+            raise ProtocolError(channel.peer, "changed the number of ids in common")
+        blocks.append(_unpacked(channel, message, total - start))
+    return pa.concat_arrays(blocks)
+
+
+def _unpacked(channel: Channel, message: CommonIds, rest: int) -> pa.Array:
+    ends, data = columns.ragged_unpack(message.ids, peer=channel.peer, count=min(rest, BLOCK_IDS))
+    offsets = np.concatenate([np.zeros(1, np.uint64), ends]).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)

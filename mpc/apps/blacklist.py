@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joint blacklist: which of the asker's applicants stand on the lists of other institutions.
+
+    asker                                            holder, each
+      psi_dh.receiver  <---- one run with each --->    psi_dh.sender
+
+Learns: the asker, which holder lists which applicant, and how long each list is; a holder, how many
+applicants were asked about, and nothing of who they are or what the answer was. Holders learn
+nothing of each other. A holder that takes part in many jobs shows the asker its list only as far as
+the asker's applicants reach; an asker who may put any number of names forward can look up as many,
+so it is for the holder to agree on how many it answers.
+
+The form that tells the asker no more than that some holder (or at least t of them) lists an
+applicant is another job. Semi-honest, as ``protocols.psi_dh``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.apps.each_peer import each_peer
+from mpc.errors import ConfigError
+from mpc.net.channel import Channel
+from mpc.net.mesh import Mesh
+from mpc.primitives.rng import SYSTEM, Rng
+from mpc.protocols import psi_dh
+
+Items: TypeAlias = Any  # a pyarrow array of strings or bytes, or a sequence of str or bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlacklistResult:
+    """For each applicant, in the asker's order: which holders list it, and whether any does."""
+
+    by_holder: Mapping[str, NDArray[np.bool_]]
+
+    @property
+    def listed(self) -> NDArray[np.bool_]:
+        return np.any(list(self.by_holder.values()), axis=0)
+
+
+def asker(
+    mesh: Mesh, applicants: Items, holders: Sequence[str], *, rng: Rng = SYSTEM
+) -> BlacklistResult:
+    """Ask ``holders``, all at once, about ``applicants``."""
+    if not holders:
+        raise ConfigError("a blacklist job needs at least one holder of a list")
+
+    def ask(channel: Channel, own: Rng) -> NDArray[np.bool_]:
+        listed = np.zeros(len(applicants), np.bool_)
+        listed[psi_dh.receiver(channel, applicants, rng=own)] = True
+        return listed
+
+    return BlacklistResult(each_peer(mesh, holders, ask, rng=rng))
+
+
+def holder(channel: Channel, listed: Items, *, rng: Rng = SYSTEM) -> int:
+    """Answer the asker at the other end of ``channel``; say how many applicants it asked about."""
+    return psi_dh.sender(channel, listed, rng=rng)
