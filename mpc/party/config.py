@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.errors import PolicyError
-from mpc.net.session import SessionConfig
-from mpc.party import settings
+from mpc.net import settings
+from mpc.net.config import SessionConfig
 
 IDENTIFIERS = ("uscc", "resident")
 

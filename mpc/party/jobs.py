@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mpc.errors import ConfigError
-from mpc.party import settings
+from mpc.net import settings
 
 KEY_BITS = 3072
 Parameters: TypeAlias = dict[str, str | int | list[str]]
