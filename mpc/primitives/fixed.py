@@ -36,7 +36,7 @@ def encode(values: ArrayLike, fraction_bits: int = 0) -> NDArray[np.uint64]:
     """
     signed = integers(values, fraction_bits)
     if signed.dtype == object:
-        _refuse(_outside(signed, -(1 << 63), (1 << 63) - 1), EncodingOverflow, "needs over 64 bits")
+        require_within(signed, -(1 << 63), (1 << 63) - 1, "needs over 64 bits")
     return signed.astype(np.int64, copy=False).view(np.uint64)
 
 
@@ -51,7 +51,7 @@ def residues(values: ArrayLike, modulus: int, fraction_bits: int = 0) -> NDArray
     """Python integers in [0, ``modulus``) for ``values``; the range is ±(modulus - 1) / 2."""
     signed = integers(values, fraction_bits).astype(object)
     half = (modulus - 1) // 2
-    _refuse(_outside(signed, -half, half), EncodingOverflow, "exceeds half the modulus")
+    require_within(signed, -half, half, "exceeds half the modulus")
     return np.asarray(signed % modulus, dtype=object)
 
 
@@ -94,7 +94,7 @@ def from_integers(signed: Integers, fraction_bits: int = 0) -> NDArray[Any]:
 
 def has_floats(values: ArrayLike) -> bool:
     """Whether ``values`` holds floats, which a scale of zero fraction bits would round away."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    array = _numbers(values)
     if array.dtype == object:
         return any(isinstance(value, float | np.floating) for value in array.flat)
     return array.dtype.kind == "f"
@@ -105,6 +105,12 @@ def magnitude(signed: Integers) -> int:
     if signed.size == 0:
         return 0
     return max(abs(int(signed.max())), abs(int(signed.min())))
+
+
+def require_within(signed: Integers, low: int, high: int, fault: str) -> None:
+    """Raise EncodingOverflow, naming the first index, unless all values are in [low, high]."""
+    outside = (signed < low) | (signed > high)
+    _refuse(np.asarray(outside, dtype=np.bool_), EncodingOverflow, fault)
 
 
 def _check_scale(fraction_bits: int) -> None:
@@ -180,10 +186,6 @@ def _narrow(signed: NDArray[Any]) -> Integers:
     if signed.size and magnitude(signed) >= 1 << 63:
         return signed
     return signed.astype(np.int64)
-
-
-def _outside(signed: NDArray[Any], low: int, high: int) -> NDArray[np.bool_]:
-    return np.asarray((signed < low) | (signed > high), dtype=np.bool_)
 
 
 def _refuse(bad: NDArray[np.bool_], error: type[Exception], what: str) -> None:

@@ -84,6 +84,17 @@ def test_a_list_over_both_halves_of_64_bits_is_not_rounded() -> None:
     assert fixed.integers([2**53 + 1, 0.5], 1).tolist() == [2**54 + 2, 1]
 
 
+def test_floats_are_told_from_integers_that_numpy_would_make_floats() -> None:
+    assert not fixed.has_floats([2**63 + 1, -1])
+    assert not fixed.has_floats(np.array([2**63 + 1, -1], dtype=object))
+    assert not fixed.has_floats([True, 2])
+    assert fixed.has_floats([2, 0.5])
+    assert fixed.has_floats(np.array([2, 0.5], dtype=object))
+    assert fixed.has_floats(np.float32(2))
+    with pytest.raises(DataError):
+        fixed.has_floats(["1.5"])
+
+
 @pytest.mark.parametrize(
     ("values", "bits"),
     [
