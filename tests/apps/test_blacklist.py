@@ -81,17 +81,18 @@ def test_the_first_error_ends_the_job_for_all_holders():
     """One holder talks nonsense; the asker blames it, and the other does not wait for ever."""
     ended = {}
 
-    def nonsense(mesh):
-        mesh.channel("bank").send(CommonIds())
-
     def silent(mesh):
-        while "lender" not in ended:
+        while mesh.me not in ended:
             try:
                 mesh.channel("bank").recv(CommonIds)
             except ProtocolError:
                 continue  # a message of the intersection, which it does not answer
             except ChannelError as error:
-                ended["lender"] = error
+                ended[mesh.me] = error
+
+    def nonsense(mesh):
+        mesh.channel("bank").send(CommonIds())
+        silent(mesh)
 
     def asker(mesh):
         try:
