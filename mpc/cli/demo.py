@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``mpc demo``: four parties, each a process, run both joint jobs; the answers are checked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mpc.apps import companies
+from mpc.cli import processes, show
+from mpc.errors import ConfigError
+from mpc.net import tls
+
+MARKER = ".mpc-demo"
+TOLERANCE = 1e-6  # of a probability; what the protocol guarantees is far below
+
+BLACKLIST_JOB = """\
+kind = "blacklist"
+session = "demo-blacklist"
+asker = "bank"
+holders = ["tax_office", "lender_b"]
+"""
+# Who dials whom, by party: the power utility and the second lender allow no inbound connections.
+LISTENERS = ("bank", "tax_office")
+DIALS = {
+    "bank": ("tax_office",),
+    "tax_office": (),
+    "power_utility": ("bank", "tax_office"),
+    "lender_b": ("bank",),
+}
+PARTIES = tuple(DIALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison with the plain computation in the open."""
+
+    what: str
+    passed: bool
+
+
+def run(folder: Path, *, rows: int, seed: int, json_lines: bool) -> bool:
+    """Run the demo in ``folder`` and print its tables; whether all answers were right."""
+    _claim(folder)
+    with show.stages("demo") as notify:
+        notify(f"making up {rows:,} companies")
+        inputs = companies.write_demo(folder, rows, seed)
+        notify("making keys and certificates")
+        _configure(folder, inputs)
+    reports = {}
+    for kind in ("blacklist", "score"):
+        job = folder / f"{kind}.toml"
+        reports[kind] = _play(kind, job, folder, quiet=json_lines)
+    checks = _checked(folder, companies.in_the_open(inputs))
+    if json_lines:
+        show.as_json({"folder": str(folder), "jobs": reports, "checks": _plain(checks)})
+    else:
+        _print(folder, reports, checks)
+    return all(check.passed for check in checks)
+
+
+def _claim(folder: Path) -> None:
+    """Take an empty folder or that of an earlier demo, and no other."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / MARKER).exists() and any(folder.iterdir()):
+            raise ConfigError(f"{folder} has other files in it; name a new folder with --folder")
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise ConfigError(f"cannot use the folder {folder}: {error.strerror}") from None
+    for identity in (*folder.glob("*/*.key"), *folder.glob("*/*.crt")):
+        identity.unlink()
+
+
+# --- what each party has in its folder ---------------------------------------------------------
+
+
+def _configure(folder: Path, inputs: companies.Demo) -> None:
+    ports = processes.free_ports(len(LISTENERS))
+    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(LISTENERS, ports, strict=True)}
+    made = {name: tls.make_identity(name, folder / name) for name in PARTIES}
+    for name in PARTIES:
+        peers = [peer for peer in PARTIES if name in DIALS[peer] or peer in DIALS[name]]
+        lines = [f'name = "{name}"']
+        if name in addresses:
+            lines.append(f'listen = "{addresses[name]}"')
+        lines += [f'key = "{name}.key"', f'certificate = "{name}.crt"', ""]
+        for peer in peers:
+            (folder / name / f"{peer}.crt").write_bytes(made[peer].certificate_pem)
+            lines += [f"[peers.{peer}]", f'certificate = "{peer}.crt"']
+            if peer in DIALS[name]:
+                lines.append(f'address = "{addresses[peer]}"')
+            lines.append("")
+        lines += _data(name, inputs)
+        (folder / name / "party.toml").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "blacklist.toml").write_text(BLACKLIST_JOB, encoding="utf-8")
+    (folder / "score.toml").write_text(_score_job(), encoding="utf-8")
+
+
+def _data(name: str, inputs: companies.Demo) -> list[str]:
+    """The catalog of one party, and which jobs it takes part in."""
+    lines = []
+    for dataset, sources in (("companies", inputs.tables), ("blacklist", inputs.lists)):
+        if name in sources:
+            source = sources[name]
+            lines += [f"[data.{dataset}]", f'file = "{source.path.name}"']
+            lines += [f'id = ["{source.id_column}"]', 'identifier = "uscc"', ""]
+    if name in inputs.lists:
+        lines += ["[jobs.blacklist]", 'data = "blacklist"', ""]
+    if name == "bank":
+        lines += ["[jobs.blacklist]", 'data = "companies"', 'output = "listed.csv"', ""]
+    if name in inputs.tables:
+        lines += ["[jobs.score]", 'data = "companies"']
+    if name == "bank":
+        lines += [f'scorecard = "{inputs.scorecard.name}"', 'output = "scores.csv"']
+    return [*lines, ""]
+
+
+def _score_job() -> str:
+    lines = ['kind = "score"', 'session = "demo-score"']
+    lines += ['model_owner = "bank"', 'receiver = "bank"', "", "[features]"]
+    for owner, features in companies.SCORECARD.owners.items():
+        lines.append(f"{owner} = {json.dumps([feature.name for feature in features])}")
+    return "\n".join([*lines, ""])
+
+
+# --- running a job -----------------------------------------------------------------------------
+
+
+def _play(kind: str, job: Path, folder: Path, *, quiet: bool) -> dict[str, Any]:
+    from mpc.party import jobs
+
+    commands = {
+        name: [kind, str(folder / name / "party.toml"), str(job), "--json"]
+        for name in jobs.load(job).parties
+    }
+    if not quiet:
+        show.out.print(f"\n[bold]{kind}[/], one process for each party:")
+        for command in commands.values():
+            words = shlex.join(["mpc", *command[:-1]])
+            show.out.print(f"  [dim]$[/] {words}", soft_wrap=True)
+    with _stages(commands) as on_line:
+        return processes.play(commands, on_line)
+
+
+@contextmanager
+def _stages(parties: Mapping[str, Any]) -> Iterator[Callable[[str, str], None]]:
+    """What each party is at: a line for each on a terminal, and plain lines elsewhere."""
+    if not show.err.is_terminal:
+        yield lambda _, line: show.err.print(line, markup=False, soft_wrap=True)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=show.err, transient=True) as progress:
+        tasks = {name: progress.add_task(name) for name in parties}
+        yield lambda name, line: progress.update(tasks[name], description=line)
+
+
+# --- the answers -------------------------------------------------------------------------------
+
+
+def _checked(folder: Path, truth: Mapping[str, companies.Answer]) -> list[Check]:
+    """What the bank got against what is true."""
+    listed = _result(folder / "bank" / "listed.csv")
+    right = sum(
+        listed.get(code, {}).get("listed") == str(bool(answer.listed_by)).lower()
+        for code, answer in truth.items()
+    )
+    hits = sum(bool(answer.listed_by) for answer in truth.values())
+    scores = _result(folder / "bank" / "scores.csv")
+    known = {code: answer for code, answer in truth.items() if answer.probability is not None}
+    errors = [
+        abs(float(scores[code]["probability"] or "nan") - (answer.probability or 0.0))
+        for code, answer in known.items()
+    ]
+    bands = sum(scores[code]["band"] == answer.band for code, answer in known.items())
+    extra = sum(bool(row["probability"]) for code, row in scores.items() if code not in known)
+    worst = max(errors, default=0.0)
+    return [
+        Check(
+            f"blacklist: {right:,} of {len(truth):,} answers right ({hits:,} applicants listed)",
+            right == len(truth) == len(listed),
+        ),
+        Check(
+            f"score: {len(errors):,} companies, largest error of a probability {worst:.1e}",
+            worst <= TOLERANCE and not extra,
+        ),
+        Check(f"score: {bands:,} of {len(known):,} bands right", bands == len(known)),
+    ]
+
+
+def _result(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def _plain(checks: list[Check]) -> list[dict[str, Any]]:
+    return [{"what": check.what, "passed": check.passed} for check in checks]
+
+
+def _print(folder: Path, reports: Mapping[str, Any], checks: list[Check]) -> None:
+    headers = ("party", "put in", "learnt", "sent>", "messages>", "rounds>", "time>")
+    for kind, parties in reports.items():
+        table = show.table(*headers, title=f"The {kind} job")
+        for name, report in parties.items():
+            traffic = report["traffic"].values()
+            found = "".join(f"\n[dim]{line}[/]" for line in report["findings"])
+            table.add_row(
+                name,
+                report["gave"],
+                report["learnt"] + found,
+                show.amount(sum(peer["sent_bytes"] for peer in traffic)),
+                f"{sum(peer['messages'] for peer in traffic):,}",
+                f"{sum(peer['rounds'] for peer in traffic):,}",
+                f"{report['seconds']:.1f} s",
+            )
+        show.out.print()
+        show.out.print(table)
+    show.out.print("Against the plain computation over everybody's files in the open:")
+    for check in checks:
+        mark = "[green]right[/]" if check.passed else "[bold red]WRONG[/]"
+        show.out.print(f"  {mark}  {check.what}")
+    show.out.print(f"\nInputs, configurations and results: {folder.absolute()}", soft_wrap=True)
