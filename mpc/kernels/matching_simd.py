@@ -15,11 +15,11 @@ Words = NDArray[np.uint64]
 
 
 @njit(inline="always")
-def _bucket(word: np.uint64, above: int, bits: int) -> int:
+def _bucket(word: np.uint64, above: int, bits: int) -> np.int64:
     """The next ``bits`` bits of a word below its ``above`` top ones."""
     if bits == 0:
-        return 0
-    return int((word << np.uint64(above)) >> np.uint64(64 - bits))
+        return np.int64(0)
+    return np.int64((word << np.uint64(above)) >> np.uint64(64 - bits))
 
 
 @njit(inline="always")
