@@ -96,6 +96,8 @@ class Endpoint:
             raise PeerClosed(peer, "this side has closed") from None
         finally:
             future.cancel()
+            # Its error refers to this frame: what gRPC made for it would outlive the error.
+            del future
 
     def close(self) -> None:
         """End what is left of the links, and stop listening. Again, it does nothing."""

@@ -98,10 +98,14 @@ class Listener:
             context.set_code(refusal.code)
             context.set_details(refusal.text)
             return
-        peer = str(told["mpc-from"])
-        link = self._new_link(peer)
-        self._arrival(peer).set_result(link)
         await context.send_initial_metadata((ACCEPTED,))
+        peer = str(told["mpc-from"])
+        arrival = self._arrival(peer)
+        if arrival.done():
+            return
+        # From here to ``run`` nothing is awaited: who gets the link can rely on its being run.
+        link = self._new_link(peer)
+        arrival.set_result(link)
         await link.run(context)
 
     def _refusal(self, told: Mapping[str, str | bytes], context: Any) -> _Refusal | None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from pathlib import Path
 from types import TracebackType
@@ -162,15 +162,17 @@ class Session:
             self._join(ours, wait=wait, timeout=timeout, show=show)
 
         with ThreadPoolExecutor(len(hellos), thread_name_prefix="mpc-open") as pool:
+            joins = [pool.submit(join, ours) for ours in hellos]
             try:
-                done, _ = wait_for(
-                    [pool.submit(join, ours) for ours in hellos], return_when=FIRST_EXCEPTION
-                )
-                for finished in done:
-                    finished.result()
+                wait_for(joins, return_when=FIRST_EXCEPTION)
+                if _failures(joins):
+                    raise _failures(joins)[0]
             except BaseException as error:
                 self.abort(error)
                 raise
+            finally:
+                # An error refers to this frame: what gRPC made for it would outlive the error.
+                joins.clear()
 
     def _join(self, ours: Hello, *, wait: float, timeout: float | None, show: Show) -> None:
         peer = ours.receiver
@@ -180,6 +182,10 @@ class Session:
         self._links[peer] = Traced(link, digest=False)
         self._channels[peer] = Channel(self._links[peer], timeout=timeout)
         greet(Channel(self._links[peer], timeout=max(wait, 1.0)), ours)
+
+
+def _failures(joins: Sequence[Future[None]]) -> list[BaseException]:
+    return [error for join in joins if join.done() and (error := join.exception()) is not None]
 
 
 def _chosen(config: SessionConfig, parties: Iterable[str] | None) -> list[str]:

@@ -13,7 +13,7 @@ got the peer's ``end`` knows that its own data has arrived.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol
@@ -75,7 +75,8 @@ class StreamLink:
         self._outgoing = FrameQueue(me, peer, capacity=capacity, on_put=self._frame_put.give)
         self._incoming = FrameQueue(peer, me, capacity=capacity, on_get=self._frame_taken.give)
         self._closing = False
-        self._cancelled = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._open_ways = 2
         self._over: Future[None] = Future()
 
     @property
@@ -110,7 +111,7 @@ class StreamLink:
         """End the link without waiting for the peer."""
         if not self._over.done():
             with suppress(RuntimeError):  # the loop ended first, and the link with it
-                self._loop.call_soon_threadsafe(self._cancelled.set)
+                self._loop.call_soon_threadsafe(self._stop.set)
 
     async def run(self, stream: Stream) -> None:
         """Carry frames until both directions ended, the stream broke or ``cancel`` was called.
@@ -118,20 +119,27 @@ class StreamLink:
         What goes wrong is what ``get`` and ``put`` raise from then on; nothing is raised here.
         """
         lost = PeerClosed(self._peer, "the connection was lost")
-        reader = asyncio.create_task(self._read(stream))
-        writer = asyncio.create_task(self._write(stream))
-        both = asyncio.gather(reader, writer)
-        cancelled = asyncio.create_task(self._cancelled.wait())
+        ways = [
+            asyncio.create_task(self._carry(self._read(stream))),
+            asyncio.create_task(self._carry(self._write(stream))),
+        ]
         try:
-            await asyncio.wait((both, cancelled), return_when=asyncio.FIRST_COMPLETED)
+            await self._stop.wait()
         finally:
-            for task in (reader, writer, cancelled):
-                task.cancel()
-            with suppress(_BrokenError, ProtocolError, asyncio.CancelledError):
-                await both
+            for way in ways:
+                way.cancel()
             self._incoming.end(lost)
             self._outgoing.drop(lost)
             self._over.set_result(None)
+
+    async def _carry(self, way: Coroutine[Any, Any, None]) -> None:
+        try:
+            await way
+            self._open_ways -= 1
+        except (_BrokenError, ProtocolError):
+            self._open_ways = 0
+        if self._open_ways == 0:
+            self._stop.set()
 
     async def _write(self, stream: Stream) -> None:
         queue = self._outgoing
