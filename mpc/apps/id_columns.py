@@ -7,9 +7,9 @@ capital letters, NFKC again, and no white space at either end. An id made of sev
 their normal forms, each after its length in characters (``4:ABCD2:17``), so that no two different
 rows can join to the same id; an id of one column is that column's normal form alone.
 
-Capital letters follow the simple case mapping of the Unicode version inside Arrow. ASCII and
-Chinese characters are the same in all of them; parties whose ids hold rarer letters should run
-one version.
+Beyond ASCII the rules are those of Python's Unicode tables. They agree between versions on all
+characters that both know, Chinese ones among them; parties whose ids hold characters younger than
+the oldest Python in use should run one version.
 
 Rows without an id (null, or nothing but white space) and rows that repeat an earlier id are
 reported by count and row number, and are left out only on request. Nothing here shows an id.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal, TypeAlias
@@ -43,9 +44,18 @@ _NONE = np.empty(0, np.int64)
 
 def normal_form(array: pa.Array) -> pa.Array:
     """The strings of ``array`` in normal form; those that have nothing left become null."""
-    text = pc.utf8_normalize(array, form="NFKC")
-    text = pc.utf8_normalize(pc.utf8_upper(text), form="NFKC")
-    return _without_blanks(pc.utf8_trim_whitespace(text))
+    text = pc.utf8_trim_whitespace(pc.ascii_upper(array))
+    rare = pc.fill_null(pc.invert(pc.string_is_ascii(array)), False)
+    if pc.any(rare).as_py():
+        # Arrow's own NFKC differs between its versions, and parties may run different ones.
+        formed = [_normal_form(value) for value in array.filter(rare).to_pylist()]
+        text = pc.replace_with_mask(text, rare, pa.array(formed, text.type))
+    return _without_blanks(text)
+
+
+def _normal_form(text: str) -> str:
+    capital = unicodedata.normalize("NFKC", text).upper()
+    return unicodedata.normalize("NFKC", capital).strip()
 
 
 def joined(parts: Sequence[pa.Array]) -> pa.Array:
