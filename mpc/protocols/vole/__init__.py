@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vector oblivious linear evaluation with sublinear communication ("silent"); malicious.
+
+The sender holds delta and b, the receiver a and c, all pseudorandom, with c = a * delta + b in each
+place. Boyle et al., "Compressing Vector OLE" (CCS 2018, eprint 2019/273) and "Efficient Two-Round
+OT Extension and Silent Non-Interactive Secure Computation" (CCS 2019, eprint 2019/1159)::
+
+    sender                                             receiver
+      TransferChoices          <- one round ->           TransferKey           protocols.ot
+                               <-- CorrelatedRows ---    for its secret points, values, and a mask
+      PuncturedTrees           --- t log(2n/t) * 32 B ->                       vole.points
+                               <-- TreeChallenge ----    and the seed of the code
+      TreeAnswer               --- hash ------------->   compares
+      compress(leaves)                                   compress(leaves), compress(values)
+
+The receiver picks t points and values. From correlated rows under delta come the sender's shares
+of each value times delta, and the transfers that puncture the trees, whose leaves are then shares
+of a sparse vector times delta. Both compress them with the matrix of an LPN-friendly code; which,
+with how many points, and the security estimate: ``primitives.lpn``. Few values are cheaper without
+trees: then the rows of the second message are all there is.
+
+One implementation for four rings: ``BITS`` (a in GF(2): correlated OT), ``WORDS`` and ``BLOCKS``
+(a a polynomial of degree below 64 or 128 over GF(2)), all with products in GF(2^128) modulo X^128 +
+X^7 + X^2 + X + 1 (``kernels.gf128``), and ``Z64``, where everything is modulo 2^64. A word of
+``WORDS`` is the low half of an element. These 2^64 elements are a space over GF(2), not a subfield:
+sums of values are values, products are not, and all that is done here is sums.
+
+For ``Z64`` the trees are made with a delta of their own in GF(2^128), and checked as they are. Then
+leaves are hashed to words, and three more messages check the products modulo 2^64 (``products``).
+
+Learns: nobody anything but its own output; the count and the ring are public. A **malicious** party
+that deviates is caught with probability at least 1 - 2^-40 (``Z64``; 1 - 2^-120 in the others), or
+has only chosen its own output; but the receiver may guess b bits of delta, and the sender sets that
+hold the receiver's points, each at the risk of an abort where the guess is wrong. A caught cheat is
+a ProtocolError, and delta must then go with the session. Neither checks that the other's delta or
+values are uniform.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError
+from mpc.net.channel import Channel
+from mpc.primitives.rng import SYSTEM, Rng, uint64
+from mpc.protocols import ot
+from mpc.protocols.vole import fields, integers
+from mpc.protocols.vole.rings import BITS, BLOCKS, WORDS, Z64, Ring
+
+__all__ = [
+    "BITS",
+    "BLOCKS",
+    "WORDS",
+    "Z64",
+    "Ring",
+    "receiver",
+    "sender",
+    "transfers_receiver",
+    "transfers_sender",
+]
+
+Words = NDArray[np.uint64]
+Bits = NDArray[np.uint8]
+
+_LABEL = b"mpc:v1:vole\0"
+
+
+def sender(
+    channel: Channel,
+    count: int,
+    *,
+    ring: Ring = BLOCKS,
+    delta: Words | None = None,
+    rng: Rng = SYSTEM,
+) -> tuple[Words, Words]:
+    """(delta, b): uint64 (2,) and (count, 2); for ``Z64``, () and (count,).
+
+    ``delta`` is uniform when not given; for ``BITS`` its lowest bit is 1. Raises ProtocolError when
+    the receiver deviates, ConfigError for a delta that is not of the ring.
+    """
+    factor = _factor(ring, delta, rng)
+    if _nothing(count):
+        return factor, np.empty((0,) if ring.modular else (0, 2), np.uint64)
+    if ring.modular:
+        return factor, integers.sender(channel, count, factor, rng)
+    return factor, fields.sender(channel, count, ring, factor, rng)[0]
+
+
+def receiver(
+    channel: Channel, count: int, *, ring: Ring = BLOCKS, rng: Rng = SYSTEM
+) -> tuple[Words | Bits, Words]:
+    """(a, c): c uint64 (count, 2), or (count,) for ``Z64``; a as the ring has it.
+
+    That is uint8 (count,) for ``BITS``, uint64 (count,) for ``WORDS`` and ``Z64``, and (count, 2)
+    for ``BLOCKS``. Raises ProtocolError when the sender deviates.
+    """
+    if _nothing(count):
+        shape = (0, 2) if ring is BLOCKS else (0,)
+        a = np.empty(shape, np.uint8 if ring is BITS else np.uint64)
+        return a, np.empty((0,) if ring.modular else (0, 2), np.uint64)
+    if ring.modular:
+        return integers.receiver(channel, count, rng)
+    return fields.receiver(channel, count, ring, rng)[:2]
+
+
+def transfers_sender(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> Words:
+    """Random oblivious transfer: uint64 (count, 2, 2), both keys of each, [transfer, choice]."""
+    if _nothing(count):
+        return np.empty((0, 2, 2), np.uint64)
+    delta = _factor(BITS, None, rng)
+    rows, session = fields.sender(channel, count, BITS, delta, rng)
+    session = _transfer_session(session)
+    return np.stack([ot.pads(rows, session), ot.pads(rows ^ delta, session)], axis=1)
+
+
+def transfers_receiver(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> tuple[Bits, Words]:
+    """Random oblivious transfer: random choices uint8 (count,), and the keys (count, 2) chosen."""
+    if _nothing(count):
+        return np.empty(0, np.uint8), np.empty((0, 2), np.uint64)
+    choices, rows, session = fields.receiver(channel, count, BITS, rng)
+    return choices.astype(np.uint8), ot.pads(rows, _transfer_session(session))
+
+
+def _nothing(count: int) -> bool:
+    if count < 0:
+        raise ConfigError(f"a vector OLE has a count of at least 0, not {count}")
+    return count == 0
+
+
+def _factor(ring: Ring, delta: Words | None, rng: Rng) -> Words:
+    shape = () if ring.modular else (2,)
+    if delta is None:
+        drawn = uint64(rng, shape)
+        if ring is BITS:
+            drawn[0] |= np.uint64(1)
+        return drawn
+    if delta.dtype != np.uint64 or delta.shape != shape:
+        raise ConfigError(
+            f"delta for {ring.name} is uint64 {shape}, not {delta.dtype} {delta.shape}"
+        )
+    if ring is BITS and not int(delta[0]) & 1:
+        raise ConfigError("delta for bits has a lowest bit of 1")
+    return delta
+
+
+def _transfer_session(session: bytes) -> bytes:
+    """Keys the pads of the output apart from those that the trees used."""
+    return hashlib.sha256(_LABEL + b"transfers" + session).digest()

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both roles over GF(2^128); the transcript is in ``mpc.protocols.vole``."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.net.channel import Channel
+from mpc.primitives import lpn, puncturable
+from mpc.primitives.rng import Rng, uint64
+from mpc.protocols import ot
+from mpc.protocols.vole import points
+from mpc.protocols.vole.rings import BITS, BLOCKS, Ring, bits_of, combined, elements
+
+Words = NDArray[np.uint64]
+Bits = NDArray[np.uint8]
+
+
+def sender(channel: Channel, count: int, ring: Ring, delta: Words, rng: Rng) -> tuple[Words, bytes]:
+    """b (count, 2), and bytes that belong to this run."""
+    noise = ring.noise(count)
+    if ring.few(count):
+        held = ot.correlated_sender(channel, count * ring.value_bits, delta, rng=rng)
+        return combined(held.rows, ring.value_bits), held.session
+    first = points.side_rows(noise)
+    last = first + noise.points * ring.rows_per_point
+    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, rng=rng)
+    if ring is BITS:
+        # The value at every point is one, and its product with delta the sender holds alone.
+        shares = np.tile(delta, (noise.points, 1))
+    else:
+        shares = combined(held.rows[first:last], ring.value_bits)
+    leaves, code = points.sender(
+        channel, noise, held, delta, shares, held.rows[last:], even=ring is BITS, rng=rng
+    )
+    return lpn.compress(leaves.reshape(-1, 2), count, code), held.session
+
+
+def receiver(
+    channel: Channel, count: int, ring: Ring, rng: Rng
+) -> tuple[Words | Bits, Words, bytes]:
+    """a, c (count, 2), and bytes that belong to this run."""
+    if ring.few(count):
+        return _few(channel, count, ring, rng)
+    noise = ring.noise(count)
+    places, mask = points.draw(noise, rng), uint64(rng, 2)
+    sides = puncturable.sides(places, noise.block).reshape(-1)
+    if ring is BITS:
+        values, chosen = np.ones(noise.points, np.uint64), np.empty(0, np.uint8)
+    else:
+        values = _drawn(ring, noise.points, rng)
+        chosen = bits_of(values)
+    held = ot.correlated_receiver(channel, np.concatenate([sides, chosen, bits_of(mask)]), rng=rng)
+    last = len(sides) + len(chosen)
+    if ring is BITS:
+        shares = np.zeros((noise.points, 2), np.uint64)
+    else:
+        shares = combined(held.rows[len(sides) : last], ring.value_bits)
+    secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
+    leaves, code = points.receiver(channel, noise, held, secret, even=ring is BITS, rng=rng)
+    c = lpn.compress(leaves.reshape(-1, 2), count, code)
+    if ring is BITS:
+        # b is even and delta odd, so the lowest bit of c is a.
+        return (c[:, 0] & np.uint64(1)).astype(np.uint8), c, held.session
+    return points.compressed(noise, places, values, count, code), c, held.session
+
+
+def _few(channel: Channel, count: int, ring: Ring, rng: Rng) -> tuple[Words | Bits, Words, bytes]:
+    values = _drawn(ring, count, rng)
+    bits = values.astype(np.uint8) if ring is BITS else bits_of(values)
+    held = ot.correlated_receiver(channel, bits, rng=rng)
+    return (bits if ring is BITS else values), combined(held.rows, ring.value_bits), held.session
+
+
+def _drawn(ring: Ring, count: int, rng: Rng) -> Words:
+    if ring is BITS:
+        return uint64(rng, count) & np.uint64(1)
+    return uint64(rng, (count, 2) if ring is BLOCKS else count)
