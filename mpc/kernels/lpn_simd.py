@@ -140,51 +140,52 @@ def _accumulate_blocks(values: Words, taps: Any, masks: Words) -> int:
     return size
 
 
-def _accumulate_words(combine: Any) -> Any:
-    """The same on words, added by ``combine``."""
-
-    @njit(inline="always")
-    def add_word(w: Any, value: Any, bits: Any) -> Any:
-        return (
-            combine(w[0], _where(value, bits)),
-            combine(w[1], _where(value, bits >> 8)),
-            combine(w[2], _where(value, bits >> 16)),
-            combine(w[3], _where(value, bits >> 24)),
-            combine(w[4], _where(value, bits >> 32)),
-        )
-
-    @njit(nogil=True, cache=True)
-    def accumulate_words(values: Words, taps: Any) -> int:
-        size = max(0, len(values) - 40) // 8 * 8
-        if size == 0:
-            return 0
-        w = (
-            load(values, 0),
-            load(values, 8),
-            load(values, 16),
-            load(values, 24),
-            load(values, 32),
-        )
-        for i in range(0, size, 8):
-            w = add_word(w, _word0(w[0]), _ahead(taps[i], 0))
-            w = add_word(w, _word1(w[0]), _ahead(taps[i + 1], 1))
-            w = add_word(w, _word2(w[0]), _ahead(taps[i + 2], 2))
-            w = add_word(w, _word3(w[0]), _ahead(taps[i + 3], 3))
-            w = add_word(w, _word4(w[0]), _ahead(taps[i + 4], 4))
-            w = add_word(w, _word5(w[0]), _ahead(taps[i + 5], 5))
-            w = add_word(w, _word6(w[0]), _ahead(taps[i + 6], 6))
-            w = add_word(w, _word7(w[0]), _ahead(taps[i + 7], 7))
-            store(values, i, w[0])
-            w = (w[1], w[2], w[3], w[4], load(values, i + 40))
-        for j in range(5):
-            store(values, size + 8 * j, w[j])
-        return size
-
-    return accumulate_words
+@njit
+def _sum(x: Any, y: Any, modular: Any) -> Any:
+    # numba compiles only the branch that the type of ``modular``, None or bool, selects.
+    if modular is None:
+        return xor(x, y)
+    return add(x, y)
 
 
-_xor_words = _accumulate_words(xor)
-_add_words = _accumulate_words(add)
+@njit
+def _add_word(w: Any, value: Any, bits: Any, modular: Any) -> Any:
+    return (
+        _sum(w[0], _where(value, bits), modular),
+        _sum(w[1], _where(value, bits >> 8), modular),
+        _sum(w[2], _where(value, bits >> 16), modular),
+        _sum(w[3], _where(value, bits >> 24), modular),
+        _sum(w[4], _where(value, bits >> 32), modular),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _accumulate_words(values: Words, taps: Any, modular: Any) -> int:
+    """The same on words; ``modular`` is True, or None for XOR."""
+    size = max(0, len(values) - 40) // 8 * 8
+    if size == 0:
+        return 0
+    w = (
+        load(values, 0),
+        load(values, 8),
+        load(values, 16),
+        load(values, 24),
+        load(values, 32),
+    )
+    for i in range(0, size, 8):
+        w = _add_word(w, _word0(w[0]), _ahead(taps[i], 0), modular)
+        w = _add_word(w, _word1(w[0]), _ahead(taps[i + 1], 1), modular)
+        w = _add_word(w, _word2(w[0]), _ahead(taps[i + 2], 2), modular)
+        w = _add_word(w, _word3(w[0]), _ahead(taps[i + 3], 3), modular)
+        w = _add_word(w, _word4(w[0]), _ahead(taps[i + 4], 4), modular)
+        w = _add_word(w, _word5(w[0]), _ahead(taps[i + 5], 5), modular)
+        w = _add_word(w, _word6(w[0]), _ahead(taps[i + 6], 6), modular)
+        w = _add_word(w, _word7(w[0]), _ahead(taps[i + 7], 7), modular)
+        store(values, i, w[0])
+        w = (w[1], w[2], w[3], w[4], load(values, i + 40))
+    for j in range(5):
+        store(values, size + 8 * j, w[j])
+    return size
 
 
 @njit(nogil=True, cache=True)
@@ -228,7 +229,7 @@ def accumulate(values: Words, taps: NDArray[np.uint32], modular: bool) -> None:
     if values.ndim == 2:
         done = _accumulate_blocks(values, taps, _MASKS)
     else:
-        done = (_add_words if modular else _xor_words)(values, taps)
+        done = _accumulate_words(values, taps, True if modular else None)
     _finish(values.reshape(len(values), -1), taps, done, modular)
 
 
