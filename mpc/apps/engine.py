@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from mpc.errors import ConfigError
 
@@ -38,7 +39,10 @@ class Bounds:
 
 @contextmanager
 def connect(bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty in-memory database that ends, with all that it spilled, when the block does."""
+    """An empty in-memory database that ends, with all that it spilled, when the block does.
+
+    Raises ``ConfigError`` when the block runs out of memory and of room to spill.
+    """
     with tempfile.TemporaryDirectory(prefix="mpc-spill-", dir=bounds.temp_folder) as folder:
         connection = duckdb.connect(
             config={
@@ -53,5 +57,12 @@ def connect(bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
             # It would draw its bar on standard output, amid what a command prints there.
             connection.execute("SET enable_progress_bar_print = false")
             yield connection
+        except (duckdb.Error, pa.ArrowException) as fault:
+            if "Out of Memory" not in str(fault).partition("\n")[0]:
+                raise
+            raise ConfigError(
+                f"reading the table takes more than {bounds.memory_mb} MB and the room in {folder};"
+                " raise memory_mb, or name a temp_folder on a bigger disk"
+            ) from None
         finally:
             connection.close()

@@ -78,7 +78,7 @@ class _Spool:
     __slots__ = ("_file", "_lock", "_reader", "_writer", "rows")
 
     def __init__(self, bounds: Bounds) -> None:
-        folder = str(bounds.temp_folder) if bounds.temp_folder else None
+        folder = str(bounds.temp_folder or tempfile.gettempdir())
         # The file lives as long as the spool, which no block of code encloses.
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115
         self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), _SCHEMA)
@@ -87,7 +87,12 @@ class _Spool:
         self.rows = 0
 
     def write(self, ids: pa.Array) -> None:
-        self._writer.write(pa.record_batch([ids], schema=_SCHEMA))
+        try:
+            self._writer.write(pa.record_batch([ids], schema=_SCHEMA))
+        except OSError as fault:
+            raise ConfigError(
+                f"the ids cannot be kept in the temp folder ({fault}); name a temp_folder elsewhere"
+            ) from fault
         self.rows += len(ids)
 
     def finish(self) -> None:
@@ -104,11 +109,11 @@ class _Spool:
             start += len(ids)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ids:
     """The ids of a table in normal form, in the order of its rows.
 
-    They wait on disk, so ``batches`` takes the memory of one batch. ``array`` takes that of all.
+    Many ids wait on disk, so ``batches`` takes the memory of one batch, and ``array`` that of all.
     ``dropped`` has the rows that were left out on request, from zero, ascending: ``nulls`` without
     an id and ``repeats`` with that of an earlier row.
     """
@@ -164,39 +169,43 @@ def collect(
             f'duplicates={duplicates!r} and nulls={nulls!r}: the first is "error" or "first", the'
             ' second "error" or "drop"'
         )
-    spool = _Spool(bounds)
-    missing, malformed = [_NONE], [_NONE]
-    for columns in batches:
-        ids = joined([normal_form(c) if normalise else _without_blanks(c) for c in columns])
-        absent = ids.is_null().to_numpy(zero_copy_only=False)
-        missing.append(spool.rows + np.flatnonzero(absent))
-        if scheme is not None:
-            malformed.append(spool.rows + np.flatnonzero(~scheme.valid(ids) & ~absent))
-        spool.write(ids)
-    spool.finish()
-    none, bad = np.concatenate(missing), np.concatenate(malformed)
+    form = normal_form if normalise else _without_blanks
+    spool, none, bad = _spooled(
+        (joined([form(c) for c in batch]) for batch in batches), bounds, scheme
+    )
     repeats, earlier = _repeats(spool, bounds)
-
-    problems: list[str] = []
+    problems = []
     if len(none) and nulls == "error":
-        problems.append(
-            f'{_of(none, spool)} have no id ({first_rows(none)}; nulls="drop" skips them)'
-        )
+        problems.append((none, "have no id", '; nulls="drop" skips them'))
     if len(bad) and scheme is not None:
-        problems.append(f"{_of(bad, spool)} have no valid {scheme.name} ({first_rows(bad)})")
+        problems.append((bad, f"have no valid {scheme.name}", ""))
     if len(repeats) and duplicates == "error":
-        first = f"row {repeats[0] + 1:,} has that of row {earlier[0] + 1:,}"
-        problems.append(
-            f"{_of(repeats, spool)} have the id of an earlier row ({first_rows(repeats)}; {first};"
-            ' duplicates="first" skips them)'
-        )
+        pair = f"row {repeats[0] + 1:,} has that of row {earlier[0] + 1:,}"
+        more = f'; {pair}; duplicates="first" skips them'
+        problems.append((repeats, "have the id of an earlier row", more))
     if problems:
-        raise DataError(f"{where}: {'; '.join(problems)}")
+        told = (
+            f"{len(rows):,} of {spool.rows:,} rows {what} ({first_rows(rows)}{more})"
+            for rows, what, more in problems
+        )
+        raise DataError(f"{where}: {'; '.join(told)}")
     return Ids(spool, np.union1d(none, repeats), nulls=len(none), repeats=len(repeats))
 
 
-def _of(rows: Rows, spool: _Spool) -> str:
-    return f"{len(rows):,} of {spool.rows:,} rows"
+def _spooled(
+    batches: Iterable[pa.Array], bounds: Bounds, scheme: Scheme | None
+) -> tuple[_Spool, Rows, Rows]:
+    """The ids on disk, the rows that have none, and those whose id is not of ``scheme``."""
+    spool = _Spool(bounds)
+    none, bad = [_NONE], [_NONE]
+    for ids in batches:
+        absent = ids.is_null().to_numpy(zero_copy_only=False)
+        none.append(spool.rows + np.flatnonzero(absent))
+        if scheme is not None:
+            bad.append(spool.rows + np.flatnonzero(~scheme.valid(ids) & ~absent))
+        spool.write(ids)
+    spool.finish()
+    return spool, np.concatenate(none), np.concatenate(bad)
 
 
 def _repeats(spool: _Spool, bounds: Bounds) -> tuple[Rows, Rows]:

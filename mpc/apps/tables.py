@@ -190,13 +190,13 @@ class Table:
 
     def _stream(self, expressions: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches, as what ``expressions`` over c0, c1, ... make of them."""
-        with connect(self.bounds) as engine:
-            try:
+        try:
+            with connect(self.bounds) as engine:
                 source = engine.sql(f"FROM {self._source}", params={"path": _literal(self.path)})
                 yield from source.project(", ".join(expressions)).to_arrow_reader(BATCH_ROWS)
-            except (duckdb.Error, pa.ArrowException, OSError) as fault:
-                # Without the cause: DuckDB's message shows the line that it could not read.
-                raise _unreadable(self.path, fault) from None
+        except (duckdb.Error, pa.ArrowException, OSError) as fault:
+            # Without the cause: DuckDB's message shows the line that it could not read.
+            raise _unreadable(self.path, fault) from None
 
 
 def _describe_csv(path: Path, delimiter: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
@@ -301,21 +301,19 @@ def _whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def _unreadable(path: Path, fault: Exception) -> ConfigError:
+def _unreadable(path: Path, fault: Exception) -> DataError:
     """What is wrong with the file, and how to mend it, without the line that DuckDB would show."""
     text = str(fault)
-    if isinstance(fault, duckdb.OutOfMemoryException) or "Out of Memory" in text:
-        return ConfigError(f"{path}: the memory limit is too small for it; raise memory_mb")
-    found = re.search(r"[Ll]ine:? (\d+)", text)
+    found = re.search(r"^.*CSV Error on Line: (\d+)", text)
     line = f"line {found[1]}" if found else "the file"
-    if "utf-8" in text:
+    if isinstance(fault, UnicodeDecodeError) or "\nInvalid unicode" in text:
         return DataError(
             f"{path}: {line} is not UTF-8; convert it, for example with iconv -f GB18030 -t UTF-8"
         )
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    counts = re.search(r"^Expected Number of Columns: (\d+) Found: (\d+)", text, re.MULTILINE)
     if counts:
         return DataError(f"{path}: {line} has {counts[2]} columns, but the header has {counts[1]}")
-    if "unterminated quote" in text:
+    if "\nValue with unterminated quote" in text:
         return DataError(f"{path}: {line} opens a quote that is never closed")
     reason = text.partition("\n")[0][:200]
     return DataError(f"{path}: {line} cannot be read ({reason}); copy or export the file again")

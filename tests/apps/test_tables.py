@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import subprocess
 import sys
 import threading
 import unicodedata
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -332,7 +334,16 @@ def test_a_column_that_is_there_twice(csv_file):
 
 
 @pytest.mark.parametrize(
-    "name", ["a[1]*?.csv", "o'brien $path.csv", "year=2020.csv", "\u8d37\u6b3e.csv", "-- x.csv"]
+    "name",
+    [
+        "a[1]*?.csv",
+        "{a}!^.csv",
+        "back\\slash.csv",
+        "o'brien $path.csv",
+        "year=2020.csv",
+        "\u8d37\u6b3e.csv",
+        "-- x.csv",
+    ],
 )
 def test_files_with_strange_names(csv_file, name):
     csv_file("id\nother\n", "a1xx.csv")
@@ -422,6 +433,38 @@ def test_bounds(csv_file, tmp_path):
     table = Table.open(csv_file("id\n1\n2\n"), bounds=Bounds(temp_folder=spill))
     assert len(table.ids("id")) == 2
     assert list(spill.iterdir()) == []
+
+
+def test_the_name_of_a_file_does_not_change_what_is_wrong_with_it(csv_file):
+    path = csv_file("id,n\n1\n", "not utf-8 encoded, Out of Memory, Line: 7.csv")
+    with pytest.raises(DataError, match=r"7\.csv: line 2 has 1 columns"):
+        Table.open(path).ids("id")
+
+
+def test_too_little_memory_is_an_error_of_ours(monkeypatch, csv_file):
+    path = csv_file("id\n" + "the same\n" * 3_000_000)
+    spill = "SET max_temp_directory_size = '1MB'"
+    original = id_columns.connect
+
+    @contextmanager
+    def small(bounds):
+        with original(bounds) as engine:
+            engine.execute(spill)
+            yield engine
+
+    monkeypatch.setattr(id_columns, "connect", small)
+    with pytest.raises(ConfigError, match=r"takes more than 64 MB .* raise memory_mb"):
+        Table.open(path, bounds=Bounds(memory_mb=64)).ids("id")
+
+
+def test_a_full_temp_folder_is_an_error_of_ours(monkeypatch, csv_file):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(id_columns.tempfile, "SpooledTemporaryFile", lambda *a, **o: Full())
+    with pytest.raises(ConfigError, match=r"No space left .* name a temp_folder elsewhere"):
+        Table.open(csv_file("id\n1\n")).ids("id")
 
 
 def test_long_queries_draw_no_progress_bar(capfd):
