@@ -183,7 +183,7 @@ def _might_leave_int64(array: NDArray[Any], fraction_bits: int) -> bool:
 
 def _narrow(signed: NDArray[Any]) -> Integers:
     """int64 where every value fits."""
-    if signed.size and magnitude(signed) >= 1 << 63:
+    if signed.size and not -(1 << 63) <= signed.min() <= signed.max() < 1 << 63:
         return signed
     return signed.astype(np.int64)
 
