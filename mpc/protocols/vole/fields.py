@@ -57,13 +57,16 @@ def receiver(
         shares = np.zeros((noise.points, 2), np.uint64)
     else:
         shares = combined(held.rows[len(sides) : last], ring.value_bits)
+    code = rng.bytes(lpn.SEED_BYTES)
+    # While the sender grows its trees. For bits a comes with c.
+    a = None if ring is BITS else points.compressed(noise, places, values, count, code)
     secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
-    leaves, code = points.receiver(channel, noise, held, secret, even=ring is BITS, rng=rng)
+    leaves = points.receiver(channel, noise, held, secret, code, even=ring is BITS, rng=rng)
     c = lpn.compress(leaves.reshape(-1, 2), count, code)
-    if ring is BITS:
+    if a is None:
         # b is even and delta odd, so the lowest bit of c is a.
-        return (c[:, 0] & np.uint64(1)).astype(np.uint8), c, held.session
-    return points.compressed(noise, places, values, count, code), c, held.session
+        a = (c[:, 0] & np.uint64(1)).astype(np.uint8)
+    return a, c, held.session
 
 
 def _few(channel: Channel, count: int, ring: Ring, rng: Rng) -> tuple[Words | Bits, Words, bytes]:

@@ -78,21 +78,17 @@ def receiver(channel: Channel, count: int, rng: Rng) -> tuple[Words, Words]:
     held = ot.correlated_receiver(
         channel, np.concatenate([sides, bits_of(mask), bits_of(chosen)]), rng=rng
     )
+    code = rng.bytes(lpn.SEED_BYTES)
+    # While the sender grows its trees.
+    a = points.compressed(noise, places, values, count, code, modular=True)
     last = len(sides) + points.MASK_ROWS
     shares = products.receiver(channel, held, last, chosen)
-    ones = np.ones(noise.points, np.uint64)
-    secret = points.Secret(
-        places,
-        elements(ones),
-        np.zeros((noise.points, 2), np.uint64),
-        mask,
-        held.rows[len(sides) : last],
-    )
-    leaves, code = points.receiver(channel, noise, held, secret, even=False, rng=rng)
+    ones, none = elements(np.ones(noise.points, np.uint64)), np.zeros((noise.points, 2), np.uint64)
+    secret = points.Secret(places, ones, none, mask, held.rows[len(sides) : last])
+    leaves = points.receiver(channel, noise, held, secret, code, even=False, rng=rng)
     words = _words(leaves, held.session)
     totals = _fill(channel, words, places, shares[: noise.points])
     products.check_receiver(channel, values, totals, masks, shares[noise.points :], rng)
-    a = points.compressed(noise, places, values, count, code, modular=True)
     return a, lpn.compress(words.reshape(-1), count, code, modular=True)
 
 

@@ -85,7 +85,7 @@ def sender(
     even: bool,
     rng: Rng,
 ) -> tuple[Words, bytes]:
-    """The sender's leaves (points, block, 2), and the seed of the code, which the receiver draws.
+    """The sender's leaves (points, block, 2), and the seed of the code, which the receiver drew.
 
     They are the receiver's but for its places, where it has value * delta more; ``value_shares``
     (points, 2) are the sender's shares of that. Where ``even``, the lowest bit of every leaf is
@@ -117,14 +117,15 @@ def receiver(
     noise: lpn.Noise,
     correlated: ot.Correlated,
     secret: Secret,
+    code: bytes,
     *,
     even: bool,
     rng: Rng,
-) -> tuple[Words, bytes]:
-    """The receiver's leaves (points, block, 2), checked, and the code's seed, which it draws."""
+) -> Words:
+    """The receiver's leaves (points, block, 2), checked. ``code`` is the seed it sends."""
     places, session = secret.places, correlated.session
     known, holes = _unlocked(channel, noise, correlated, places)
-    seed, code = rng.bytes(_SEED_BYTES), rng.bytes(_SEED_BYTES)
+    seed = rng.bytes(_SEED_BYTES)
     # The combination of values does not wait for the leaves, so the sender can go on at once.
     shown = gf128.dot(_coefficients(seed, noise, places), secret.values) ^ secret.mask
     channel.send(pb.TreeChallenge(seed=seed, combined=shown.tobytes(), code=code))
@@ -136,7 +137,7 @@ def receiver(
     digest = channel.recv(pb.TreeAnswer).digest
     if not hmac.compare_digest(digest, _digest(session, total)):
         raise ProtocolError(channel.peer, "its trees are inconsistent")
-    return leaves, code
+    return leaves
 
 
 def compressed(
