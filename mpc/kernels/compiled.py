@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -27,7 +30,18 @@ _kernel = njit(nogil=True, cache=True, error_model="numpy")
 
 def kernel(function: Callable[..., None]) -> Kernel:
     """Compile at first use; releases the GIL and is cached on disk, for this CPU."""
+    # numba renews its cache when the file of the kernel changes, but not when what it calls in
+    # other files does. It finds the cache by this name, so the name says what was compiled.
+    function.__qualname__ += f"_{_digest(Path(function.__code__.co_filename).parent)}"
     return Kernel(function)
+
+
+@cache
+def _digest(folder: Path) -> str:
+    """Of the sources in a kernel's folder, of the lanes, and of how it is compiled."""
+    here = Path(__file__)
+    sources = sorted({*folder.glob("*.py"), here, here.with_name("lanes.py")})
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
 class _Notice(event.Listener):

@@ -12,6 +12,7 @@ The intrinsics here pass blocks of ten rows as tuples, which LLVM keeps in regis
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -106,72 +107,121 @@ def pick_block(builder: Any, values: Any, address: Any, pitch: Any, digit: Any, 
     return _block(builder, out)
 
 
-@emits(block, types.intp, block, types.intp, block)
-def multiply(builder: Any, z: Any, running: Any, x: Any, y: Any) -> Any:
-    """Add ten limbs at ``x`` times ten limbs ``y`` to the columns at ``z``.
+def _old(builder: Any, z: Any, row: int) -> Any:
+    return _row(builder, z, row)
 
-    The ten lowest columns come in as ``running`` and are written; the next ten are read from ``z``,
-    and returned running: they are the lowest ten of the next ten limbs of x.
+
+def _new(_builder: Any, _z: Any, _row: int) -> Any:
+    return splat(0)
+
+
+def _multiplier(name: str, above: Callable[..., Any], *, last: bool = False) -> Any:
+    """Of ten limbs by ten others: ``x`` is an address, ``y`` a block.
+
+    The ten lowest columns come in as ``running`` and are written at ``z``; the ten above are read
+    from there or begin at zero, and returned running: they are the lowest for the next ten limbs of
+    x. ``last`` says that the written columns are complete columns of a square's mixed products:
+    they are doubled, and the squares of the upper five limbs of y added.
     """
-    columns, factors = _rows(builder, running), _rows(builder, y)
-    for j in range(BLOCK):
-        columns.append(_row(builder, z, BLOCK + j))
-        limb = _row(builder, x, j)
-        for i in range(BLOCK):
-            columns[i] = low(builder, columns[i], limb, factors[i])
-        for i in range(BLOCK):
-            columns[i + 1] = high(builder, columns[i + 1], limb, factors[i])
-        _put(builder, z, j, columns.pop(0))
-    return _block(builder, columns)
+
+    def emit(builder: Any, z: Any, running: Any, x: Any, y: Any) -> Any:
+        columns, factors = _rows(builder, running), _rows(builder, y)
+        for j in range(BLOCK):
+            columns.append(above(builder, z, BLOCK + j))
+            limb = _row(builder, x, j)
+            for i in range(BLOCK):
+                columns[i] = low(builder, columns[i], limb, factors[i])
+            for i in range(BLOCK):
+                columns[i + 1] = high(builder, columns[i + 1], limb, factors[i])
+            column = columns.pop(0)
+            if last:
+                column = _doubled(builder, column, factors[BLOCK // 2 + j // 2], j)
+            _put(builder, z, j, column)
+        return _block(builder, columns)
+
+    emit.__name__ = name
+    return emits(block, types.intp, block, types.intp, block)(emit)
 
 
-@emits(block, types.intp, block, block)
-def multiply_pairs(builder: Any, z: Any, running: Any, x: Any) -> Any:
-    """:func:`multiply` of ten limbs by themselves, but each pair of two limbs once."""
-    columns, limbs = _rows(builder, running), _rows(builder, x)
-    for j in range(BLOCK):
-        columns.append(_row(builder, z, BLOCK + j))
-        for i in range(j):
-            columns[i] = low(builder, columns[i], limbs[j], limbs[i])
-        for i in range(j):
-            columns[i + 1] = high(builder, columns[i + 1], limbs[j], limbs[i])
-        _put(builder, z, j, columns.pop(0))
-    return _block(builder, columns)
+def _squarer(name: str, above: Callable[..., Any]) -> Any:
+    """Of ten limbs by themselves, each pair of two limbs once.
 
-
-@emits(types.none, types.intp, types.intp)
-def double_and_square(builder: Any, z: Any, x: Any) -> None:
-    """Double twenty columns at ``z`` and add the squares of ten limbs at ``x``."""
-    for j in range(BLOCK):
-        limb = _row(builder, x, j)
-        for column, half in ((2 * j, low), (2 * j + 1, high)):
-            value = _row(builder, z, column)
-            _put(builder, z, column, half(builder, builder.add(value, value), limb, limb))
-
-
-@emits(block, types.intp, types.intp, types.intp, types.intp)
-def eliminate(builder: Any, z: Any, m: Any, n: Any, inverse: Any) -> Any:
-    """Make the ten lowest columns at ``z`` vanish by adding a multiple m of the modulus.
-
-    Writes the ten limbs of m, adds m times the ten lowest limbs of n, and returns the ten columns
-    above, running. ``inverse`` is the address of -1/n modulo 2**52. Of a Montgomery reduction this
-    is the part in which each step waits for the one before.
+    The lowest columns are then complete: they are written doubled, and with the squares of the
+    lower five limbs.
     """
-    columns = [_row(builder, z, i) for i in range(BLOCK)]
-    limbs = [_row(builder, n, i) for i in range(BLOCK)]
+
+    def emit(builder: Any, z: Any, running: Any, x: Any) -> Any:
+        columns, limbs = _rows(builder, running), _rows(builder, x)
+        for j in range(BLOCK):
+            columns.append(above(builder, z, BLOCK + j))
+            for i in range(j):
+                columns[i] = low(builder, columns[i], limbs[j], limbs[i])
+            for i in range(j):
+                columns[i + 1] = high(builder, columns[i + 1], limbs[j], limbs[i])
+            _put(builder, z, j, _doubled(builder, columns.pop(0), limbs[j // 2], j))
+        return _block(builder, columns)
+
+    emit.__name__ = name
+    return emits(block, types.intp, block, block)(emit)
+
+
+def _doubled(builder: Any, column: Any, limb: Any, place: int) -> Any:
+    """Twice a column of mixed products, and the half of the limb's square that belongs to it."""
+    half = high if place % 2 else low
+    return half(builder, builder.add(column, column), limb, limb)
+
+
+multiply = _multiplier("multiply", _old)
+multiply_new = _multiplier("multiply_new", _new)
+multiply_last = _multiplier("multiply_last", _old, last=True)
+multiply_new_last = _multiplier("multiply_new_last", _new, last=True)
+square_block = _squarer("square_block", _old)
+square_new_block = _squarer("square_new_block", _new)
+
+
+@emits(types.none, types.intp, block, block)
+def put_last(builder: Any, z: Any, running: Any, x: Any) -> None:
+    """Write the highest ten columns of a square, doubled and with x's upper squares."""
+    limbs = _rows(builder, x)
+    for j, column in enumerate(_rows(builder, running)):
+        _put(builder, z, j, _doubled(builder, column, limbs[BLOCK // 2 + j // 2], j))
+
+
+@emits(block, types.intp, types.intp, types.intp, types.intp, types.intp)
+def eliminate(builder: Any, z: Any, less: Any, m: Any, n: Any, inverse: Any) -> Any:
+    """Make the ten lowest columns at ``z``, less the rows at ``less``, vanish by adding m*n.
+
+    Writes the ten limbs of m (which may be over ``less``), adds them times the ten lowest limbs of
+    n, and returns the ten columns above, running. ``inverse`` is the address of -1/n modulo 2**52.
+    Of a Montgomery reduction this is the part in which each step waits for the one before.
+    """
+    rows = range(BLOCK)
+    columns = [builder.sub(_row(builder, z, i), _row(builder, less, i)) for i in rows]
+    columns += [_row(builder, z, BLOCK + i) for i in rows]
+    limbs = [_row(builder, n, i) for i in rows]
     factor = _row(builder, inverse, 0)
-    for j in range(BLOCK):
-        columns.append(_row(builder, z, BLOCK + j))
-        multiple = low(builder, splat(0), columns[0], factor)
+    waiting: list[tuple[int, Any, int]] = []
+
+    def add_multiple(step: int, multiple: Any, i: int) -> None:
+        """What column ``step + i`` gets of multiple * n."""
+        column = columns[step + i]
+        if i < BLOCK:
+            column = low(builder, column, multiple, limbs[i])
+        columns[step + i] = high(builder, column, multiple, limbs[i - 1])
+
+    for j in rows:
+        multiple = low(builder, splat(0), columns[j], factor)
         _put(builder, m, j, multiple)
-        vanishing = low(builder, columns[0], multiple, limbs[0])
-        # The next column first: the next step waits for it alone.
-        columns[1] = low(builder, columns[1], multiple, limbs[1])
-        columns[1] = high(builder, columns[1], multiple, limbs[0])
-        columns[1] = builder.add(columns[1], builder.ashr(vanishing, splat(LIMB_BITS)))
-        for i in range(2, BLOCK):
-            columns[i] = low(builder, columns[i], multiple, limbs[i])
-        for i in range(1, BLOCK):
-            columns[i + 1] = high(builder, columns[i + 1], multiple, limbs[i])
-        columns.pop(0)
-    return _block(builder, columns)
+        vanished = low(builder, columns[j], multiple, limbs[0])
+        above = high(builder, splat(0), multiple, limbs[0])
+        column = builder.add(low(builder, columns[j + 1], multiple, limbs[1]), above)
+        columns[j + 1] = builder.add(column, builder.ashr(vanished, splat(LIMB_BITS)))
+        # The next step waits for that column alone. A processor takes the oldest instruction that
+        # is ready, so what is not urgent stands behind the urgent part of the next step.
+        for late in waiting:
+            add_multiple(*late)
+        add_multiple(j, multiple, 2)
+        waiting = [(j, multiple, i) for i in range(3, BLOCK + 1)]
+    for late in waiting:
+        add_multiple(*late)
+    return _block(builder, columns[BLOCK:])

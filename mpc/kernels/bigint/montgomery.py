@@ -28,11 +28,15 @@ import numpy as np
 from mpc.kernels.bigint.blocks import (
     BLOCK,
     ROW,
-    double_and_square,
     eliminate,
     load_block,
     multiply,
-    multiply_pairs,
+    multiply_last,
+    multiply_new,
+    multiply_new_last,
+    put_last,
+    square_block,
+    square_new_block,
     store_block,
     zero_block,
 )
@@ -102,25 +106,59 @@ def add_product(z: int, x: int, y: int, limbs: int) -> None:
 
 
 @inner
-def put_square(z: int, x: int, limbs: int) -> None:
-    """Set the 2*limbs columns at z to x*x."""
-    clear(z, 2 * limbs)
-    for i in range(0, limbs, BLOCK):
-        factors = load_block(x + ROW * i)
-        running = multiply_pairs(z + ROW * 2 * i, load_block(z + ROW * 2 * i), factors)
-        for j in range(i + BLOCK, limbs, BLOCK):
+def put_product(z: int, x: int, y: int, limbs: int) -> None:
+    """Set the 2*limbs columns at z to x*y."""
+    top = limbs - BLOCK
+    factors, running = load_block(y), zero_block()
+    for j in range(0, limbs, BLOCK):
+        running = multiply_new(z + ROW * j, running, x + ROW * j, factors)
+    store_block(z + ROW * limbs, running)
+    for i in range(BLOCK, limbs, BLOCK):
+        factors = load_block(y + ROW * i)
+        running = load_block(z + ROW * i)
+        for j in range(0, top, BLOCK):
             running = multiply(z + ROW * (i + j), running, x + ROW * j, factors)
+        running = multiply_new(z + ROW * (i + top), running, x + ROW * top, factors)
         store_block(z + ROW * (i + limbs), running)
-    for i in range(0, limbs, BLOCK):
-        double_and_square(z + ROW * 2 * i, x + ROW * i)
 
 
 @inner
-def reduce(z: int, m: int, n: int, limbs: int) -> None:
-    """Add m*n to the columns at z so that the lower half vanishes; m is written."""
+def put_square(z: int, x: int, limbs: int) -> None:
+    """Set the 2*limbs columns at z to x*x."""
+    top = limbs - BLOCK
+    factors, running = load_block(x), zero_block()
+    running = square_new_block(z, running, factors)
+    if top:
+        running = multiply_new_last(z + ROW * BLOCK, running, x + ROW * BLOCK, factors)
+        for j in range(2 * BLOCK, limbs, BLOCK):
+            running = multiply_new(z + ROW * j, running, x + ROW * j, factors)
+        store_block(z + ROW * limbs, running)
+        for i in range(BLOCK, top, BLOCK):
+            to, j = z + ROW * 2 * i, i + BLOCK
+            factors = load_block(x + ROW * i)
+            running = square_block(to, load_block(to), factors)
+            if j < top:
+                running = multiply_last(to + ROW * BLOCK, running, x + ROW * j, factors)
+                for j in range(i + 2 * BLOCK, top, BLOCK):
+                    running = multiply(z + ROW * (i + j), running, x + ROW * j, factors)
+                running = multiply_new(z + ROW * (i + top), running, x + ROW * top, factors)
+            else:
+                running = multiply_new_last(to + ROW * BLOCK, running, x + ROW * j, factors)
+            store_block(z + ROW * (i + limbs), running)
+        to, factors = z + ROW * 2 * top, load_block(x + ROW * top)
+        running = square_new_block(to, load_block(to), factors)
+    put_last(z + ROW * (2 * limbs - BLOCK), running, factors)
+
+
+@inner
+def reduce(z: int, less: int, m: int, n: int, limbs: int) -> None:
+    """Subtract ``less`` from the columns at z, and add m*n so that the lower half vanishes.
+
+    m is written, and may be over ``less``.
+    """
     inverse = n + ROW * limbs
     for i in range(0, limbs, BLOCK):
-        running = eliminate(z + ROW * i, m + ROW * i, n, inverse)
+        running = eliminate(z + ROW * i, less + ROW * i, m + ROW * i, n, inverse)
         multiples = load_block(m + ROW * i)
         for j in range(BLOCK, limbs, BLOCK):
             running = multiply(z + ROW * (i + j), running, n + ROW * j, multiples)
@@ -128,26 +166,17 @@ def reduce(z: int, m: int, n: int, limbs: int) -> None:
 
 
 @inner
-def put_negative(z: int, m: int, limbs: int) -> None:
-    """Set the 2*limbs columns at z to -m."""
-    for row in range(limbs):
-        store(z + ROW * row, 0, sub(zero(), load(m + ROW * row, 0)))
-    clear(z + ROW * limbs, limbs)
-
-
-@inner
 def mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     """x*y; ``out`` may be x or y."""
     low, m = scratch, scratch + ROW * 2 * limbs
-    clear(low, 2 * limbs)
-    add_product(low, x, y, limbs)
-    reduce(low, m, n, limbs)
+    clear(m, limbs)
+    put_product(low, x, y, limbs)
+    reduce(low, m, m, n, limbs)
     if digits == 2:
         high = scratch + ROW * 3 * limbs
-        put_negative(high, m, limbs)
-        add_product(high, x, y + ROW * limbs, limbs)
+        put_product(high, x, y + ROW * limbs, limbs)
         add_product(high, x + ROW * limbs, y, limbs)
-        reduce(high, m, n, limbs)
+        reduce(high, m, m, n, limbs)
         carry(out + ROW * limbs, high + ROW * limbs, limbs)
     carry(out, low + ROW * limbs, limbs)
 
@@ -156,14 +185,14 @@ def mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int)
 def square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     """x*x; ``out`` may be x."""
     low, m = scratch, scratch + ROW * 2 * limbs
+    clear(m, limbs)
     put_square(low, x, limbs)
-    reduce(low, m, n, limbs)
+    reduce(low, m, m, n, limbs)
     if digits == 2:
         high, twice = scratch + ROW * 3 * limbs, scratch + ROW * 5 * limbs
-        put_negative(high, m, limbs)
         double(twice, x, limbs)
-        add_product(high, x + ROW * limbs, twice, limbs)
-        reduce(high, m, n, limbs)
+        put_product(high, x + ROW * limbs, twice, limbs)
+        reduce(high, m, m, n, limbs)
         carry(out + ROW * limbs, high + ROW * limbs, limbs)
     carry(out, low + ROW * limbs, limbs)
 
