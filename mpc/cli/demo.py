@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def run(folder: Path, *, rows: int, seed: int, json_lines: bool) -> bool:
         notify(f"making up {rows:,} companies")
         inputs = companies.write_demo(folder, rows, seed)
         notify("making keys and certificates")
-        _configure(folder, inputs)
+        configure(folder, inputs)
     reports = {}
     for kind in ("blacklist", "score"):
         job = folder / f"{kind}.toml"
@@ -83,7 +83,8 @@ def _claim(folder: Path) -> None:
 # --- what each party has in its folder ---------------------------------------------------------
 
 
-def _configure(folder: Path, inputs: companies.Demo) -> None:
+def configure(folder: Path, inputs: companies.Demo) -> None:
+    """Write every party's key, certificates and file, and the two job files all of them hold."""
     ports = processes.free_ports(len(LISTENERS))
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(LISTENERS, ports, strict=True)}
     made = {name: tls.make_identity(name, folder / name) for name in PARTIES}
@@ -206,19 +207,15 @@ def _plain(checks: list[Check]) -> list[dict[str, Any]]:
 
 
 def _print(folder: Path, reports: Mapping[str, Any], checks: list[Check]) -> None:
-    headers = ("party", "put in", "learnt", "sent>", "messages>", "rounds>", "time>")
     for kind, parties in reports.items():
-        table = show.table(*headers, title=f"The {kind} job")
+        table = show.table("party", "put in", "learnt", "sent>", "time>", title=f"The {kind} job")
         for name, report in parties.items():
-            traffic = report["traffic"].values()
             found = "".join(f"\n[dim]{line}[/]" for line in report["findings"])
             table.add_row(
                 name,
                 report["gave"],
                 report["learnt"] + found,
-                show.amount(sum(peer["sent_bytes"] for peer in traffic)),
-                f"{sum(peer['messages'] for peer in traffic):,}",
-                f"{sum(peer['rounds'] for peer in traffic):,}",
+                _sent(report["traffic"].values()),
                 f"{report['seconds']:.1f} s",
             )
         show.out.print()
@@ -228,3 +225,11 @@ def _print(folder: Path, reports: Mapping[str, Any], checks: list[Check]) -> Non
         mark = "[green]right[/]" if check.passed else "[bold red]WRONG[/]"
         show.out.print(f"  {mark}  {check.what}")
     show.out.print(f"\nInputs, configurations and results: {folder.absolute()}", soft_wrap=True)
+
+
+def _sent(traffic: Iterable[Mapping[str, int]]) -> str:
+    """What a party sent to all its peers together; rounds are those with the most of them."""
+    peers = list(traffic)
+    size = show.amount(sum(peer["sent_bytes"] for peer in peers))
+    messages = sum(peer["sent_messages"] for peer in peers)
+    return f"{size}\n{messages:,} messages\n{max(peer['rounds'] for peer in peers):,} rounds"

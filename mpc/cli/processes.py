@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import Any
 
 from mpc.errors import MpcError
 
+POLL_SECONDS = 0.02
+GRACE_SECONDS = 1.0  # for the others to say that they were told, after one has failed
 STOP_SECONDS = 5.0  # for a process to tell its peers and end, before it is killed
 
 
@@ -55,11 +58,10 @@ def play(
     try:
         for name, arguments in commands.items():
             parties.append(_start(name, arguments, on_line))
-        for party in parties:
-            party.process.wait()
+        _await(parties)
     finally:
         _stop(parties)
-    failed = [party for party in parties if party.process.returncode]
+    failed = [party for party in parties if (party.process.returncode or 0) > 0]
     if failed:
         # The one who noticed first says why; the others say that they were told.
         failed.sort(key=lambda party: any("aborted the job" in line for line in party.said))
@@ -94,6 +96,17 @@ def _start(name: str, arguments: Sequence[str], on_line: Callable[[str, str], No
         thread.start()
         party.readers.append(thread)
     return party
+
+
+def _await(parties: Sequence[_Party]) -> None:
+    """Return when all have ended well, or a moment after the first that did not."""
+    running = list(parties)
+    while running:
+        time.sleep(POLL_SECONDS)
+        if any(party.process.returncode for party in parties):
+            time.sleep(GRACE_SECONDS)
+            return
+        running = [party for party in running if party.process.poll() is None]
 
 
 def _stop(parties: Sequence[_Party]) -> None:

@@ -88,7 +88,7 @@ def _randomness() -> str:
 def _ristretto() -> str:
     from mpc.primitives import ristretto
 
-    encoded = ristretto.encode(ristretto.mul_base([3]))
+    encoded = ristretto.encode(ristretto.base(ristretto.scalars_of([3])))
     _expect(bytes(encoded[0]).hex(), THREE_TIMES_BASE)
     return "ristretto255 gives the answer of RFC 9496"
 
@@ -140,7 +140,8 @@ def _session() -> str:
 
         def left() -> list[int]:
             with open_session("left", "right") as session:
-                return psi_dh.receiver(session.peer("right"), ["a", "b", "c"]).tolist()
+                hits: list[int] = psi_dh.receiver(session.peer("right"), ["a", "b", "c"]).tolist()
+                return hits
 
         def right() -> int:
             with open_session("right", "left", address=f"127.0.0.1:{port}") as session:

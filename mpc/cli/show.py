@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,7 +19,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from mpc.party.runs import Report
 
-out = Console(highlight=False)
+# Where there is no terminal to measure, tables get room enough not to break every word.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 err = Console(stderr=True, highlight=False)
 
 

@@ -42,6 +42,10 @@ class BlacklistJob:
     def parties(self) -> tuple[str, ...]:
         return (self.asker, *self.holders)
 
+    def meets(self, party: str) -> tuple[str, ...]:
+        """Whom ``party`` talks to: the asker talks to all holders, a holder to the asker alone."""
+        return self.holders if party == self.asker else (self.asker,)
+
     def parameters(self) -> Parameters:
         return {"kind": self.kind, "asker": self.asker, "holders": list(self.holders)}
 
@@ -69,6 +73,10 @@ class ScoreJob:
     @property
     def parties(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.receiver, self.model_owner, *self.features)))
+
+    def meets(self, party: str) -> tuple[str, ...]:
+        """Whom ``party`` talks to: everyone else in the job."""
+        return tuple(name for name in self.parties if name != party)
 
     def parameters(self) -> Parameters:
         owned = {f"features.{owner}": list(names) for owner, names in self.features.items()}

@@ -19,21 +19,12 @@ from mpc.apps import blacklist, identifiers, scorecard, scorecard_file, tables
 from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
+from mpc.net.traced import Traffic
 from mpc.party.config import Dataset, Grant, PartyConfig
 from mpc.party.jobs import BlacklistJob, Job, ScoreJob, check_member
 
 SCHEMES = {"uscc": identifiers.CREDIT_CODE, "resident": identifiers.RESIDENT_NUMBER}
 Notify = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What passed between this party and one peer."""
-
-    sent_bytes: int
-    received_bytes: int
-    messages: int
-    rounds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +72,18 @@ def run(
     target = _target(config.name, job, output or grant.output)
     play = _prepare(config.name, job, grant, input)
     notify("connecting")
+    peers = job.meets(config.name)
     with Session.open(
         config.session,
         parameters=job.parameters(),
         session_id=job.session,
-        parties=job.parties,
+        parties=peers,
         wait=wait,
         on_wait=notify,
     ) as session:
-        outcome = play(session.mesh(job.parties), notify)
-        traffic = {name: _traffic(session, name) for name in job.parties if name != config.name}
+        named = [name for name in job.parties if name == config.name or name in peers]
+        outcome = play(session.mesh(named), notify)
+        traffic = {name: session.traffic(name) for name in peers}
     if outcome.table is not None and target is not None:
         notify(f"writing {target}")
         tables.write(target, outcome.table)
@@ -205,8 +198,3 @@ def _scored(holding: scorecard.Holding, scores: scorecard.Scores) -> _Outcome:
     if missing:
         findings.append(f"{missing:,} not scored: not every feature owner knows them")
     return _Outcome(findings, table)
-
-
-def _traffic(session: Session, peer: str) -> Traffic:
-    counted = session.traffic(peer)
-    return Traffic(counted.sent_bytes, counted.received_bytes, counted.messages, counted.rounds)

@@ -75,16 +75,14 @@ def test_a_score_job(tmp_path: Path) -> None:
         ("kind = ", "is not TOML"),
     ],
 )
-def test_a_fault_names_the_file_the_key_and_the_mend(
-    tmp_path: Path, text: str, words: str
-) -> None:
+def test_a_fault_names_the_file_the_key_and_the_mend(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         jobs.load(write(tmp_path, text))
     assert "job.toml" in str(caught.value)
 
 
 def test_a_missing_or_binary_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read .*No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read .*No such file"):
         jobs.load(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole jobs as parties run them: real files, real sessions with TLS, one thread for each party."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from mpc.apps import companies
+from mpc.cli import demo
+from mpc.errors import (
+    ConfigError,
+    DataError,
+    MpcError,
+    ParameterMismatch,
+    PeerUnreachable,
+    PolicyError,
+)
+from mpc.net import tls
+from mpc.party import config, jobs, runs
+
+ROWS = 120
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The four parties of the demo, with few companies."""
+    demo.configure(tmp_path, companies.write_demo(tmp_path, ROWS, 5))
+    return tmp_path
+
+
+def play(folder: Path, kind: str, **changes: Callable[[], runs.Report]) -> dict[str, object]:
+    """Each party's report, or the error that ended it. ``changes`` replace a party's own run."""
+    job = folder / f"{kind}.toml"
+    names = jobs.load(job).parties
+
+    def one(name: str) -> object:
+        try:
+            if name in changes:
+                return changes[name]()
+            return runs.run(config.load(folder / name / "party.toml"), jobs.load(job), wait=10)
+        except MpcError as error:
+            return error
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(one, names), strict=True))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_blacklist_job_over_files(folder: Path) -> None:
+    truth = companies.in_the_open(companies.write_demo(folder, ROWS, 5))
+    reports = play(folder, "blacklist")
+    rows = rows_of(folder / "bank" / "listed.csv")
+    assert [row["id"] for row in rows] == list(truth)
+    for row in rows:
+        listed_by = truth[row["id"]].listed_by
+        assert row["listed"] == str(bool(listed_by)).lower()
+        for holder in companies.HOLDERS:
+            assert row[f"listed_by_{holder}"] == str(holder in listed_by).lower()
+    bank, tax = reports["bank"], reports["tax_office"]
+    assert isinstance(bank, runs.Report)
+    assert isinstance(tax, runs.Report)
+    assert tax.output is None
+    assert tax.findings == [f"{ROWS} ids were asked about"]
+    assert bank.traffic["tax_office"].sent_bytes == tax.traffic["bank"].received_bytes > 0
+
+
+def test_a_score_job_over_files(folder: Path) -> None:
+    truth = companies.in_the_open(companies.write_demo(folder, ROWS, 5))
+    reports = play(folder, "score")
+    rows = {row["id"]: row for row in rows_of(folder / "bank" / "scores.csv")}
+    assert list(rows) == list(truth)
+    unscored = 0
+    for code, answer in truth.items():
+        if answer.probability is None:
+            assert rows[code]["probability"] == rows[code]["band"] == ""
+            unscored += 1
+        else:
+            assert float(rows[code]["probability"]) == pytest.approx(answer.probability, abs=1e-8)
+            assert rows[code]["band"] == answer.band
+    assert unscored
+    bank = reports["bank"]
+    assert isinstance(bank, runs.Report)
+    assert bank.findings[0].startswith(f"{ROWS - unscored} companies scored: ")
+    assert bank.findings[1].startswith(f"{unscored} not scored")
+    assert "91990100" not in repr(reports)
+
+
+def test_input_and_output_stand_in_for_those_of_the_file(folder: Path) -> None:
+    original = (folder / "bank" / "applicants.csv").read_text().splitlines()
+    (folder / "two.csv").write_text("\n".join(original[:3]) + "\n")
+
+    def bank() -> runs.Report:
+        mine = config.load(folder / "bank" / "party.toml")
+        job = jobs.load(folder / "blacklist.toml")
+        return runs.run(mine, job, input=folder / "two.csv", output=folder / "out.parquet", wait=10)
+
+    play(folder, "blacklist", bank=bank)
+    assert pyarrow.parquet.read_table(folder / "out.parquet").num_rows == 2
+    assert not (folder / "bank" / "listed.csv").exists()
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_short_lists(folder: Path, rows: int) -> None:
+    for path in ("bank/applicants.csv", "tax_office/offenders.csv"):
+        lines = (folder / path).read_text().splitlines()
+        (folder / path).write_text("\n".join(lines[: rows + 1]) + "\n")
+    for kind, name in (("blacklist", "listed"), ("score", "scores")):
+        reports = play(folder, kind)
+        assert all(isinstance(report, runs.Report) for report in reports.values()), reports
+        assert len(rows_of(folder / "bank" / f"{name}.csv")) == rows
+
+
+def test_parties_with_different_job_files_are_both_shown_both_values(folder: Path) -> None:
+    (folder / "other").mkdir()
+    other = folder / "other" / "score.toml"
+    other.write_text((folder / "score.toml").read_text())
+    edit(other, '"late_payments"', '"monthly_kwh"')
+
+    def utility() -> runs.Report:
+        mine = config.load(folder / "power_utility" / "party.toml")
+        return runs.run(mine, jobs.load(other), wait=10)
+
+    outcomes = play(folder, "score", power_utility=utility)
+    ours, theirs = outcomes["bank"], outcomes["power_utility"]
+    for error in (ours, theirs):
+        assert isinstance(error, ParameterMismatch), outcomes
+        assert error.field == "features.power_utility"
+        assert "monthly_kwh" in str(error)
+        assert "late_payments" in str(error)
+    assert not (folder / "bank" / "scores.csv").exists()
+
+
+def one(folder: Path, name: str, kind: str, wait: float = 0.5) -> runs.Report:
+    job = jobs.load(folder / f"{kind}.toml")
+    return runs.run(config.load(folder / name / "party.toml"), job, wait=wait)
+
+
+def test_a_peer_that_is_not_running(folder: Path) -> None:
+    said: list[str] = []
+    mine = config.load(folder / "lender_b" / "party.toml")
+    job = jobs.load(folder / "blacklist.toml")
+    with pytest.raises(PeerUnreachable, match="bank"):
+        runs.run(mine, job, wait=0.5, notify=said.append)
+    assert any(line.startswith("waiting for bank at 127.0.0.1:") for line in said)
+
+
+def test_our_own_faults_are_found_before_anyone_is_called(folder: Path) -> None:
+    (folder / "lonely").mkdir()
+    tax = folder / "tax_office" / "party.toml"
+    original = tax.read_text()
+
+    edit(tax, 'id = ["taxpayer_code"]', 'id = ["tax_code"]')
+    with pytest.raises(DataError, match=r"has no column 'tax_code'.*taxpayer_code"):
+        one(folder, "tax_office", "score")
+    tax.write_text(original)
+
+    edit(folder / "score.toml", '"vat_growth"', '"vat_decline"')
+    with pytest.raises(DataError, match="has no column 'vat_decline'"):
+        one(folder, "tax_office", "score")
+    with pytest.raises(ConfigError, match="vat_decline"):
+        one(folder, "bank", "score")
+    edit(folder / "score.toml", '"vat_decline"', '"vat_growth"')
+
+    edit(tax, 'file = "taxpayers.parquet"', 'file = "nothing.parquet"')
+    with pytest.raises(ConfigError, match="does not exist"):
+        one(folder, "tax_office", "score")
+    tax.write_text(original)
+
+    edit(tax, 'data = "companies"', 'data = "firms"')
+    with pytest.raises(ConfigError, match=r"jobs.score.data names 'firms'.*data.firms"):
+        one(folder, "tax_office", "score")
+    tax.write_text(original)
+
+    edit(tax, 'identifier = "uscc"', 'identifier = "vat"')
+    with pytest.raises(ConfigError, match="must be one of uscc, resident"):
+        one(folder, "tax_office", "score")
+
+
+def test_a_job_that_is_not_allowed_is_refused(folder: Path) -> None:
+    utility = folder / "power_utility" / "party.toml"
+    edit(utility, "[jobs.score]", "[jobs.blacklist]")
+    with pytest.raises(PolicyError, match=r"no score job.*\[jobs.score\]"):
+        one(folder, "power_utility", "score")
+    with pytest.raises(ConfigError, match="has no part in this blacklist job"):
+        one(folder, "power_utility", "blacklist")
+
+
+def test_what_bank_must_say(folder: Path) -> None:
+    bank = folder / "bank" / "party.toml"
+    edit(bank, 'scorecard = "scorecard.json"\n', "")
+    with pytest.raises(ConfigError, match="needs scorecard"):
+        one(folder, "bank", "score")
+    edit(bank, 'output = "scores.csv"', "")
+    with pytest.raises(ConfigError, match="say where with --output"):
+        one(folder, "bank", "score")
+    edit(bank, '[jobs.blacklist]\ndata = "companies"', "[jobs.blacklist]")
+    with pytest.raises(ConfigError, match=r"needs data = \"NAME\""):
+        one(folder, "bank", "blacklist")
+
+
+def test_a_key_of_another_party_is_refused(folder: Path) -> None:
+    tls.make_identity("stranger", folder / "tax_office")
+    edit(folder / "tax_office" / "party.toml", '"tax_office.key"', '"stranger.key"')
+    with pytest.raises(ConfigError, match="key"):
+        one(folder, "tax_office", "score")
