@@ -32,6 +32,8 @@ CHUNK_BYTES = 1 << 20
 MAX_MESSAGE_BYTES = CHUNK_BYTES + 64
 
 _END = Chunk(end=True).SerializeToString()
+# Field number and wire type 2, a value of announced length.
+_DATA_TAG = bytes((Chunk.DATA_FIELD_NUMBER << 3 | 2,))
 
 SERVICE, METHOD = "mpc.v1.Link", "Carry"
 
@@ -272,9 +274,25 @@ class _Joiner:
 
 def _cut(frame: Frame) -> Iterator[bytes]:
     view = memoryview(frame)
-    yield Chunk(size=len(view), data=bytes(view[:CHUNK_BYTES])).SerializeToString()
+    yield _chunk(len(view), view[:CHUNK_BYTES])
     for start in range(CHUNK_BYTES, len(view), CHUNK_BYTES):
-        yield Chunk(data=bytes(view[start : start + CHUNK_BYTES])).SerializeToString()
+        yield _chunk(0, view[start : start + CHUNK_BYTES])
+
+
+def _chunk(size: int, data: memoryview) -> bytes:
+    """``Chunk(size=size, data=data)``, encoded with one copy where protobuf makes four."""
+    head = Chunk(size=size).SerializeToString()
+    return b"".join((head, _DATA_TAG, _varint(len(data)), data)) if data else head
+
+
+def _varint(value: int) -> bytes:
+    """A length as protobuf writes it: seven bits in a byte, the lowest first."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 async def _send(stream: Stream, message: bytes) -> None:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a benchmark returns, how it is shown, and how it is written for machines."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One measurement.
+
+    ``median`` is in ``unit``, over the repetitions; ``spread`` is the distance between their first
+    and third quartile, in the same unit. ``floor`` names what bounds it from below or above (raw
+    TCP, GMP's own multiplication) and ``peers`` other software that does the same; both hold this
+    median divided by theirs, measured in the same run. ``bytes`` is what was sent, both ways.
+    ``checked`` says that the result was compared with the right answer.
+    """
+
+    benchmark: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    unit: str
+    median: float
+    spread: float
+    bytes: int | None = None
+    rounds: int | None = None
+    peak_rss_mb: float | None = None
+    floor: tuple[str, float] | None = None
+    peers: Mapping[str, float] | None = None
+    checked: bool
+
+    def as_json(self) -> dict[str, object]:
+        """The record's keys, those that do not apply left out."""
+        fields: dict[str, object] = {
+            "benchmark": self.benchmark,
+            "params": dict(self.params),
+            "unit": self.unit,
+            "median": self.median,
+            "spread": self.spread,
+            "bytes": self.bytes,
+            "rounds": self.rounds,
+            "peak_rss_mb": self.peak_rss_mb,
+            "floor": self.floor and {"name": self.floor[0], "ratio": self.floor[1]},
+            "peers": self.peers and dict(self.peers),
+            "checked": self.checked,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+
+def middle(values: Sequence[float]) -> tuple[float, float]:
+    """The median of ``values``, and the distance between the quartiles."""
+    if len(values) < 2:
+        return values[0], 0.0
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return median, high - low
+
+
+def show(records: Sequence[Record]) -> None:
+    """Print ``records`` as a table, without the columns that none of them has."""
+    rows = [_row(record) for record in records]
+    table = Table(title="Benchmarks")
+    for name in rows[0] if rows else ():
+        if any(row[name] for row in rows):
+            table.add_column(name, justify="left" if name in _TEXTS else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[str(column.header)] for column in table.columns))
+    # A log or a pipe has no width of its own.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(table)
+
+
+_TEXTS = ("benchmark", "parameters", "unit")
+
+
+def _row(record: Record) -> dict[str, str]:
+    others = [record.floor] if record.floor else []
+    others += list((record.peers or {}).items())
+    return {
+        "benchmark": record.benchmark,
+        "parameters": " ".join(f"{name}={value}" for name, value in record.params.items()),
+        "median": _number(record.median),
+        "spread": _number(record.spread),
+        "unit": record.unit,
+        "bytes": "" if record.bytes is None else f"{record.bytes:,}",
+        "rounds": "" if record.rounds is None else str(record.rounds),
+        "RSS MB": "" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",
+        "ratio to": ", ".join(f"{name} {ratio:.2f}" for name, ratio in others),
+        "checked": "yes" if record.checked else "no",
+    }
+
+
+def write_json(records: Sequence[Record], path: Path) -> None:
+    """Write ``records`` to ``path`` as a JSON list."""
+    path.write_text(json.dumps([record.as_json() for record in records], indent=2) + "\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
