@@ -36,56 +36,56 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mpc.apps.each_peer import each_peer
-from mpc.errors import DataError, ProtocolError
+from mpc.errors import ProtocolError
 from mpc.net import columns
 from mpc.net.channel import Channel, encode
 from mpc.net.mesh import Mesh
 from mpc.pb.v1.alignment_pb2 import CommonIds
+from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, permutation
 from mpc.protocols import psi_dh
 
 BLOCK_IDS = 1 << 16
 Positions: TypeAlias = NDArray[np.intp]
-Items: TypeAlias = Any  # a pyarrow array of strings or bytes, or a sequence of str or bytes
 
 
-def leader(mesh: Mesh, ids: Items, followers: Sequence[str], *, rng: Rng = SYSTEM) -> Positions:
+def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM) -> Positions:
     """The positions, in the leader's ``ids``, of those that all ``followers`` hold too.
 
-    They come in the agreed order; ``np.sort`` brings back the leader's own. Raises ``DataError``
-    when an id is repeated, before anything is sent.
+    ``ids`` are strings or bytes, in whatever form ``Items.of`` takes. The positions come in the
+    agreed order; ``np.sort`` brings back the leader's own. Raises ``DataError`` for an id that is
+    null or there twice, before anything is sent.
     """
-    own = _distinct(ids)
-    found = each_peer(
-        mesh,
-        followers,
-        lambda channel, own_rng: psi_dh.receiver(channel, own, rng=own_rng),
-        rng=rng,
-    )
+    own = Items.of(ids)
+    own.check_distinct()
+
+    def intersect(channel: Channel, own_rng: Rng) -> Positions:
+        return psi_dh.receiver(channel, own, rng=own_rng)
+
     holders = np.zeros(len(own), np.int64)
-    for positions in found.values():
+    for positions in each_peer(mesh, followers, intersect, rng=rng).values():
         holders[positions] += 1
     common = np.flatnonzero(holders == len(followers))
     agreed = common[permutation(rng, len(common))]
-    shuffled = own.take(pa.array(agreed))
+    shuffled = own.take(agreed)
     for start in range(0, max(len(agreed), 1), BLOCK_IDS):
-        block = shuffled.slice(start, BLOCK_IDS)
-        frame = encode(CommonIds(total=len(agreed), ids=columns.strings_pack(block.to_pylist())))
+        block = CommonIds(total=len(agreed), ids=_packed(shuffled[start : start + BLOCK_IDS]))
+        frame = encode(block)
         for name in followers:
             mesh.channel(name).put(frame)
     return agreed
 
 
-def follower(channel: Channel, ids: Items, *, rng: Rng = SYSTEM) -> Positions:
+def follower(channel: Channel, ids: Any, *, rng: Rng = SYSTEM) -> Positions:
     """The positions, in the follower's ``ids``, of those that all parties hold, in agreed order.
 
-    Raises ``DataError`` when an id is repeated, before anything is sent, and ``ProtocolError``
-    when the leader names an id twice, or one that is not here.
+    Raises ``DataError`` as ``leader`` does, and ``ProtocolError`` when the leader names an id
+    twice, or one that is not here.
     """
-    own = _distinct(ids)
+    own = Items.of(ids)
     psi_dh.sender(channel, own, rng=rng)
     named = _receive(channel, limit=len(own))
-    found = pc.index_in(named, value_set=own)
+    found = pc.index_in(named, value_set=_arrow(own.offsets, own.data))
     if found.null_count:
         raise ProtocolError(
             channel.peer, f"named {found.null_count:,} ids in common that are not in our table"
@@ -96,18 +96,10 @@ def follower(channel: Channel, ids: Items, *, rng: Rng = SYSTEM) -> Positions:
     return positions
 
 
-def _distinct(ids: Items) -> pa.Array:
-    """``ids`` as one array of bytes, each once."""
-    if not isinstance(ids, pa.Array):
-        ids = pa.array([i.encode() if isinstance(i, str) else i for i in ids], pa.large_binary())
-    own = ids.cast(pa.large_binary())
-    repeated = len(own) - pc.count_distinct(own, mode="all").as_py()
-    if repeated or own.null_count:
-        raise DataError(
-            f"of {len(own):,} ids, {repeated:,} repeat another and {own.null_count:,} are null;"
-            " rows are aligned by ids that are there once"
-        )
-    return own
+def _packed(block: Items) -> Any:
+    first, last = block.offsets[0], block.offsets[-1]
+    ends = (block.offsets[1:] - first).astype(np.uint64)
+    return columns.ragged_pack(ends, block.data[first:last].tobytes())
 
 
 def _receive(channel: Channel, *, limit: int) -> pa.Array:
@@ -126,7 +118,12 @@ def _receive(channel: Channel, *, limit: int) -> pa.Array:
 
 
 def _unpacked(channel: Channel, message: CommonIds, rest: int) -> pa.Array:
-    ends, data = columns.ragged_unpack(message.ids, peer=channel.peer, count=min(rest, BLOCK_IDS))
-    offsets = np.concatenate([np.zeros(1, np.uint64), ends]).astype(np.int64)
+    count = min(rest, BLOCK_IDS)
+    ends, data = columns.ragged_unpack(message.ids, peer=channel.peer, count=count)
+    return _arrow(np.concatenate([np.zeros(1, np.uint64), ends]).astype(np.int64), data)
+
+
+def _arrow(offsets: NDArray[np.int64], data: Any) -> pa.Array:
+    """Byte strings as an Arrow array over the same memory."""
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,9 @@ from mpc.apps.each_peer import each_peer
 from mpc.errors import ConfigError
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
+from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import psi_dh
-
-Items: TypeAlias = Any  # a pyarrow array of strings or bytes, or a sequence of str or bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +40,33 @@ class BlacklistResult:
 
     @property
     def listed(self) -> NDArray[np.bool_]:
-        return np.any(list(self.by_holder.values()), axis=0)
+        listed: NDArray[np.bool_] = np.any(list(self.by_holder.values()), axis=0)
+        return listed
 
 
 def asker(
-    mesh: Mesh, applicants: Items, holders: Sequence[str], *, rng: Rng = SYSTEM
+    mesh: Mesh, applicants: Any, holders: Sequence[str], *, rng: Rng = SYSTEM
 ) -> BlacklistResult:
-    """Ask ``holders``, all at once, about ``applicants``."""
+    """Ask ``holders``, all at once, about ``applicants``: strings or bytes, in whatever form
+    ``Items.of`` takes. Raises ``DataError`` for an applicant that is null or there twice, before
+    anything is sent.
+    """
     if not holders:
         raise ConfigError("a blacklist job needs at least one holder of a list")
+    items = Items.of(applicants)
+    items.check_distinct()
 
     def ask(channel: Channel, own: Rng) -> NDArray[np.bool_]:
-        listed = np.zeros(len(applicants), np.bool_)
-        listed[psi_dh.receiver(channel, applicants, rng=own)] = True
+        listed = np.zeros(len(items), np.bool_)
+        listed[psi_dh.receiver(channel, items, rng=own)] = True
         return listed
 
     return BlacklistResult(each_peer(mesh, holders, ask, rng=rng))
 
 
-def holder(channel: Channel, listed: Items, *, rng: Rng = SYSTEM) -> int:
-    """Answer the asker at the other end of ``channel``; say how many applicants it asked about."""
+def holder(channel: Channel, listed: Any, *, rng: Rng = SYSTEM) -> int:
+    """Answer the asker at the other end of ``channel``; say how many applicants it asked about.
+
+    ``listed`` is like the asker's ``applicants``, and raises ``DataError`` as they do.
+    """
     return psi_dh.sender(channel, listed, rng=rng)

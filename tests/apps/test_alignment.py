@@ -91,12 +91,11 @@ def test_edges_of_blocks(monkeypatch, count):
     assert sorted(orders["bank"]) == sorted(ids)
 
 
-@pytest.mark.parametrize("ids", [["a", "b", "a"], pa.array(["a", None])])
-def test_repeated_and_missing_ids_are_errors_before_anything_is_sent(ids):
-    with pytest.raises(DataError, match=r"repeat another|are null"):
-        alignment.leader(None, ids, ["tax"])
-    with pytest.raises(DataError, match="rows are aligned by ids that are there once"):
-        alignment.follower(None, ids)
+@pytest.mark.parametrize("bad", [["a", "b", "a"], pa.array(["a", None])])
+@pytest.mark.parametrize("party", ["bank", "tax"])
+def test_ids_that_are_null_or_there_twice(party, bad):
+    with pytest.raises(DataError, match=r"repeat an earlier one|null"):
+        align(TABLES | {party: bad})
 
 
 def blocks(*messages):

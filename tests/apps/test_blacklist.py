@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.apps import blacklist
-from mpc.errors import ChannelError, ConfigError, PeerAborted, ProtocolError
+from mpc.errors import ChannelError, ConfigError, DataError, PeerAborted, ProtocolError
 from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.testing import run_mesh, seeded
 
@@ -55,9 +55,13 @@ def test_arrow_arrays():
     assert result.listed.tolist() == [False, True]
 
 
-def test_an_applicant_who_is_there_twice():
-    result, _ = ask(["a", "b", "a"], {"tax": ["a"]})
-    assert result.listed.tolist() == [True, False, True]
+@pytest.mark.parametrize(
+    ("applicants", "listed"),
+    [(["a", "b", "a"], ["a"]), (["a"], ["b", "b"]), (pa.array(["a", None]), ["a"])],
+)
+def test_ids_that_are_null_or_there_twice(applicants, listed):
+    with pytest.raises(DataError, match=r"repeat an earlier one|null"):
+        ask(applicants, {"tax": listed, "lender": ["c"]})
 
 
 @pytest.mark.parametrize(("applicants", "listed"), [([], []), ([], ["a"]), (["a"], [])])

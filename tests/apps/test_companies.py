@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from mpc.apps import companies, scorecard_file
+from mpc.apps import alignment, blacklist, companies, scorecard_file
 from mpc.apps.companies import in_the_open, write_demo
 from mpc.apps.identifiers import CREDIT_CODE
 from mpc.apps.tables import Table
 from mpc.errors import ConfigError
+from mpc.testing import run_mesh
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +164,38 @@ def test_the_answers_are_not_taken_from_the_generator(demo, tmp_path):
     answers = in_the_open(copy).values()
     assert not any("lender_b" in answer.listed_by for answer in answers)
     assert {answer.band for answer in answers} == {"high", None}
+
+
+def test_the_joint_jobs_find_what_is_true_in_the_open(tmp_path):
+    """From the files of each party to the answers, through the library."""
+    small = write_demo(tmp_path, 400, seed=3, applicants=300)
+    held = {p: Table.open(s.path).ids(s.id_column) for p, s in small.tables.items()}
+    listed = {h: Table.open(s.path).ids(s.id_column) for h, s in small.lists.items()}
+    answers = in_the_open(small)
+
+    def bank(mesh):
+        found = blacklist.asker(mesh, held["bank"].array(), list(listed))
+        return found, alignment.leader(mesh, held["bank"].array(), ["tax_office", "power_utility"])
+
+    def holder(name):
+        def role(mesh):
+            channel = mesh.channel("bank")
+            asked = blacklist.holder(channel, listed[name].array()) if name in listed else None
+            rows = alignment.follower(channel, held[name].array()) if name in held else None
+            return asked, rows
+
+        return role
+
+    others = ("tax_office", "power_utility", "lender_b")
+    played = run_mesh({"bank": bank, **{name: holder(name) for name in others}})
+    result, agreed = played["bank"]
+    by_holder = zip(*result.by_holder.values(), strict=True)
+    named = [tuple(h for h, hit in zip(listed, hits, strict=True) if hit) for hits in by_holder]
+    assert named == [answer.listed_by for answer in answers.values()]
+    assert [bool(names) for names in named] == result.listed.tolist()
+    assert {played[h][0] for h in listed} == {300}
+
+    common = held["bank"].array().take(agreed).to_pylist()
+    assert sorted(common) == sorted(code for code, a in answers.items() if a.band is not None)
+    for name in ("tax_office", "power_utility"):
+        assert held[name].array().take(played[name][1]).to_pylist() == common
