@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import pkgutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,57 +24,60 @@ def names() -> list[str]:
     return sorted(n for n in found if n not in _NOT_BENCHMARKS and not n.startswith("_"))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run what the command line asks for."""
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in names()}
-    options = _parser(modules).parse_args(arguments)
-    if options.name == "list":
-        for name, module in modules.items():
-            print(f"{name:16} {_summary(module)}")
-        return
-    chosen = modules if options.name is None else {options.name: modules[options.name]}
-    records: list[Record] = []
-    for module in chosen.values():
-        if options.name is None:
-            # Each benchmark with its own defaults.
-            parser = argparse.ArgumentParser()
-            module.add_arguments(parser)
-            records += module.run(parser.parse_args([]))
-        else:
-            records += module.run(options)
+    if arguments and arguments[0] in names():
+        module = importlib.import_module(f"benchmarks.{arguments[0]}")
+        options = _parser(module).parse_args(arguments[1:])
+        records = module.run(options)
+    else:
+        parser = argparse.ArgumentParser(
+            prog="python -m benchmarks",
+            description="Run one benchmark, or without a name all of them with their defaults.",
+        )
+        choices = ["list", *names()]
+        parser.add_argument("name", nargs="?", choices=choices, help="NAME --help has its options")
+        _add_json(parser)
+        options = parser.parse_args(arguments)
+        if options.name == "list":
+            _list()
+            return
+        records = _run_all()
     show(records)
     if options.json is not None:
         write_json(records, options.json)
 
 
-def _parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
+def _run_all() -> list[Record]:
+    records: list[Record] = []
+    for name in names():
+        print(f"running {name}", file=sys.stderr)
+        module = importlib.import_module(f"benchmarks.{name}")
+        records += module.run(_parser(module).parse_args([]))
+    return records
+
+
+def _list() -> None:
+    """Names and summaries, without importing: each benchmark has needs of its own."""
+    for name in names():
+        source = Path(benchmarks.__path__[0], f"{name}.py").read_text(encoding="utf-8")
+        print(f"{name:16} {(ast.get_docstring(ast.parse(source)) or '').splitlines()[0]}")
+
+
+def _parser(module: ModuleType) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Run one benchmark, or all of them with their defaults.",
-        parents=[shared],
+        prog=f"python -m {module.__name__.replace('.', ' ')}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="name", metavar="NAME")
-    commands.add_parser("list", help="name the benchmarks")
-    for name, module in modules.items():
-        # SUPPRESS: a --json in front of the name is not overwritten by the default here.
-        command = commands.add_parser(
-            name,
-            help=_summary(module),
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.add_argument(
-            "--json", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="write them there"
-        )
-        module.add_arguments(command)
+    module.add_arguments(parser)
+    _add_json(parser)
     return parser
 
 
-def _summary(module: ModuleType) -> str:
-    return (module.__doc__ or "").strip().splitlines()[0]
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
