@@ -47,7 +47,7 @@ def positions(needles: Words, haystack: Words) -> NDArray[np.int64]:
 
 
 def ascending(tags: Words) -> bool:
-    """Whether every tag is above the one before it, as ``sort`` leaves distinct tags."""
+    """Whether no tag is below the one before it, as ``sort`` leaves them."""
     before, after = tags[:-1], tags[1:]
     equal = before[:, 0] == after[:, 0]
-    return bool(np.all((before[:, 0] < after[:, 0]) | (equal & (before[:, 1] < after[:, 1]))))
+    return bool(np.all((before[:, 0] < after[:, 0]) | (equal & (before[:, 1] <= after[:, 1]))))

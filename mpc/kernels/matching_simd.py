@@ -33,9 +33,9 @@ def _scatter(
     for bucket in range(1, len(starts)):
         starts[bucket] += starts[bucket - 1]
     for i in range(len(source)):
-        bucket = _bucket(source[i, 0], above, bits)
-        at = starts[bucket]
-        starts[bucket] = at + 1
+        mine = _bucket(source[i, 0], above, bits)
+        at = starts[mine]
+        starts[mine] = at + 1
         target[at, 0], target[at, 1] = source[i, 0], source[i, 1]
     # Each start is now where the next bucket begins.
     for bucket in range(len(starts) - 1, 0, -1):
@@ -76,9 +76,9 @@ def _positions(needles: Words, haystack: Words, bits: int, out: NDArray[np.int64
         starts[bucket] += starts[bucket - 1]
     for i in range(len(needles)):
         low, high = needles[i, 0], needles[i, 1]
-        bucket = _bucket(low, 0, bits)
+        mine = _bucket(low, 0, bits)
         out[i] = -1
-        for k in range(starts[bucket], starts[bucket + 1]):
+        for k in range(starts[mine], starts[mine + 1]):
             if haystack[k, 0] == low and haystack[k, 1] == high:
                 out[i] = k
                 break

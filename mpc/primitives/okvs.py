@@ -67,14 +67,14 @@ class Parameters:
             raise ValueError(f"a store for {items} keys")
         clusters = max(1, round(items / _CLUSTER))
         spread = math.log2(clusters)
-        capacity = max(_FEWEST, _capacity(items, clusters, security + 2 + spread))
+        load = max(_FEWEST, capacity(items, clusters, security + 2 + spread))
         peeling = security + 1 + spread
-        expansion = _THRESHOLD + (peeling - _AT_THRESHOLD) / _slope(capacity)
-        gap = int(peeling / math.log2(expansion * capacity)) + 2
+        expansion = _THRESHOLD + (peeling - _AT_THRESHOLD) / _slope(load)
+        gap = int(peeling / math.log2(expansion * load)) + 2
         dense = gap + math.ceil(security + 2 + spread)
         if dense > _MOST_DENSE:
             raise ValueError(f"{security} bits for {items} keys need {dense} dense columns")
-        return cls(items, clusters, capacity, math.ceil(expansion * capacity), dense, gap)
+        return cls(items, clusters, load, math.ceil(expansion * load), dense, gap)
 
     @property
     def size(self) -> int:
@@ -89,10 +89,11 @@ def _slope(keys: int) -> float:
     return float(2.0 ** (0.55 * math.log2(keys) + offset))
 
 
-def _capacity(items: int, clusters: int, bits: float) -> int:
-    """A load that none of ``clusters`` exceeds but with probability 2^-bits (``bits`` counts all).
+def capacity(items: int, clusters: int, bits: float) -> int:
+    """A load that each of ``clusters`` exceeds with probability 2^-bits at most.
 
-    Chernoff: n uniform keys, more than c in one of k clusters, at most exp(-n D(c/n || 1/k)).
+    Chernoff: of n uniform keys, more than c fall in one of k clusters with probability at most
+    exp(-n D(c/n || 1/k)).
     """
     if clusters == 1:
         return items

@@ -165,15 +165,13 @@ def test_failures_are_as_rare_as_the_formula_says(count):
 @pytest.mark.skipif("simd" not in BACKENDS, reason="thousands of trials need the compiled loops")
 def test_loads_exceed_the_capacity_as_rarely_as_stated():
     items, clusters = 4096, 8
-    from mpc.primitives.okvs import _capacity
+    from mpc.primitives.okvs import capacity
 
-    capacity = _capacity(items, clusters, 7 + np.log2(clusters))
+    most = capacity(items, clusters, 7 + np.log2(clusters))
     rng = np.random.default_rng(5)
-    over = sum(
-        int(np.bincount(rng.integers(0, clusters, items)).max() > capacity) for _ in range(4000)
-    )
+    over = sum(int(np.bincount(rng.integers(0, clusters, items)).max() > most) for _ in range(4000))
     assert over / 4000 <= 2**-7
-    assert capacity < 1.25 * items / clusters
+    assert most < 1.25 * items / clusters
 
 
 def test_wrong_arguments_are_refused():

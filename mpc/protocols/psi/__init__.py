@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two-party intersection from a key-value store and vector OLE; malicious, or semi-honest.
+
+Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS 2022, eprint
+2022/320), section 4 and figure 4; the malicious form is that of Rindal, Schoppmann, "VOLE-PSI"
+(EUROCRYPT 2021, eprint 2021/266), figure 4, with the store of the former::
+
+    receiver, items X                                    sender, items Y
+      IntersectOffer       <-- one round, both ways -->    IntersectOffer
+                           <-- IntersectCommitment ----    of a share w_s               (malicious)
+      IntersectSeed        --- seed r, share w_r ----->
+                           <-- VOLE: C = A D + B ------>   D, B                      protocols.vole
+      IntersectStore       --- A + P, P(x) = H(x) ----->   K = B + (A + P) D
+                           <-- IntersectShare ---------    w_s                          (malicious)
+                           <-- IntersectTags ----------    T(K(y) + D H(y) + w, y), ascending
+      those with T(C(x) + w, x) among them
+      IntersectReplies     --- the tags' other halves ->   to_both only
+
+P is the store of ``primitives.okvs`` and P(x) what x decodes to in it, w = w_r + w_s; H and T are
+keyed BLAKE2s (``kernels.hashing``) as random oracles, and the key is drawn by both in the offers,
+when both sets are fixed. Offers differ in anything public: ParameterMismatch on both sides.
+
+**Learns.** The receiver: X and Y's common items. The sender: nothing, or with ``to_both`` the same,
+unless the receiver withholds some. Both: the other's number of items, or its bound if it says
+``pad_to``. The order of the items does not leave: rows are sorted by their seed, tags by value.
+
+**malicious**: values in GF(2^128), tags of 128 bits. A sender that departs from the protocol can
+make the receiver abort or miss items, and do what it could with another set; the shift w, which it
+fixes before it sees the store, keeps tags it chose from meaning several items. A receiver that
+departs can act for another set, of up to the size of the store, 1.3 times the bound it offered;
+with ``to_both`` it can withhold items, and cannot invent any. What either may guess of the other's
+secrets of vector OLE, at the risk of an abort, is said there.
+
+**semi-honest**: values of 64 bits, the space over GF(2) that ``vole.WORDS`` has; the protocol is
+linear in them. An item outside X agrees with the store by chance with probability 2^-64, and so
+any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X| |Y|) bits.
+
+**Buckets**: above what ``memory`` holds, both cut their sets by the keyed hash into buckets padded
+to a bound that none exceeds but with probability 2^-40, and do one after the other. With a
+``Progress`` kept by the caller, a run that broke off goes on over a new channel from its first open
+bucket; a malicious peer may put other items into that one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import CryptoError, ProtocolError
+from mpc.kernels import gf128, hashing, matching
+from mpc.net import columns
+from mpc.net.channel import Channel
+from mpc.pb.v1 import rr22_pb2 as pb
+from mpc.primitives import okvs
+from mpc.primitives.items import Items
+from mpc.primitives.rng import SYSTEM, Rng
+from mpc.protocols import vole
+from mpc.protocols.psi import wire
+from mpc.protocols.psi.agreement import Progress, Run, Terms, agree, cut, digest, distinct, remember
+
+__all__ = ["MEMORY", "Progress", "receiver", "sender"]
+
+log = logging.getLogger("mpc.protocols.psi")
+
+Words = NDArray[np.uint64]
+Indices = NDArray[np.intp]
+
+MEMORY = 1 << 30
+"""Bytes that a run may take beside its items and their digests, when nothing else is said."""
+
+_SHARE_BYTES = 16
+
+
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["malicious", "semi-honest"] = "malicious",
+    to_both: bool = False,
+    duplicates: Literal["error", "first"] = "error",
+    pad_to: int | None = None,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
+    rng: Rng = SYSTEM,
+) -> Indices:
+    """The ascending rows of ``items`` (see ``Items.of``) that the sender holds too.
+
+    ``pad_to`` is a public bound the sender sees in place of the number of items. An item that
+    occurs twice is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
+    """
+    terms = Terms("receiver", security, to_both, duplicates, pad_to, memory)
+    return _run(channel, items, terms, progress or Progress(), _receive, rng)
+
+
+def sender(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["malicious", "semi-honest"] = "malicious",
+    to_both: bool = False,
+    duplicates: Literal["error", "first"] = "error",
+    pad_to: int | None = None,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
+    rng: Rng = SYSTEM,
+) -> Indices:
+    """Let the receiver learn the intersection; returns its rows with ``to_both``, else none.
+
+    The arguments are those of ``receiver``; ``security`` and ``to_both`` must be the same there.
+    """
+    terms = Terms("sender", security, to_both, duplicates, pad_to, memory)
+    return _run(channel, items, terms, progress or Progress(), _send, rng)
+
+
+def _run(
+    channel: Channel,
+    items: Any,
+    terms: Terms,
+    progress: Progress,
+    role: Callable[[Run, Words, Rng], Indices],
+    rng: Rng,
+) -> Indices:
+    held = Items.of(items)
+    run = agree(channel, len(held), terms, progress, rng)
+    with _stage("hash"):
+        digests = hashing.digests(held.data, held.offsets, key=run.key, person=b"psi:item")
+        kept = distinct(digests, terms.duplicates)
+        digests = digests if len(kept) == len(digests) else digests[kept]
+    remember(progress, run, digests)
+    if run.receivers and run.senders:
+        for bucket, chosen in enumerate(cut(digests, run.buckets)):
+            if bucket >= run.first:
+                part = digests if run.buckets == 1 else digests[chosen]
+                progress.found.append(kept[chosen[role(run, part, rng)]])
+    return np.sort(np.concatenate([np.empty(0, np.intp), *progress.found]))
+
+
+def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
+    """The receiver's part for one bucket: the rows of ``digests`` that are common."""
+    channel, parameters = run.channel, _parameters(run, digests, run.receivers)
+    committed = channel.recv(pb.IntersectCommitment).commitment if run.malicious else b""
+    seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
+    channel.send(pb.IntersectSeed(seed=seed, share=share))
+    with _stage("okvs"):
+        rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
+        digests = digests[rows.order]
+        store = rows.encode(wire.hashed(run, digests), rng)
+    with _stage("vole"):
+        a, c = vole.receiver(channel, parameters.size, ring=run.ring, rng=rng)
+    with _stage("transfer"):
+        for piece in wire.pieces(parameters.size):
+            masked = store[piece] ^ a[piece].reshape(-1, store.shape[1])
+            channel.send(pb.IntersectStore(values=columns.pack(masked)))
+    with _stage("okvs"):
+        values = rows.decode(c)
+        del store, a, c
+        if run.malicious:
+            values ^= _shift(share, _opened(run, committed))
+        tags = wire.tags(run, values, digests)
+    with _stage("transfer"):
+        theirs = wire.receive_tags(run)
+    with _stage("match"):
+        found = np.flatnonzero(matching.positions(tags[:, :2], theirs) >= 0)
+    if run.to_both:
+        replies = matching.sort(tags[found, 2:])
+        channel.send(pb.IntersectReplies(replies=columns.pack(replies)))
+    return rows.order[found].astype(np.intp)
+
+
+def _send(run: Run, digests: Words, rng: Rng) -> Indices:
+    """The sender's part for one bucket: the rows of ``digests`` that the receiver has, if told."""
+    channel, parameters = run.channel, _parameters(run, digests, run.senders)
+    own = rng.bytes(_SHARE_BYTES)
+    if run.malicious:
+        channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
+    start = channel.recv(pb.IntersectSeed)
+    if len(start.seed) != okvs.SEED_BYTES or len(start.share) != _SHARE_BYTES:
+        raise ProtocolError(channel.peer, "malformed seed of an intersection")
+    with _stage("okvs"):
+        rows = okvs.Rows.of(digests[:, 2:], start.seed, parameters)
+        digests = digests[rows.order]
+    with _stage("vole"):
+        delta, key = vole.sender(channel, parameters.size, ring=run.ring, rng=rng)
+    with _stage("transfer"):
+        for piece in wire.pieces(parameters.size):
+            key[piece] = gf128.multiply_add(key[piece], wire.receive_store(run, piece), delta)
+    if run.malicious:
+        channel.send(pb.IntersectShare(share=own))
+    with _stage("okvs"):
+        values = gf128.multiply_add(
+            rows.decode(key), wire.element(wire.hashed(run, digests)), delta
+        )
+        if run.malicious:
+            values ^= _shift(start.share, own)
+        tags = wire.tags(run, values, digests)
+    with _stage("match"):
+        padding = np.frombuffer(rng.bytes(16 * (run.senders - len(tags))), np.uint64)
+        whole = np.concatenate([tags[:, :2], wire.truncated(run, padding.reshape(-1, 2))])
+        ordered = matching.sort(whole).view(np.uint8)[:, : run.tag_bytes]
+    with _stage("transfer"):
+        for piece in wire.pieces(run.senders):
+            channel.send(pb.IntersectTags(tags=columns.pack(ordered[piece])))
+    if not run.to_both:
+        return np.empty(0, np.intp)
+    return rows.order[wire.answered(run, tags[:, 2:])].astype(np.intp)
+
+
+def _parameters(run: Run, digests: Words, bound: int) -> okvs.Parameters:
+    if len(digests) > bound:
+        raise CryptoError("a bucket has more items than it is padded to: start anew")
+    return okvs.Parameters.of(run.receivers)
+
+
+def _opened(run: Run, committed: bytes) -> bytes:
+    share = run.channel.recv(pb.IntersectShare).share
+    if len(share) != _SHARE_BYTES or digest(b"share", run.key, share) != committed:
+        raise ProtocolError(run.peer, "the share is not the one committed to")
+    return share
+
+
+def _shift(one: bytes, other: bytes) -> Words:
+    """w = w_r + w_s."""
+    return np.frombuffer(one, np.uint64) ^ np.frombuffer(other, np.uint64)
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    """Report to the log how long a stage took on the clock, and of this thread's CPU."""
+    wall, cpu = time.perf_counter(), time.thread_time()
+    yield
+    log.debug("%s: %.6f s, cpu %.6f s", name, time.perf_counter() - wall, time.thread_time() - cpu)

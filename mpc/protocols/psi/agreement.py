@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the two sides of an intersection agree on before it, and how they cut their sets."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError, DataError, ParameterMismatch, ProtocolError
+from mpc.net.channel import Channel
+from mpc.pb.v1 import rr22_pb2 as pb
+from mpc.primitives import okvs
+from mpc.primitives.rng import Rng
+from mpc.protocols import vole
+
+Words = NDArray[np.uint64]
+Indices = NDArray[np.intp]
+
+_ITEM_BYTES = 384  # measured: a side's peak per item of a bucket, vector OLE included
+_MOST_BUCKETS = 1 << 16
+_MOST_ITEMS = 1 << 32
+_NARROW_ITEMS = 1 << 24  # up to here 64-bit values keep 40 bits of statistical security
+_RUN_BYTES, _NONCE_BYTES = 16, 32
+
+
+class Progress:
+    """Where a run of buckets stands, in this process; hand it to the call that goes on with it.
+
+    Holds the rows found so far and the session key, and is never written anywhere.
+    """
+
+    __slots__ = ("buckets", "fingerprint", "found", "key")
+
+    def __init__(self) -> None:
+        self.key, self.fingerprint, self.buckets = b"", b"", 0
+        self.found: list[Indices] = []
+
+    @property
+    def run(self) -> bytes:
+        """A public name of the run, or nothing where none has begun."""
+        return digest(b"run", self.key)[:_RUN_BYTES] if self.key else b""
+
+    def __repr__(self) -> str:
+        return f"Progress(<{len(self.found)} of {self.buckets} buckets>)"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one side asks for."""
+
+    role: str
+    security: str
+    to_both: bool
+    duplicates: str
+    pad_to: int | None
+    memory: int
+
+    def __post_init__(self) -> None:
+        if self.security not in ("malicious", "semi-honest"):
+            raise ConfigError(f"security is malicious or semi-honest, not {self.security!r}")
+        if self.duplicates not in ("error", "first"):
+            raise ConfigError(f"duplicates is error or first, not {self.duplicates!r}")
+        if self.memory < 1:
+            raise ConfigError(f"memory is a number of bytes, not {self.memory}")
+
+    def bound(self, count: int) -> int:
+        """What the peer sees in place of ``count``."""
+        if self.pad_to is not None and self.pad_to < count:
+            raise ConfigError(f"{count} items do not fit the public bound of {self.pad_to}")
+        return count if self.pad_to is None else self.pad_to
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What both sides agreed on; ``receivers`` and ``senders`` bound the items of one bucket."""
+
+    channel: Channel
+    key: bytes = field(repr=False)
+    malicious: bool
+    to_both: bool
+    buckets: int
+    first: int
+    receivers: int
+    senders: int
+    wide: bool
+    tag_bytes: int
+
+    @property
+    def ring(self) -> vole.Ring:
+        """Values of 128 bits, or of 64."""
+        return vole.BLOCKS if self.wide else vole.WORDS
+
+    @property
+    def peer(self) -> str:
+        return self.channel.peer
+
+
+def agree(channel: Channel, count: int, terms: Terms, progress: Progress, rng: Rng) -> Run:
+    """Exchange offers. A run that both sides hold the progress of goes on where both have been."""
+    bound = terms.bound(count)
+    offer = pb.IntersectOffer(
+        role=terms.role,
+        security=terms.security,
+        to_both=terms.to_both,
+        bound=bound,
+        buckets=min(_MOST_BUCKETS, math.ceil(bound * _ITEM_BYTES / terms.memory)),
+        nonce=rng.bytes(_NONCE_BYTES),
+        run=progress.run,
+        done=len(progress.found),
+    )
+    theirs = _checked(channel.exchange(offer), offer, channel.peer)
+    buckets = max(1, offer.buckets, theirs.buckets)
+    first = _start(offer, theirs, buckets, progress)
+    both = (offer, theirs) if terms.role == "receiver" else (theirs, offer)
+    if not first:
+        progress.key = digest(b"key", both[0].nonce, both[1].nonce)
+    progress.buckets = buckets
+    receivers, senders = both[0].bound, both[1].bound
+    malicious = terms.security == "malicious"
+    spread = okvs.STATISTICAL_SECURITY + 1 + math.log2(buckets)
+    tag_bits = okvs.STATISTICAL_SECURITY + math.log2(max(1, receivers) * max(1, senders))
+    return Run(
+        channel=channel,
+        key=progress.key,
+        malicious=malicious,
+        to_both=terms.to_both,
+        buckets=buckets,
+        first=first,
+        receivers=okvs.capacity(receivers, buckets, spread),
+        senders=okvs.capacity(senders, buckets, spread),
+        wide=malicious or senders > _NARROW_ITEMS,
+        tag_bytes=16 if malicious else max(8, min(16, math.ceil(tag_bits / 8))),
+    )
+
+
+def _checked(theirs: pb.IntersectOffer, ours: pb.IntersectOffer, peer: str) -> pb.IntersectOffer:
+    """The peer's offer, where it is one that fits ours."""
+    if {ours.role, theirs.role} != {"receiver", "sender"}:
+        raise ProtocolError(peer, f"its part is not the one that fits a {ours.role}")
+    for name in ("security", "to_both"):
+        mine, other = getattr(ours, name), getattr(theirs, name)
+        if mine != other:
+            raise ParameterMismatch(peer, name, repr(mine), repr(other))
+    fits = len(theirs.nonce) == _NONCE_BYTES and len(theirs.run) in (0, _RUN_BYTES)
+    if not fits or theirs.bound > _MOST_ITEMS or theirs.buckets > _MOST_BUCKETS:
+        raise ProtocolError(peer, "malformed offer of an intersection")
+    return theirs
+
+
+def _start(
+    ours: pb.IntersectOffer, theirs: pb.IntersectOffer, buckets: int, progress: Progress
+) -> int:
+    """The bucket to begin with; what this side found beyond it is dropped."""
+    same = bool(ours.run) and ours.run == theirs.run and buckets == progress.buckets
+    first = min(ours.done, theirs.done) if same else 0
+    del progress.found[first:]
+    return first
+
+
+def remember(progress: Progress, run: Run, digests: Words) -> None:
+    """Note which set the run is over: it goes on with the same one only."""
+    if run.buckets == 1:
+        return
+    fingerprint = digest(b"set", digests.tobytes())
+    if run.first and fingerprint != progress.fingerprint:
+        raise DataError("the items are not those of the run that is to go on")
+    progress.fingerprint = fingerprint
+
+
+def distinct(digests: Words, duplicates: str) -> Indices:
+    """The rows of first occurrences: all of them, unless duplicates are allowed."""
+    every = np.arange(len(digests))
+    words = np.sort(digests[:, 0])
+    if not bool(np.any(words[1:] == words[:-1])):
+        return every
+    order = np.lexsort(digests.T)
+    ranked = digests[order]
+    again = order[np.flatnonzero((ranked[1:] == ranked[:-1]).all(axis=1)) + 1]
+    if len(again) and duplicates == "error":
+        raise DataError(
+            f"{len(again)} of {len(digests)} items repeat an earlier one, "
+            f"the first in row {again.min()}"
+        )
+    # Sorting is stable: of equal items the first row leads, and stays.
+    return np.delete(every, again)
+
+
+def cut(digests: Words, buckets: int) -> list[Indices]:
+    """The rows of each bucket, by bits of the digest that the store's rows hash again."""
+    if buckets == 1:
+        return [np.arange(len(digests))]
+    bucket = (digests[:, 3] >> np.uint64(32)) * np.uint64(buckets) >> np.uint64(32)
+    order = np.argsort(bucket, kind="stable")
+    ends = np.cumsum(np.bincount(bucket.astype(np.intp), minlength=buckets))
+    return np.split(order, ends[:-1])
+
+
+def digest(label: bytes, *parts: bytes) -> bytes:
+    """A hash of parts that have fixed lengths, but for the last."""
+    state = hashlib.blake2s(person=b"psi:" + label[:4])
+    for part in parts:
+        state.update(part)
+    return state.digest()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tags of items, and how stores and tags travel: in parts, each checked as it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ProtocolError
+from mpc.kernels import hashing, matching
+from mpc.net import columns
+from mpc.pb.v1 import rr22_pb2 as pb
+from mpc.protocols.psi.agreement import Run
+
+Words = NDArray[np.uint64]
+Indices = NDArray[np.intp]
+
+_PIECE = 1 << 17  # values or tags in one message
+
+
+def hashed(run: Run, digests: Words) -> Words:
+    """H(x), the value that the store has at x."""
+    return np.ascontiguousarray(digests[:, : 2 if run.wide else 1])
+
+
+def element(values: Words) -> Words:
+    """Values of 64 bits as elements of GF(2^128) with a high word of zero."""
+    if values.shape[1] == 2:
+        return values
+    return np.concatenate([values, np.zeros_like(values)], axis=1)
+
+
+def tags(run: Run, values: Words, digests: Words) -> Words:
+    """T(value, x): two words of tag, and two of reply with ``to_both``."""
+    records = np.concatenate([values, digests], axis=1).view(np.uint8)
+    ends = np.arange(len(records) + 1) * records.shape[1]
+    size = 32 if run.to_both else 16
+    out = hashing.digests(records.ravel(), ends, key=run.key, person=b"psi:tag", size=size)
+    return np.concatenate([truncated(run, out[:, :2]), out[:, 2:]], axis=1)
+
+
+def truncated(run: Run, tags: Words) -> Words:
+    keep = np.uint64((1 << 8 * (run.tag_bytes - 8)) - 1)
+    return tags & np.array([2**64 - 1, keep], np.uint64)
+
+
+def receive_store(run: Run, piece: slice) -> Words:
+    width = 16 if run.wide else 8
+    values = run.channel.recv(pb.IntersectStore).values
+    count = piece.stop - piece.start
+    data = columns.unpack(values, width=width, count=count, peer=run.peer)
+    return element(data.view("<u8"))
+
+
+def receive_tags(run: Run) -> Words:
+    tags = np.zeros((run.senders, 16), np.uint8)
+    for piece in pieces(run.senders):
+        column = run.channel.recv(pb.IntersectTags).tags
+        count, peer = piece.stop - piece.start, run.peer
+        tags[piece, : run.tag_bytes] = columns.unpack(
+            column, width=run.tag_bytes, count=count, peer=peer
+        )
+    return _ascending(run, tags.view("<u8"))
+
+
+def answered(run: Run, replies: Words) -> Indices:
+    """Which of our items the receiver proved to have."""
+    column, peer = run.channel.recv(pb.IntersectReplies).replies, run.peer
+    theirs = _ascending(run, columns.unpack(column, width=16, peer=peer).view("<u8"))
+    found = np.flatnonzero(matching.positions(replies, theirs) >= 0)
+    if len(found) != len(theirs):
+        raise ProtocolError(peer, f"{len(theirs) - len(found)} replies are of no item of ours")
+    return found
+
+
+def _ascending(run: Run, tags: Words) -> Words:
+    if not matching.ascending(tags):
+        raise ProtocolError(run.peer, "tags are not in ascending order")
+    return tags
+
+
+def pieces(count: int) -> Iterator[slice]:
+    for start in range(0, count, _PIECE):
+        yield slice(start, min(count, start + _PIECE))
