@@ -4,15 +4,15 @@
 * The unified social credit code of companies and other organisations, GB 32100-2015: 18 characters
   of an alphabet without I, O, S, V and Z. The first two name the registering department and the
   kind of organisation, six digits the region, nine characters the organisation (GB 11714), and the
-  last is a check character over the other 17, modulo 31 (section 4 and appendix A).
+  last is a check character over the other 17: weights 3^i, modulo 31.
 * The resident identity number, GB 11643-1999: six digits for the region, eight for the date of
   birth, three for the order, and a check character of ISO 7064 MOD 11-2, where 10 is written X.
 
 Codes are expected in normal form (capital letters, no blanks), which ``tables`` brings them to.
 A code that passes is well-formed; whether it was ever issued is known to the registries alone.
-A few thousand credit codes given out in the pilot regions before the standard was published carry
-other check characters: GB 32100 calls them wrong, and so do these functions. The organisation's own
-check character (GB 11714, the 17th) is not tested, because some of the codes in use do not keep it.
+Some credit codes that pilot regions gave out before the standard was published carry other check
+characters: GB 32100 calls them wrong, and so do these functions. Of the nine characters for the
+organisation, the last is its own check character (GB 11714); it is not tested.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 def credit_code_check(bodies: Bytes) -> Bytes:
-    """The check characters of (n, 17) ASCII ``bodies``, GB 32100-2015 appendix A.
+    """The check characters of (n, 17) ASCII ``bodies``, GB 32100-2015.
 
     Their characters must be of the alphabet; ``credit_codes_valid`` is the function that checks.
     """
@@ -124,9 +124,10 @@ def _matrix(codes: Codes) -> tuple[NDArray[np.bool_], Bytes]:
         array = array.cast(pa.large_string())
     fits = pc.fill_null(pc.equal(pc.binary_length(array), LENGTH), False)
     whole = array.filter(fits)
-    # filter() copies, so the buffers hold these rows and no others.
-    data = whole.buffers()[2]
-    table = np.frombuffer(data or b"", np.uint8, count=LENGTH * len(whole)).reshape(-1, LENGTH)
+    _, offsets, data = whole.buffers()
+    start = int(np.frombuffer(offsets, np.int64)[whole.offset]) if len(whole) else 0
+    size = LENGTH * len(whole)
+    table = np.frombuffer(data or b"", np.uint8)[start : start + size].reshape(-1, LENGTH)
     return np.array(fits, dtype=bool), table
 
 
