@@ -168,12 +168,13 @@ def _receive(channel: Channel, choices: Bits, rng: Rng) -> tuple[Words, bytes]:
     masked = [ristretto.encode(bare - _to_group(choice, shown)) for choice in range(2)]
     first = choices[:, None] == 0
     pairs = np.stack([np.where(first, masked[0], shown), np.where(first, shown, masked[1])], axis=1)
-    channel.send(pb.TransferChoices(pairs=columns.pack(pairs.reshape(count, -1))))
+    channel.send(pb.TransferChoices(pairs=columns.pack(pairs.reshape(count, 2 * _POINT_BYTES))))
     key = channel.recv(pb.TransferKey).point
     if len(key) != _POINT_BYTES:
         raise ProtocolError(channel.peer, f"a point has {_POINT_BYTES} bytes, not {len(key)}")
     point = _decoded(channel, np.frombuffer(key, np.uint8).reshape(1, -1))
-    shared = ristretto.encode(ristretto.mul(point, secrets))
+    repeated = point[np.zeros(count, np.intp)]
+    shared = ristretto.encode(ristretto.mul(repeated, secrets))
     return _derived(choices, key, pairs, shared), _transcript(key, pairs)
 
 
