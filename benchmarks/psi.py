@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intersection of two sets, between two processes: wall, CPU, bytes, rounds, memory, by stage.
+
+18-character ids in Arrow arrays, 10 % of them common; the receiver's wall time from its call to its
+indices, both sides having started together, over the gRPC link with TLS, without, and (``shaped``)
+with 100 Mbit/s and 50 ms one way on top of the plain one. The floor is the same ids compared by
+exchanging truncated hashes, which protects nothing, over the same link in the same run. Memory is
+a side's peak above what it held before the run, its input included in that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import re
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.record import Record, middle
+from mpc.kernels import hashing, matching
+from mpc.net import columns
+from mpc.net.channel import Channel
+from mpc.net.grpc_link import Endpoint
+from mpc.net.link import Link
+from mpc.net.peer import Address, Peer
+from mpc.net.shaped import Shaped
+from mpc.net.tls import load_identity, load_pinned, make_identity
+from mpc.net.traced import Traced
+from mpc.pb.v1.columns_pb2 import Column
+from mpc.primitives.items import Items
+from mpc.protocols import psi
+
+_SIDES = ("receiver", "sender")
+_LOOPBACK = "127.0.0.1"
+_STAGE = re.compile(r"(\w+): ([\d.]+) s, cpu ([\d.]+) s")
+_BANDWIDTH, _LATENCY = 100e6 / 8, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One measurement: how many items a side has, and which protocol."""
+
+    receiver: int
+    sender: int
+    security: str
+
+    @property
+    def common(self) -> int:
+        return min(self.receiver, self.sender) // 10
+
+    def items(self, side: str) -> pa.Array:
+        """The ids of a side; the first ``common`` of both are the same."""
+        count, start = (self.receiver, 0) if side == "receiver" else (self.sender, 1 << 40)
+        numbers = np.arange(count, dtype=np.int64)
+        numbers[self.common :] += start
+        return pa.array(np.char.mod("91%016d", numbers))
+
+
+@dataclass(slots=True)
+class Sample:
+    """What one side saw of one run."""
+
+    wall: float
+    cpu: float
+    bytes: int
+    rounds: int
+    memory: float
+    right: bool
+    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sizes, links and protocols."""
+    parser.add_argument("--log2n", default="12,16,20", help="items of a side, as powers of two")
+    parser.add_argument("--links", default="tls,plain,shaped", help="of tls, plain, shaped")
+    parser.add_argument("--security", default="malicious,semi-honest,hashes")
+    parser.add_argument("--unbalanced", type=int, default=1000, help="against the largest; 0: none")
+    parser.add_argument("--repeat", type=int, default=5)
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Measure every case over every link."""
+    sizes = [1 << int(power) for power in options.log2n.split(",")]
+    forms = options.security.split(",")
+    cases = [Case(size, size, form) for size in sizes for form in forms]
+    if options.unbalanced:
+        cases += [Case(options.unbalanced, max(sizes), form) for form in forms]
+    records: list[Record] = []
+    for link in options.links.split(","):
+        samples = _measured(link, cases, options.repeat)
+        walls = {case: middle([s.wall for s in samples["receiver"][case]])[0] for case in cases}
+        for case in cases:
+            floor = walls.get(Case(case.receiver, case.sender, "hashes"))
+            mine = {side: samples[side][case] for side in _SIDES}
+            records += _records(link, case, mine, walls[case] / floor if floor else None)
+    return records
+
+
+def _records(
+    link: str, case: Case, samples: dict[str, list[Sample]], ratio: float | None
+) -> list[Record]:
+    params = {"x": case.receiver, "y": case.sender, "form": case.security, "link": link}
+    wall, spread = middle([sample.wall for sample in samples["receiver"]])
+    every = [sample for side in _SIDES for sample in samples[side]]
+    whole = Record(
+        benchmark="psi.wall",
+        params=params,
+        unit="s",
+        median=wall,
+        spread=spread,
+        bytes=every[0].bytes,
+        rounds=every[0].rounds,
+        peak_rss_mb=max(sample.memory for sample in every),
+        floor=None if ratio is None or case.security == "hashes" else ("hashes", ratio),
+        checked=all(sample.right for sample in every),
+    )
+    records = [whole]
+    for side in _SIDES:
+        cpu, apart = middle([sample.cpu for sample in samples[side]])
+        records.append(_part("psi.cpu", {**params, "side": side}, cpu, apart))
+        for stage in samples[side][0].stages:
+            times = [sample.stages[stage][0] for sample in samples[side]]
+            where = {**params, "side": side, "stage": stage}
+            records.append(_part("psi.stage", where, *middle(times)))
+    return records
+
+
+def _part(benchmark: str, params: dict[str, Any], median: float, spread: float) -> Record:
+    return Record(
+        benchmark=benchmark, params=params, unit="s", median=median, spread=spread, checked=True
+    )
+
+
+def _measured(link: str, cases: list[Case], repeat: int) -> dict[str, dict[Case, list[Sample]]]:
+    """Both sides' samples, each side in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        for side in _SIDES:
+            make_identity(side, Path(folder))
+        pipes, children = {}, []
+        for side in _SIDES:
+            pipes[side], there = context.Pipe()
+            arguments = (side, link, cases, repeat, Path(folder), there)
+            children.append(context.Process(target=_side, args=arguments))
+            children[-1].start()
+        pipes["sender"].send(pipes["receiver"].recv())
+        results = {side: pipes[side].recv() for side in _SIDES}
+        for child in children:
+            child.join()
+    return results
+
+
+def _side(
+    side: str, way: str, cases: list[Case], repeat: int, folder: Path, parent: Connection
+) -> None:
+    """One side's process: the receiver listens, the sender dials."""
+    other = _SIDES[1 - _SIDES.index(side)]
+    listens = side == "receiver"
+    address = None if listens else Address(_LOOPBACK, parent.recv())
+    endpoint = Endpoint(
+        side,
+        [Peer(other, address, load_pinned(other, folder / f"{other}.crt"))],
+        identity=load_identity(side, folder / f"{side}.key", folder / f"{side}.crt"),
+        listen=Address(_LOOPBACK, 0) if listens else None,
+        insecure=way != "tls",
+    )
+    with closing(endpoint):
+        if endpoint.address is not None:
+            parent.send(endpoint.address.port)
+        with closing(endpoint.connect(other)) as plain:
+            link: Link = plain
+            if way == "shaped":
+                link = Shaped(plain, latency=_LATENCY, bandwidth=_BANDWIDTH)
+            samples: dict[Case, list[Sample]] = defaultdict(list)
+            for case in cases:
+                items = case.items(side)
+                # The first run compiles or loads the kernels, and is not counted.
+                for turn in range(repeat + 1):
+                    sample = _sample(side, case, items, link)
+                    if turn:
+                        samples[case].append(sample)
+            parent.send(dict(samples))
+
+
+def _sample(side: str, case: Case, items: pa.Array, link: Link) -> Sample:
+    Channel(link).exchange(Column())
+    traced = Traced(link, digest=False)
+    channel = Channel(traced)
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    with _stages() as stages:
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = _ROLES[case.security, side](channel, items)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    expected = np.arange(case.common if side == "receiver" else 0)
+    traffic = traced.traffic
+    return Sample(
+        wall=wall,
+        cpu=cpu,
+        bytes=traffic.sent_bytes + traffic.received_bytes,
+        rounds=traffic.rounds,
+        memory=_resident("VmHWM") - before,
+        right=np.array_equal(found, expected),
+        stages=stages,
+    )
+
+
+def _resident(key: str) -> float:
+    """Megabytes: resident now (VmRSS), or at most since the last reset (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+@contextmanager
+def _stages() -> Iterator[dict[str, tuple[float, float]]]:
+    """Add up what the protocol logs of its stages: seconds on the clock, and of CPU."""
+    stages: dict[str, tuple[float, float]] = {}
+
+    def note(record: logging.LogRecord) -> bool:
+        if match := _STAGE.fullmatch(record.getMessage()):
+            wall, cpu = stages.get(match[1], (0.0, 0.0))
+            stages[match[1]] = (wall + float(match[2]), cpu + float(match[3]))
+        return False
+
+    log = logging.getLogger("mpc.protocols.psi")
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addFilter(note)
+    try:
+        yield stages
+    finally:
+        log.removeFilter(note)
+        log.setLevel(level)
+
+
+def _hashes_out(channel: Channel, items: pa.Array) -> np.ndarray[Any, Any]:
+    """The floor: send truncated hashes of the items. It gives the items away."""
+    channel.send(columns.pack(matching.sort(_hashed(items)).view(np.uint8)[:, :10]))
+    return np.empty(0, np.intp)
+
+
+def _hashes_in(channel: Channel, items: pa.Array) -> np.ndarray[Any, Any]:
+    mine = _hashed(items)
+    theirs = columns.unpack(channel.recv(Column), width=10, peer=channel.peer)
+    padded = np.zeros((len(theirs), 16), np.uint8)
+    padded[:, :10] = theirs
+    return np.flatnonzero(matching.positions(mine, padded.view(np.uint64)) >= 0)
+
+
+def _hashed(items: pa.Array) -> np.ndarray[Any, Any]:
+    held = Items.of(items)
+    digests = hashing.digests(held.data, held.offsets, size=16)
+    digests[:, 1] &= np.uint64(0xFFFF)
+    return digests
+
+
+def _protocol(role: Callable[..., Any], security: str) -> Callable[..., Any]:
+    return lambda channel, items: role(channel, items, security=security)
+
+
+_ROLES: dict[tuple[str, str], Callable[..., Any]] = {
+    ("hashes", "receiver"): _hashes_in,
+    ("hashes", "sender"): _hashes_out,
+    **{
+        (form, side): _protocol(role, form)
+        for form in ("malicious", "semi-honest")
+        for side, role in (("receiver", psi.receiver), ("sender", psi.sender))
+    },
+}
