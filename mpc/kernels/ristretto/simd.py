@@ -260,15 +260,9 @@ def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> N
     """expand_message_xmd to 64 bytes of each item ``data[offsets[i]:offsets[i + 1]]``."""
     count = len(offsets) - 1
     out = np.empty((count, OUTPUT_BYTES), np.uint8)
+    # Only the items' part of the buffer, which is copied when it is read-only.
+    part, bounds = _plain(data[offsets[0] : offsets[-1]]), offsets - offsets[0]
     tail, rest = _plain(tail_of(dst)), _plain(rest_of(dst))
-    expand_kernel.over(
-        count,
-        HASH_SECONDS,
-        _plain(data),
-        _plain(offsets),
-        tail,
-        rest,
-        _words(out),
-        scratch=_scratch,
-    )
+    arrays = part, bounds, tail, rest, _words(out)
+    expand_kernel.over(count, HASH_SECONDS, *arrays, scratch=_scratch)
     return out

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The oblivious pseudorandom functions of RFC 9497, suite ristretto255-SHA512, over vectors.
+
+Mode ``OPRF`` (0x00) and mode ``VOPRF`` (0x01), which adds a proof that all evaluations of a batch
+were made with the key that the querier knows the public half of (section 2.2, a batched
+Chaum–Pedersen proof). What travels is in ``protocols.oprf``::
+
+    secret = derive_key(mode, seed, info)                      # or generate_key(mode, rng)
+    query = blind(mode, items, rng)                            # the querier sends query.elements
+    elements, proof = blind_evaluate(secret, query.elements)   # the evaluator
+    outputs = finalize(query, elements, proof, secret.public)  # the querier: uint8 (n, 64)
+    assert outputs == evaluate(secret, items)                  # which the evaluator can do alone
+
+**Security.** One-more gap Diffie–Hellman, with the hashes as random oracles (section 7.2.1).
+Blinding is perfect: nothing sent tells anything of the items. Whoever queries can also ask for
+powers of the key, so q evaluations cost about log2(q) / 2 of the key's 125 bits (section 7.2.3):
+limit what one key answers. Without the proof an evaluator may use another key for every element,
+and so recognise a querier later by the outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError, CryptoError, DataError, InvalidKey
+from mpc.primitives import ristretto
+from mpc.primitives.items import Items
+from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, Points, Scalars
+from mpc.primitives.rng import SYSTEM, Rng
+
+SUITE = b"ristretto255-SHA512"
+SEED_BYTES = 32
+OUTPUT_BYTES = 64
+PROOF_BYTES = 2 * SCALAR_BYTES
+MAX_LENGTH = (1 << 16) - 1  # of an item, of ``info``, and of a batch with one proof
+
+
+class Mode(IntEnum):
+    """What the protocol gives (section 3): a key of one mode serves no other."""
+
+    OPRF = 0
+    VOPRF = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SecretKey:
+    """The evaluator's key, for one mode. ``public`` is its public half, encoded."""
+
+    mode: Mode
+    scalar: Scalars
+    public: bytes
+
+    def __repr__(self) -> str:
+        return f"SecretKey({self.mode.name}, public={self.public.hex()}, <secret>)"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Query:
+    """What the querier keeps until the answer comes, and ``elements`` (n, 32), which it sends."""
+
+    mode: Mode
+    items: Items
+    blinds: Scalars
+    elements: NDArray[np.uint8]
+
+    def __repr__(self) -> str:
+        return f"Query({self.mode.name}, <{len(self.items)} items>)"
+
+
+def derive_key(mode: Mode, seed: bytes, info: bytes = b"") -> SecretKey:
+    """The key that ``seed``, 32 secret bytes, and the public ``info`` stand for (section 3.2.1)."""
+    if len(seed) != SEED_BYTES or len(info) > MAX_LENGTH:
+        raise ConfigError(f"a seed of {len(seed)} bytes and info of {len(info)} make no key")
+    dst = b"DeriveKeyPair" + _context(mode)
+    for counter in range(256):
+        candidate = seed + _sized(info) + bytes([counter])
+        scalar = ristretto.hash_to_scalars(Items.of([candidate]), dst)
+        if ristretto.scalar_bytes(scalar).any():
+            return _key(mode, scalar)
+    raise CryptoError("this seed makes no key")  # pragma: no cover (it takes 256 zeros mod L)
+
+
+def generate_key(mode: Mode, rng: Rng = SYSTEM) -> SecretKey:
+    """A new key."""
+    return _key(mode, ristretto.scalar(rng))
+
+
+def blind(mode: Mode, items: Items, rng: Rng = SYSTEM) -> Query:
+    """Blind items of up to 65535 bytes, each by a scalar of its own (section 3.3.1)."""
+    _check_lengths(items)
+    blinds = ristretto.scalars(rng, len(items))
+    elements = ristretto.encode(ristretto.mul(_hashed(mode, items), blinds))
+    return Query(mode, items, blinds, elements)
+
+
+def blind_evaluate(
+    secret: SecretKey, elements: NDArray[np.uint8], rng: Rng = SYSTEM
+) -> tuple[NDArray[np.uint8], bytes]:
+    """The evaluations of blinded elements, (n, 32), and the proof; in mode OPRF it is empty.
+
+    Raises ``CryptoError`` when one is not an element, or is the identity. With a proof n is 1 to
+    65535 (sections 3.3.1 and 3.3.2).
+    """
+    blinded = ristretto.decode(elements)
+    evaluated = ristretto.encode(ristretto.mul(blinded, secret.scalar))
+    if secret.mode is Mode.OPRF:
+        return evaluated, b""
+    return evaluated, _prove(secret, blinded, elements, evaluated, rng)
+
+
+def finalize(
+    query: Query, elements: NDArray[np.uint8], proof: bytes = b"", public: bytes = b""
+) -> NDArray[np.uint8]:
+    """The outputs (n, 64) from the evaluations of ``query.elements`` (section 3.3).
+
+    Raises ``CryptoError`` when they are not elements or when, in mode VOPRF, the proof does not
+    show that they were made with the key of ``public``.
+    """
+    evaluated = ristretto.decode(elements)
+    if query.mode is Mode.VOPRF:
+        _verify(query, evaluated, elements, proof, public)
+    unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
+    return _outputs(query.items, ristretto.encode(unblinded))
+
+
+def evaluate(secret: SecretKey, items: Items) -> NDArray[np.uint8]:
+    """The outputs (n, 64) of items that the evaluator itself holds (section 3.3.1)."""
+    _check_lengths(items)
+    points = ristretto.mul(_hashed(secret.mode, items), secret.scalar)
+    return _outputs(items, ristretto.encode(points))
+
+
+def check_public_key(public: bytes) -> Points:
+    """The element of a public key. Raises ``InvalidKey`` unless it is one."""
+    try:
+        if len(public) == ENCODED_BYTES:
+            return ristretto.decode(np.frombuffer(public, np.uint8).reshape(1, ENCODED_BYTES))
+    except CryptoError:
+        pass
+    raise InvalidKey("a public key is the encoding of a group element, of 32 bytes")
+
+
+def _context(mode: Mode) -> bytes:
+    """CreateContextString (section 3.1)."""
+    return b"OPRFV1-" + bytes([mode]) + b"-" + SUITE
+
+
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def _key(mode: Mode, scalar: Scalars) -> SecretKey:
+    return SecretKey(mode, scalar, ristretto.encode(ristretto.base(scalar)).tobytes())
+
+
+def _check_lengths(items: Items) -> None:
+    long = np.flatnonzero(np.diff(items.offsets) > MAX_LENGTH)
+    if len(long):
+        raise DataError(
+            f"{len(long)} of {len(items)} items have more than {MAX_LENGTH} bytes; "
+            f"the first is row {long[0]}"
+        )
+
+
+def _hashed(mode: Mode, items: Items) -> Points:
+    return ristretto.hash_to_group(items, b"HashToGroup-" + _context(mode))
+
+
+def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    digests = (
+        hashlib.sha512(_sized(items[i]) + _sized(row.tobytes()) + b"Finalize").digest()
+        for i, row in enumerate(unblinded)
+    )
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(items), OUTPUT_BYTES)
+
+
+def _prove(
+    secret: SecretKey,
+    blinded: Points,
+    elements: NDArray[np.uint8],
+    evaluated: NDArray[np.uint8],
+    rng: Rng,
+) -> bytes:
+    """GenerateProof with ComputeCompositesFast (section 2.2.1)."""
+    m = ristretto.total(ristretto.mul(blinded, _weights(secret.public, elements, evaluated)))
+    z = ristretto.mul(m, secret.scalar)
+    r = ristretto.scalar(rng)
+    challenge = _challenge(secret.public, [m, z, ristretto.base(r), ristretto.mul(m, r)])
+    response = r - challenge * secret.scalar
+    return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
+
+
+def _verify(
+    query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
+) -> None:
+    """VerifyProof with ComputeComposites (section 2.2.2)."""
+    key = check_public_key(public)
+    if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
+        raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
+    both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
+    challenge, response = both[:1], both[1:]
+    weights = _weights(public, query.elements, elements)
+    # Its own elements the querier knows to be valid.
+    m = ristretto.total(ristretto.mul(ristretto.decode(query.elements), weights))
+    z = ristretto.total(ristretto.mul(evaluated, weights))
+    t2 = ristretto.base(response) + ristretto.mul(key, challenge)
+    t3 = ristretto.mul(m, response) + ristretto.mul(z, challenge)
+    expected = ristretto.scalar_bytes(_challenge(public, [m, z, t2, t3])).tobytes()
+    if not hmac.compare_digest(expected, proof[:SCALAR_BYTES]):
+        raise CryptoError("the proof does not show that the public key's secret was used")
+
+
+def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:
+    """The d_i of ComputeComposites: one transcript of 145 bytes for each pair."""
+    count = len(elements)
+    if not 0 < count <= MAX_LENGTH:
+        raise ConfigError(f"one proof covers 1 to {MAX_LENGTH} elements, not {count}")
+    mode = _context(Mode.VOPRF)
+    seed = hashlib.sha512(_sized(public) + _sized(b"Seed-" + mode)).digest()
+    size = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
+    columns = [
+        np.broadcast_to(np.frombuffer(_sized(seed), np.uint8), (count, 2 + len(seed))),
+        np.arange(count).astype(">u2").view(np.uint8).reshape(count, 2),
+        np.broadcast_to(size, (count, 2)),
+        elements,
+        np.broadcast_to(size, (count, 2)),
+        evaluated,
+        np.broadcast_to(np.frombuffer(b"Composite", np.uint8), (count, 9)),
+    ]
+    table = np.concatenate(columns, axis=1)
+    offsets = np.arange(count + 1, dtype=np.int64) * table.shape[1]
+    return ristretto.hash_to_scalars(Items(table.reshape(-1), offsets), b"HashToScalar-" + mode)
+
+
+def _challenge(public: bytes, points: list[Points]) -> Scalars:
+    parts = [public, *(ristretto.encode(point).tobytes() for point in points)]
+    transcript = b"".join(_sized(part) for part in parts) + b"Challenge"
+    dst = b"HashToScalar-" + _context(Mode.VOPRF)
+    return ristretto.hash_to_scalars(Items.of([transcript]), dst)
