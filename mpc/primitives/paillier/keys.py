@@ -121,7 +121,7 @@ class PublicKey:
         if data[: len(_MAGIC)] != _MAGIC or len(data) < start + width:
             raise InvalidKey("not an encoded Paillier key of this version")
         n = int.from_bytes(data[start : start + width], "little")
-        check_length(n, allow_weak=allow_weak)
+        check_length(n.bit_length(), allow_weak=allow_weak)
         if _encoded(n) != data[start : start + width]:
             raise InvalidKey("the modulus is not encoded in its shortest form")
         shown = data[start + width :]
@@ -159,7 +159,7 @@ class SecretKey:
         ``shown`` is the proof of the key's form made before, if any; else one is made where the
         primes are 3 modulo 4. Raises InvalidKey.
         """
-        check_length(p * q, allow_weak=allow_weak)
+        check_length((p * q).bit_length(), allow_weak=allow_weak)
         check_primes(p, q)
         if not all(is_probable_prime(prime, GIVEN_ROUNDS, rng) for prime in (p, q)):
             raise InvalidKey("a factor of the modulus is not prime")
@@ -236,7 +236,7 @@ def keygen(
     """
     if bits % 2:
         raise InvalidKey(f"a modulus of two primes of equal length has no {bits} bits")
-    check_length(1 << (bits - 1), allow_weak=allow_weak)
+    check_length(bits, allow_weak=allow_weak)
     while True:
         p, q = random_prime(bits // 2, rng), random_prime(bits // 2, rng)
         # The paper's group of masks is cyclic only then; two in three pairs of primes will do.
@@ -247,9 +247,8 @@ def keygen(
     return SecretKey(public, p, q), public
 
 
-def check_length(n: int, *, allow_weak: bool) -> None:
+def check_length(bits: int, *, allow_weak: bool) -> None:
     """Raise InvalidKey for a modulus that is too short, or too long to compute with."""
-    bits = n.bit_length()
     if not TOY_BITS <= bits <= MAX_BITS:
         raise InvalidKey(f"a modulus has {TOY_BITS} to {MAX_BITS} bits, not {bits}")
     if bits < MIN_BITS and not allow_weak:

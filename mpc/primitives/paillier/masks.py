@@ -38,8 +38,8 @@ import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint import Comb, Residues, SquareRing, concatenate, modulo_square
-from mpc.primitives.paillier.pool import MaskPool
+from mpc.kernels.bigint import Comb, Residues, SquareRing, modulo_square
+from mpc.primitives.paillier.pool import MaskPool, joined
 from mpc.primitives.rng import SYSTEM, Rng, below
 
 DIGIT_BITS = 8
@@ -101,14 +101,7 @@ class MaskSource:
         return self._short.power(random_exponents(count, bits, rng))
 
     def _make_uniform(self, count: int, rng: Rng) -> Residues:
-        bases = max(MIN_BASES, -(-(self._n.bit_length() + 256) // DIGIT_BITS))
-        if self._many is None:
-            # The table costs as much as ``bases`` masks made one by one.
-            if self._one_by_one + count <= bases:
-                self._one_by_one += count
-                return self._nth_powers(count, rng)
-            self._many = self.ring.comb(self._nth_powers(bases, SYSTEM), DIGIT_BITS)
-        return self._many.power(random_exponents(count, bases * DIGIT_BITS, rng))
+        return self._nth_powers(count, rng)
 
     def _nth_powers(self, count: int, rng: Rng) -> Residues:
         return self.ring.power(self.ring.encode(below(rng, self._n, count)), self._n)
@@ -153,4 +146,4 @@ def _pooled(pool: MaskPool, make: Callable[[int, Rng], Residues], count: int, rn
         return make(count, rng)
     if len(ready) == count:
         return ready
-    return concatenate([ready, make(count - len(ready), rng)])
+    return joined([ready, make(count - len(ready), rng)])

@@ -46,7 +46,7 @@ def public_from_json(
     if not allow_unproven:
         raise InvalidKey("a key of python-paillier carries no proof of its form")
     n = _integer(fields, "n")
-    check_length(n, allow_weak=allow_weak)
+    check_length(n.bit_length(), allow_weak=allow_weak)
     return PublicKey(n)
 
 

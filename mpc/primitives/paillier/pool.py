@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from weakref import WeakSet
 
+import numpy as np
+
 from mpc.errors import ConfigError
 from mpc.kernels.bigint import Residues, concatenate
 
@@ -67,18 +69,15 @@ class MaskPool:
             while count and self._blocks:
                 block = self._blocks.popleft()
                 if len(block) > count:
-                    self._blocks.appendleft(block[count:])
-                    whole, block = block, block[:count]
+                    # Positions copy, where a slice may share the memory that is wiped here.
+                    positions = np.arange(len(block))
+                    self._blocks.appendleft(block[positions[count:]])
+                    whole, block = block, block[positions[:count]]
                     wipe(whole)
                 taken.append(block)
                 count -= len(block)
                 self._ready -= len(block)
-        if len(taken) < 2:
-            return taken[0] if taken else None
-        joined = concatenate(taken)
-        for block in taken:
-            wipe(block)
-        return joined
+        return joined(taken) if taken else None
 
     def _work(self) -> None:
         while True:
@@ -92,6 +91,16 @@ class MaskPool:
             with self._lock:
                 self._blocks.append(block)
                 self._ready += len(block)
+
+
+def joined(masks: list[Residues]) -> Residues:
+    """One vector of all; the parts are wiped where that made a copy of them."""
+    if len(masks) == 1:
+        return masks[0]
+    whole = concatenate(masks)
+    for part in masks:
+        wipe(part)
+    return whole
 
 
 def wipe(masks: Residues) -> None:

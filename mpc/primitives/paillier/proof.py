@@ -8,8 +8,9 @@ the first is what the randomness of Damgård, Jurik and Nielsen is defined for.
 
 * Fourth roots: Canetti, Gennaro, Goldfeder, Makriyannis, Peled (CCS 2020; ePrint 2021/060), the
   proof of a Paillier–Blum modulus, Figure 16. For w of the prover's choice and each challenge y,
-  one of y, -y, w*y, -w*y has a fourth root x. If n had three prime factors, or one that is 1 modulo
-  4, at most half of all y would have one, so each of ``ROOTS`` = 128 rounds halves a cheat's chance.
+  one of y, -y, w*y, -w*y has a fourth root x. If n had three prime factors, or one that is 1
+  modulo 4, at most half of all y would have one, so each of ``ROOTS`` = 128 rounds halves the
+  chance of a cheat.
 * n-th roots: Goldberg, Reyzin, Sagga, Baldimtsi (Asiacrypt 2019; ePrint 2018/057), their proof for
   Paillier moduli. For each challenge y the prover shows z with z**n = y. If a prime divided both n
   and phi(n), one y in that prime at most would have one; the verifier first divides n by all primes

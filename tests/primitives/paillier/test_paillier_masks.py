@@ -176,7 +176,8 @@ def test_a_pool_is_bounded_and_fills_to_what_was_asked() -> None:
             pool.fill(count)
 
 
-def test_masks_that_left_the_pool_are_wiped_from_its_memory(backend: str) -> None:
+@pytest.mark.parametrize("count", [1, 8, 64, 70, 72, 128])
+def test_masks_that_left_the_pool_are_wiped_from_its_memory(backend: str, count: int) -> None:
     ring = modulo((1 << 127) - 1)
     blocks: list[Residues] = []
 
@@ -185,14 +186,20 @@ def test_masks_that_left_the_pool_are_wiped_from_its_memory(backend: str) -> Non
         return blocks[-1]
 
     pool = MaskPool(make)
-    pool.fill(200)
+    pool.fill(192)
     pool.wait()
-    got = pool.take(70)
+    got = pool.take(count)
     assert got is not None
-    assert ring.decode(got) == [7] * 70
-    assert not blocks[0].data.any()
-    assert not blocks[1].data.any()
-    assert ring.decode(blocks[2]) == [7] * len(blocks[2])
+    assert ring.decode(got) == [7] * count
+    # All blocks that were cut or joined are zero; one that is handed out whole is the caller's.
+    touched = -(-count // 64)
+    kept = blocks if count == 64 else blocks[touched:]
+    assert all(block.data.any() for block in kept)
+    if count != 64:
+        assert not any(block.data.any() for block in blocks[:touched])
+    rest = pool.take(192)
+    assert rest is not None
+    assert ring.decode(rest) == [7] * (192 - count)
 
 
 def test_encryptions_use_the_pool_and_then_go_on(keys: Keys) -> None:

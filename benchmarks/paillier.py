@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paillier, operation by operation, beside python-paillier and GMP's own powers.
+
+Every operation is measured on one core and, where there are more, on all of them, in turn with
+``phe`` on the same key and with what it comes to in plain GMP calls, so that what else the machine
+does falls on all alike. "floor" is that ratio; GMP and ``phe`` run on one core always. Every
+result is compared with the plain numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gmpy2
+import numpy as np
+import phe
+from numpy.typing import NDArray
+
+from benchmarks.record import Record, middle
+from mpc import kernels
+from mpc.primitives import paillier
+from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
+
+TERMS = 1000  # of the dot product
+
+
+@dataclass(frozen=True)
+class Work:
+    """``run`` does ``count`` operations."""
+
+    run: Callable[[], Any]
+    count: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line of the report: ours, whether its result is right, and what stands beside it."""
+
+    name: str
+    ours: Work
+    right: Callable[[Any], bool]
+    phe: Work | None = None
+    floor: Work | None = None
+    floor_name: str = "gmp.powmod"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sizes of the measurements."""
+    parser.add_argument("--bits", default="2048,3072", help="lengths of keys, with commas between")
+    parser.add_argument("--count", type=int, default=512, help="numbers in a vector")
+    parser.add_argument("--repeat", type=int, default=7, help="measurements of each")
+    parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Measure every operation for every length of key."""
+    records = []
+    cores = [1, kernels.threads()] if kernels.threads() > 1 else [1]
+    with kernels.use(options.backend):
+        for bits in (int(text) for text in options.bits.split(",")):
+            secret, public = paillier.keygen(bits, allow_weak=True)
+            for operation in _operations(secret, public, options.count):
+                records += _measured(operation, bits, cores, options.repeat)
+            records.append(_key_generation(bits))
+    return records
+
+
+def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) -> list[Record]:
+    others = {"phe": operation.phe, "floor": operation.floor}
+    for work in others.values():
+        if work is not None:
+            work.run()
+    rates: dict[object, list[float]] = {}
+    right = {}
+    for count in cores:
+        with kernels.use(threads=count):
+            right[count] = bool(operation.right(operation.ours.run()))
+    for _ in range(repeat):
+        for count in cores:
+            with kernels.use(threads=count):
+                rates.setdefault(count, []).append(_rate(operation.ours))
+        for name, work in others.items():
+            if work is not None:
+                rates.setdefault(name, []).append(_rate(work))
+    records = []
+    for count in cores:
+        median, spread = middle(rates[count])
+        ratios = {n: median / middle(rates[n])[0] for n in others if n in rates}
+        records.append(
+            Record(
+                benchmark=f"paillier.{operation.name}",
+                params={"bits": bits, "cores": count, "kernels": kernels.backend()},
+                unit="op/s",
+                median=median,
+                spread=spread,
+                floor=(operation.floor_name, ratios["floor"]) if "floor" in ratios else None,
+                peers={"phe": ratios["phe"]} if "phe" in ratios else None,
+                checked=right[count],
+            )
+        )
+    return records
+
+
+def _rate(work: Work) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    work.run()
+    return work.count / (time.perf_counter() - start)
+
+
+def _key_generation(bits: int) -> Record:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        secret, public = paillier.keygen(bits, allow_weak=True)
+        seconds.append(time.perf_counter() - start)
+    median, spread = middle(seconds)
+    right = secret.decrypt(public.encrypt([7])).tolist() == [7] and public.bits == bits
+    return Record(
+        benchmark="paillier.keygen",
+        params={"bits": bits, "cores": 1, "kernels": kernels.backend()},
+        unit="s",
+        median=median,
+        spread=spread,
+        checked=right,
+    )
+
+
+def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operation]:
+    rng = np.random.default_rng(7)
+    values = rng.integers(-(1 << 31), 1 << 31, count)
+    factors = rng.integers(1 << 31, 1 << 32, count) * rng.choice([-1, 1], count)
+    x, y = public.encrypt(values), secret.encrypt(values[::-1])
+    theirs = Theirs(secret, public, values, factors)
+
+    def holds(expected: NDArray[Any]) -> Callable[[Ciphertexts], bool]:
+        return lambda result: np.array_equal(secret.decrypt(result), expected)
+
+    products = values.astype(object) * factors
+    return [
+        Operation(
+            "encrypt_public",
+            Work(lambda: public.encrypt(values), count),
+            holds(values),
+            theirs.encrypt(),
+            theirs.nth_powers(),
+        ),
+        Operation(
+            "encrypt_owner",
+            Work(lambda: secret.encrypt(values), count),
+            holds(values),
+            theirs.encrypt(),
+            theirs.owner_powers(),
+        ),
+        *_packed(secret, public, count, theirs),
+        Operation(
+            "decrypt",
+            Work(lambda: secret.decrypt(x), count),
+            lambda result: np.array_equal(result, values),
+            theirs.decrypt(),
+            theirs.owner_powers(),
+        ),
+        Operation(
+            "add",
+            Work(lambda: x + y, count),
+            holds(values + values[::-1]),
+            theirs.add(),
+            theirs.products(),
+            "gmp.mulmod",
+        ),
+        Operation(
+            "multiply_32_bit",
+            Work(lambda: x * factors, count),
+            holds(products),
+            theirs.multiply(),
+            theirs.powers(),
+        ),
+        Operation(
+            "multiply_32_bit_negative",
+            Work(lambda: x * -abs(factors), count),
+            holds(values.astype(object) * -abs(factors)),
+            theirs.multiply(negative=True),
+            theirs.powers(),
+        ),
+        Operation("rerandomize", Work(x.rerandomized, count), holds(values)),
+        _received(public, x, values, secret),
+        *_dot(secret, rng),
+    ]
+
+
+def _packed(secret: SecretKey, public: PublicKey, count: int, theirs: Theirs) -> list[Operation]:
+    packing = public.packing(value_bits=32)
+    values = np.random.default_rng(8).integers(0, 1 << 32, count * packing.slots)
+    return [
+        Operation(
+            f"encrypt_packed_{who}",
+            Work(lambda encrypt=encrypt: encrypt(values, packing=packing), len(values)),
+            lambda result: np.array_equal(secret.decrypt(result), values),
+            theirs.encrypt(),
+        )
+        for who, encrypt in (("public", public.encrypt), ("owner", secret.encrypt))
+    ]
+
+
+def _received(
+    public: PublicKey, x: Ciphertexts, values: NDArray[Any], secret: SecretKey
+) -> Operation:
+    array = x.to_array()
+    return Operation(
+        "from_array",
+        Work(lambda: Ciphertexts.from_array(public, array), len(array)),
+        lambda result: np.array_equal(secret.decrypt(result), values),
+    )
+
+
+def _dot(secret: SecretKey, rng: np.random.Generator) -> list[Operation]:
+    values = rng.integers(-(1 << 31), 1 << 31, TERMS)
+    weights = rng.integers(-(1 << 31), 1 << 31, TERMS)
+    matrix = rng.integers(-1000, 1000, (8, TERMS))
+    x = secret.encrypt(values)
+    theirs = Theirs(secret, secret.public, values, weights)
+    dot = values.astype(object) @ weights.astype(object)
+    return [
+        Operation(
+            f"dot_{TERMS}",
+            Work(lambda: x.dot(weights), 1),
+            lambda result: secret.decrypt(result) == dot,
+            theirs.dot(),
+            theirs.powers(TERMS, per=TERMS),
+        ),
+        Operation(
+            f"matrix_8_by_{TERMS}_of_10_bits",
+            Work(lambda: matrix @ x, 1),
+            lambda result: np.array_equal(secret.decrypt(result), matrix @ values),
+        ),
+    ]
+
+
+class Theirs:
+    """The same work in python-paillier, on the same key and numbers, and in plain GMP calls."""
+
+    def __init__(
+        self, secret: SecretKey, public: PublicKey, values: NDArray[Any], factors: NDArray[Any]
+    ) -> None:
+        self.key = phe.PaillierPublicKey(public.n)
+        self.private = phe.PaillierPrivateKey(self.key, *secret.reveal_primes())
+        self.values = [int(value) for value in values]
+        self.factors = [int(factor) for factor in factors]
+        rows = public.encrypt(values).to_array()
+        self.plain = [gmpy2.mpz.from_bytes(row.tobytes(), "little") for row in rows]
+        self.numbers = [phe.EncryptedNumber(self.key, int(c)) for c in self.plain]
+        self.square = gmpy2.mpz(public.n) ** 2
+        self.squares = [gmpy2.mpz(prime) ** 2 for prime in secret.reveal_primes()]
+
+    def encrypt(self, count: int = 5) -> Work:
+        return Work(lambda: [self.key.encrypt(v) for v in self.values[:count]], count)
+
+    def decrypt(self, count: int = 10) -> Work:
+        return Work(lambda: [self.private.decrypt(c) for c in self.numbers[:count]], count)
+
+    def add(self) -> Work:
+        pairs = list(zip(self.numbers, reversed(self.numbers), strict=True))
+        return Work(lambda: [a + b for a, b in pairs], len(pairs))
+
+    def multiply(self, count: int = 100, *, negative: bool = False) -> Work:
+        factors = [-abs(f) if negative else f for f in self.factors[:count]]
+        pairs = list(zip(self.numbers, factors, strict=False))
+        return Work(lambda: [c * f for c, f in pairs], len(pairs))
+
+    def dot(self) -> Work:
+        pairs = list(zip(self.numbers, self.factors, strict=True))
+        return Work(lambda: sum((c * f for c, f in pairs[1:]), pairs[0][0] * pairs[0][1]), 1)
+
+    def nth_powers(self, count: int = 5) -> Work:
+        """r**n modulo n**2, which is textbook encryption."""
+        n = self.key.n
+        return Work(lambda: [gmpy2.powmod(c, n, self.square) for c in self.plain[:count]], count)
+
+    def owner_powers(self, count: int = 10) -> Work:
+        """c**(p - 1) modulo p**2 and the same for q, which is decryption."""
+
+        def run() -> object:
+            return [
+                [gmpy2.powmod(c, gmpy2.isqrt(m) - 1, m) for m in self.squares]
+                for c in self.plain[:count]
+            ]
+
+        return Work(run, count)
+
+    def products(self) -> Work:
+        pairs = list(zip(self.plain, reversed(self.plain), strict=True))
+        return Work(lambda: [a * b % self.square for a, b in pairs], len(pairs))
+
+    def powers(self, count: int = 100, per: int = 1) -> Work:
+        """c**k modulo n**2 for k of 32 bits; ``per`` of them make one operation."""
+        pairs = [(c, abs(f)) for c, f in zip(self.plain[:count], self.factors, strict=False)]
+        return Work(lambda: [gmpy2.powmod(c, f, self.square) for c, f in pairs], len(pairs) // per)
