@@ -86,7 +86,10 @@ def test_an_item_asked_twice_has_one_output_and_two_blinded_elements():
     assert len({row.tobytes() for row in outputs}) == 1
 
 
-GOLDEN = {Mode.OPRF: "0", Mode.VOPRF: "0"}
+GOLDEN = {
+    Mode.OPRF: "67fd6aca6120455909326d9209b7307f75272ea21c8028c75ad9fe714af4ae7d",
+    Mode.VOPRF: "a5fea46b61dd2848e76aaa4fd130566505e306834e81a2a8f40d9af39d451687",
+}
 
 
 @pytest.mark.parametrize("mode", Mode)
