@@ -227,7 +227,7 @@ def test_other_bits_in_one_column_are_caught():
 
 
 def test_a_guess_of_delta_survives_where_it_is_right():
-    """With the hash of the columns it sends, a cheat where delta is zero passes: the paper's leak."""
+    """A cheat in a column where delta is zero passes: what the functionality allows."""
     chosen = bits(300)
     zeros = np.flatnonzero(np.unpackbits(DELTA.view(np.uint8), bitorder="little") == 0)
     column = int(zeros[0])
