@@ -104,9 +104,9 @@ def demo(
 
     A bank, a tax office, a power utility and a second lender, on loopback gRPC with mutual TLS.
     """
-    from mpc.cli import demo as demonstration
+    from mpc.cli.demo import run as run_demo
 
-    if not demonstration.run(folder, rows=rows, seed=seed, json_lines=json):
+    if not run_demo(folder, rows=rows, seed=seed, json_lines=json):
         raise typer.Exit(1)
 
 
@@ -182,9 +182,9 @@ def score(
 @_guarded
 def selftest(json: Json = False) -> None:
     """Check this machine: CPU features, kernels, published test vectors, a loopback session."""
-    from mpc.cli import selftest as checks
+    from mpc.cli.selftest import run as check_all
 
-    if not checks.run(json_lines=json):
+    if not check_all(json_lines=json):
         raise typer.Exit(1)
 
 

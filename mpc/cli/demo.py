@@ -59,7 +59,7 @@ def run(folder: Path, *, rows: int, seed: int, json_lines: bool) -> bool:
     for kind in ("blacklist", "score"):
         job = folder / f"{kind}.toml"
         reports[kind] = _play(kind, job, folder, quiet=json_lines)
-    checks = _checked(folder, companies.in_the_open(inputs))
+    checks = checked(folder, companies.in_the_open(inputs))
     if json_lines:
         show.as_json({"folder": str(folder), "jobs": reports, "checks": _plain(checks)})
     else:
@@ -167,7 +167,7 @@ def _stages(parties: Mapping[str, Any]) -> Iterator[Callable[[str, str], None]]:
 # --- the answers -------------------------------------------------------------------------------
 
 
-def _checked(folder: Path, truth: Mapping[str, companies.Answer]) -> list[Check]:
+def checked(folder: Path, truth: Mapping[str, companies.Answer]) -> list[Check]:
     """What the bank got against what is true."""
     listed = _result(folder / "bank" / "listed.csv")
     right = sum(

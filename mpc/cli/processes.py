@@ -58,10 +58,9 @@ def play(
     try:
         for name, arguments in commands.items():
             parties.append(_start(name, arguments, on_line))
-        _await(parties)
+        failed = _await(parties)
     finally:
         _stop(parties)
-    failed = [party for party in parties if (party.process.returncode or 0) > 0]
     if failed:
         # The one who noticed first says why; the others say that they were told.
         failed.sort(key=lambda party: any("aborted the job" in line for line in party.said))
@@ -98,15 +97,16 @@ def _start(name: str, arguments: Sequence[str], on_line: Callable[[str, str], No
     return party
 
 
-def _await(parties: Sequence[_Party]) -> None:
-    """Return when all have ended well, or a moment after the first that did not."""
+def _await(parties: Sequence[_Party]) -> list[_Party]:
+    """Return when all have ended, or a moment after the first that failed; those that failed."""
     running = list(parties)
     while running:
         time.sleep(POLL_SECONDS)
         if any(party.process.returncode for party in parties):
             time.sleep(GRACE_SECONDS)
-            return
+            break
         running = [party for party in running if party.process.poll() is None]
+    return [party for party in parties if party.process.poll()]
 
 
 def _stop(parties: Sequence[_Party]) -> None:

@@ -137,12 +137,15 @@ def test_parties_with_different_job_files_are_both_shown_both_values(folder: Pat
         return runs.run(mine, jobs.load(other), wait=10)
 
     outcomes = play(folder, "score", power_utility=utility)
-    ours, theirs = outcomes["bank"], outcomes["power_utility"]
-    for error in (ours, theirs):
-        assert isinstance(error, ParameterMismatch), outcomes
+    # Whoever met the utility first; the third party may find both of them gone.
+    told = [error for error in outcomes.values() if isinstance(error, ParameterMismatch)]
+    assert isinstance(outcomes["power_utility"], ParameterMismatch), outcomes
+    assert len(told) >= 2, outcomes
+    for error in told:
         assert error.field == "features.power_utility"
         assert "monthly_kwh" in str(error)
         assert "late_payments" in str(error)
+    assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
     assert not (folder / "bank" / "scores.csv").exists()
 
 
@@ -156,7 +159,7 @@ def test_a_peer_that_is_not_running(folder: Path) -> None:
     mine = config.load(folder / "lender_b" / "party.toml")
     job = jobs.load(folder / "blacklist.toml")
     with pytest.raises(PeerUnreachable, match="bank"):
-        runs.run(mine, job, wait=0.5, notify=said.append)
+        runs.run(mine, job, wait=2, notify=said.append)
     assert any(line.startswith("waiting for bank at 127.0.0.1:") for line in said)
 
 

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``mpc`` command as a person and as a script meet it: words, JSON, exit codes, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mpc.apps import companies
+from mpc.cli import demo, processes
+from mpc.cli.app import EXIT_CODES, app
+from mpc.errors import ConfigError
+from mpc.net import tls
+
+RUNNER = CliRunner()
+COMMANDS = ("demo", "init", "blacklist", "score", "selftest")
+
+
+def mpc(*arguments: str, code: int = 0) -> str:
+    """Run the command in this process; what it printed on both streams."""
+    result = RUNNER.invoke(app, list(arguments))
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mpc", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    demo.configure(tmp_path, companies.write_demo(tmp_path, 150, 3))
+    return tmp_path
+
+
+def party(folder: Path, name: str) -> str:
+    return str(folder / name / "party.toml")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    assert f"Example: mpc {command}" in mpc(command, "--help")
+
+
+def test_help_names_the_commands_and_the_exit_codes() -> None:
+    words = " ".join(mpc("--help").split())
+    for command in COMMANDS:
+        assert command in words
+    assert "Exit codes: 0 done" in words
+    assert re.fullmatch(r"mpc \d+\.\d+\.\d+\S*\n", mpc("--version"))
+
+
+def test_every_error_has_its_own_code() -> None:
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demo", "--rows", "3"], "--rows"),
+        (["score"], "Missing argument"),
+        (["score", "a.toml", "b.toml", "--wait", "soon"], "--wait"),
+        (["lottery"], "No such command"),
+    ],
+)
+def test_wrong_arguments_are_code_2(arguments: list[str], words: str) -> None:
+    assert words in mpc(*arguments, code=2)
+
+
+def test_init_makes_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:
+    said = json.loads(mpc("init", "tax_office", "--folder", str(tmp_path), "--json"))
+    key = Path(said["key"])
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    certificate = Path(said["certificate"]).read_bytes()
+    assert said["fingerprint"] == tls.fingerprint(certificate)
+    before = key.read_bytes()
+    assert "is not overwritten" in mpc("init", "tax_office", "--folder", str(tmp_path), code=2)
+    assert key.read_bytes() == before
+    words = mpc("init", "bank", "--folder", str(tmp_path))
+    assert "fingerprint  " in words
+    assert "PRIVATE KEY" not in words
+    assert "cannot be a party's name" in mpc("init", "Tax Office!", code=2)
+
+
+def test_selftest_passes_here() -> None:
+    results = json.loads(mpc("selftest", "--json").splitlines()[-1])
+    assert [result["name"] for result in results if not result["passed"]] == []
+    assert len(results) >= 6
+    assert "loopback session" in mpc("selftest")
+
+
+def test_selftest_says_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mpc.cli import selftest
+
+    monkeypatch.setattr(selftest, "AES_ZERO", "00" * 16)
+    assert "WrongAnswer: got dc95c078" in " ".join(mpc("selftest", code=1).split())
+
+
+def test_a_missing_file_is_code_2(tmp_path: Path) -> None:
+    said = mpc("score", str(tmp_path / "none.toml"), str(tmp_path / "job.toml"), code=2)
+    assert "ConfigError: cannot read" in said
+
+
+def test_a_job_of_the_other_kind_is_code_2(folder: Path) -> None:
+    said = mpc("score", party(folder, "bank"), str(folder / "blacklist.toml"), code=2)
+    assert "is a blacklist job: run mpc blacklist" in " ".join(said.split())
+
+
+def test_a_peer_that_is_not_running_is_awaited_and_is_code_3(folder: Path) -> None:
+    begun = time.monotonic()
+    said = mpc(
+        "blacklist",
+        party(folder, "lender_b"),
+        str(folder / "blacklist.toml"),
+        "--wait",
+        "1",
+        code=3,
+    )
+    assert time.monotonic() - begun < 15
+    assert "waiting for bank at 127.0.0.1:" in said
+    assert "PeerUnreachable: bank: could not be reached" in said
+
+
+def test_a_refused_job_is_code_6(folder: Path) -> None:
+    path = folder / "power_utility" / "party.toml"
+    path.write_text(path.read_text().replace("[jobs.score]", "[jobs.blacklist]"))
+    said = mpc("score", str(path), str(folder / "score.toml"), code=6)
+    assert "PolicyError: power_utility takes part in no score job" in said
+
+
+def test_parties_as_processes_print_what_they_learnt(folder: Path) -> None:
+    job = str(folder / "blacklist.toml")
+    others = [start("blacklist", party(folder, name), job) for name in ("tax_office", "lender_b")]
+    said = mpc("blacklist", party(folder, "bank"), job)
+    assert "put in   the ids it asks about" in said
+    assert "150 ids are listed" in said
+    assert re.search(r"lender_b\s+\S+ kB", said)
+    for other in others:
+        out, err = other.communicate(timeout=30)
+        assert other.returncode == 0, err
+        assert "150 ids were asked about" in out
+
+
+def test_ctrl_c_tells_the_peers_and_is_code_130(folder: Path) -> None:
+    job = str(folder / "blacklist.toml")
+    waiting = start("blacklist", party(folder, "tax_office"), job, "--wait", "60")
+    bank = start("blacklist", party(folder, "bank"), job, "--wait", "60")
+    assert waiting.stderr is not None
+    for line in waiting.stderr:
+        if "answering" in line:  # it is connected to the bank, which waits for the second lender
+            break
+    time.sleep(0.5)
+    bank.send_signal(signal.SIGINT)
+    bank.communicate(timeout=30)
+    _, said = waiting.communicate(timeout=30)
+    assert bank.returncode == 130
+    assert waiting.returncode == 3
+    assert "PeerAborted: bank: aborted the job (KeyboardInterrupt)" in said
+
+
+def test_processes_are_ended_when_one_fails(folder: Path) -> None:
+    job = str(folder / "blacklist.toml")
+    commands = {
+        "bank": ["blacklist", party(folder, "bank"), job, "--json"],
+        "tax_office": ["blacklist", str(folder / "nothing.toml"), job, "--json"],
+    }
+    begun = time.monotonic()
+    with pytest.raises(processes.PartyFailed, match="tax_office ended with code 2: ConfigError"):
+        processes.play(commands, lambda *_: None)
+    assert time.monotonic() - begun < 20
+
+
+def children() -> set[int]:
+    listed = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "pid="], capture_output=True, text=True, check=True
+    )
+    return {int(pid) for pid in listed.stdout.split()}
+
+
+def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
+    before = children()
+    target = tmp_path / "demo"
+    said = json.loads(
+        mpc("demo", "--rows", "300", "--folder", str(target), "--json").splitlines()[-1]
+    )
+    assert len(children() - before) <= 1  # the ps itself
+    assert all(check["passed"] for check in said["checks"])
+    assert len(said["checks"]) == 3
+    assert set(said["jobs"]["score"]) == {"bank", "tax_office", "power_utility"}
+    assert set(said["jobs"]["blacklist"]) == {"bank", "tax_office", "lender_b"}
+    again = mpc("demo", "--rows", "120", "--folder", str(target))
+    assert again.count("right ") >= 3
+    assert "$ mpc score" in again
+
+
+def test_the_demo_notices_a_wrong_answer(folder: Path) -> None:
+    bank = folder / "bank"
+    (bank / "listed.csv").write_text("id,listed\n")
+    (bank / "scores.csv").write_text("id,probability,band\n")
+    truth = {"A": companies.Answer(("lender_b",), None, None)}
+    (bank / "listed.csv").write_text("id,listed\nA,false\n")
+    (bank / "scores.csv").write_text("id,probability,band\nA,,\n")
+    checks = demo.checked(folder, truth)
+    assert [check.passed for check in checks] == [False, True, True]
+    (bank / "scores.csv").write_text("id,probability,band\nA,0.51,low\n")
+    known = {"A": companies.Answer((), 0.5, "high")}
+    assert [check.passed for check in demo.checked(folder, known)] == [True, False, False]
+
+
+def test_the_demo_takes_no_folder_with_other_files(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigError, match="has other files in it"):
+        demo.run(tmp_path, rows=200, seed=1, json_lines=True)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
