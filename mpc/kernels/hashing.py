@@ -16,6 +16,8 @@ work; 2^25 honest strings have two with one 128-bit half with probability below 
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,18 +40,43 @@ def digests(
     ``key`` has at most 32 bytes, ``person`` at most 8, ``size`` is 8, 16 or 32. Strings may not
     overlap backwards, leave the buffer, or exceed 4 GiB.
     """
-    if len(key) > 32 or len(person) > 8 or size not in SIZES:
-        raise ValueError(f"a key of {len(key)}, a label of {len(person)}, digests of {size} bytes")
+    _check(key, person, size)
     if data.dtype != np.uint8 or data.ndim != 1 or len(offsets) < 1:
         raise ValueError(f"strings are in uint8 (bytes,), not {data.dtype} {data.shape}")
     ends = np.ascontiguousarray(offsets, np.int64)
     lengths = np.diff(ends)
     if ends[0] < 0 or ends[-1] > len(data) or bool(np.any((lengths < 0) | (lengths > _MAX_STRING))):
         raise ValueError(f"the offsets of {len(lengths)} strings do not fit {len(data)} bytes")
+    return _kernel().digests(np.ascontiguousarray(data), ends, key, person, size)
+
+
+def joined(
+    left: NDArray[np.uint64],
+    right: NDArray[np.uint64],
+    *,
+    key: bytes = b"",
+    person: bytes = b"",
+    size: int = 32,
+) -> NDArray[np.uint64]:
+    """The digests of ``left[i]`` followed by ``right[i]``: rows of one to eight words together."""
+    _check(key, person, size)
+    fits = left.ndim == 2 and right.ndim == 2 and left.dtype == right.dtype == np.uint64
+    if not fits or len(left) != len(right) or not 1 <= left.shape[1] + right.shape[1] <= 8:
+        raise ValueError(f"cannot join rows of {left.shape} and {right.shape} to a block each")
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    return _kernel().joined(left, right, key, person, size)
+
+
+def _check(key: bytes, person: bytes, size: int) -> None:
+    if len(key) > 32 or len(person) > 8 or size not in SIZES:
+        raise ValueError(f"a key of {len(key)}, a label of {len(person)}, digests of {size} bytes")
+
+
+def _kernel() -> ModuleType:
     if vaes.simd():
         from mpc.kernels import hashing_simd
 
-        return hashing_simd.digests(np.ascontiguousarray(data), ends, key, person, size)
+        return hashing_simd
     from mpc.kernels import hashing_portable
 
-    return hashing_portable.digests(np.ascontiguousarray(data), ends, key, person, size)
+    return hashing_portable

@@ -185,6 +185,38 @@ def _digests(
                 _put(target, place, _get(scratch, 64 * (_STATE + word) + 4 * lane))
 
 
+@njit(nogil=True, cache=True)
+def _joined(
+    left: NDArray[np.uint32],
+    right: NDArray[np.uint32],
+    start_state: NDArray[np.uint32],
+    done: int,
+    out: NDArray[np.uint32],
+) -> None:
+    """One block for each pair of rows, whose words are known to fit it."""
+    count, size = out.shape
+    a, b = left.shape[1], right.shape[1]
+    words = np.zeros(8 * _ROWS, np.uint64)
+    scratch, state, target = address(words), address(start_state), address(out)
+    first_base, second_base = address(left), address(right)
+    for first in range(0, count, LANES):
+        group = min(LANES, count - first)
+        _begin(scratch, state)
+        for lane in range(group):
+            to = scratch + 4 * lane
+            for word in range(a):
+                _put(to, 64 * word, _get(first_base, 4 * ((first + lane) * a + word)))
+            for word in range(b):
+                _put(to, 64 * (a + word), _get(second_base, 4 * ((first + lane) * b + word)))
+            _put(to, 64 * _COUNT, np.uint32(done + 4 * (a + b)))
+            _put(to, 64 * _LAST, np.uint32(0xFFFFFFFF))
+        _compress(scratch)
+        for lane in range(group):
+            for word in range(size):
+                place = 4 * ((first + lane) * size + word)
+                _put(target, place, _get(scratch, 64 * (_STATE + word) + 4 * lane))
+
+
 def _parameters(key: bytes, person: bytes, size: int) -> NDArray[np.uint32]:
     """The state before any block (RFC 7693, section 2.5, and the full block of BLAKE2, 2.8)."""
     block = bytes([size, len(key), 1, 1]) + bytes(20) + person.ljust(8, b"\0")
@@ -204,14 +236,30 @@ def _absorb(state: NDArray[np.uint32], block: NDArray[np.uint32]) -> None:
     state[:] = rows[_STATE:_COUNT, 0]
 
 
+def _start(key: bytes, person: bytes, size: int) -> tuple[NDArray[np.uint32], int]:
+    """The state before the string, and how many bytes are in it."""
+    state = _parameters(key, person, size)
+    if not key:
+        return state, 0
+    _absorb(state, np.frombuffer(key.ljust(_BLOCK_BYTES, b"\0"), np.uint32))
+    return state, _BLOCK_BYTES
+
+
+def joined(
+    left: NDArray[np.uint64], right: NDArray[np.uint64], key: bytes, person: bytes, size: int
+) -> NDArray[np.uint64]:
+    out = np.empty((len(left), size // 4), np.uint32)
+    state, done = _start(key, person, size)
+    _joined(left.view(np.uint32), right.view(np.uint32), state, done, out)
+    return out.view(np.uint64)
+
+
 def digests(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], key: bytes, person: bytes, size: int
 ) -> NDArray[np.uint64]:
     out = np.empty((len(offsets) - 1, size // 4), np.uint32)
-    state = _parameters(key, person, size)
-    if key:
-        _absorb(state, np.frombuffer(key.ljust(_BLOCK_BYTES, b"\0"), np.uint32))
-    _digests(data, offsets, state, _BLOCK_BYTES if key else 0, out)
+    state, done = _start(key, person, size)
+    _digests(data, offsets, state, done, out)
     if key:
         # The key's block is then the only one, so it was the last one too.
         empty = hashlib.blake2s(key=key, person=person, digest_size=size).digest()

@@ -125,13 +125,14 @@ class Rows:
 
     @classmethod
     def of(cls, keys: Words, seed: bytes, parameters: Parameters) -> Rows:
-        """The rows of ``keys`` (n, 2) under ``seed`` (16 bytes), by AES of the key and of key + 1.
+        """The rows of ``keys`` (n, 2) under ``seed`` (16 bytes), by AES: columns from one block,
+        dense bits from a hash of that.
 
         The seed is drawn when the keys are fixed: keys chosen in its knowledge may have no store.
         """
         schedule = aes.schedule(seed)
         places = aes.encrypt(schedule, keys)
-        dense = aes.encrypt(schedule, keys ^ np.array([1, 0], np.uint64))
+        dense = aes.correlation_robust(schedule, places)
         p = parameters
         placed = okvs.kernel().place(places, dense, p.clusters, p.width, p.dense)
         return cls(parameters, *placed)

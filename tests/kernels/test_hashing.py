@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from mpc import kernels
 from mpc.kernels import hashing
+from mpc.primitives.rng import uint64
+from mpc.testing import seeded
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
@@ -63,6 +65,19 @@ def test_a_slice_of_a_larger_buffer(backend):
     ]
 
 
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 100])
+@pytest.mark.parametrize(("left", "right"), [(2, 4), (1, 0), (4, 4), (0, 3)])
+def test_joined_rows(backend, count, left, right):
+    rng = seeded(f"{count},{left},{right}")
+    x, y = uint64(rng, (count, left)), uint64(rng, (count, right))
+    got = hashing.joined(x, y, key=b"key", person=b"rows", size=16)
+    for a, b, digest in zip(x, y, got, strict=True):
+        want = hashlib.blake2s(
+            a.tobytes() + b.tobytes(), key=b"key", person=b"rows", digest_size=16
+        ).digest()
+        assert digest.tobytes() == want
+
+
 def test_wrong_arguments_are_refused():
     data, offsets = laid_out([b"ab", b"c"])
     for arguments, options in (
@@ -77,3 +92,7 @@ def test_wrong_arguments_are_refused():
     ):
         with pytest.raises(ValueError):
             hashing.digests(*arguments, **options)
+    rows = np.zeros((3, 4), np.uint64)
+    for left, right in ((rows, rows[:2]), (rows, np.zeros((3, 5), np.uint64)), (rows[0], rows)):
+        with pytest.raises(ValueError, match="join"):
+            hashing.joined(left, right)

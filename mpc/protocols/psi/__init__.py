@@ -149,7 +149,7 @@ def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     channel.send(pb.IntersectSeed(seed=seed, share=share))
     with _stage("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
-        digests = digests[rows.order]
+        digests = np.take(digests, rows.order, axis=0)
         store = rows.encode(wire.hashed(run, digests), rng)
     with _stage("vole"):
         a, c = vole.receiver(channel, parameters.size, ring=run.ring, rng=rng)
@@ -184,7 +184,7 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
         raise ProtocolError(channel.peer, "malformed seed of an intersection")
     with _stage("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], start.seed, parameters)
-        digests = digests[rows.order]
+        digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
         delta, key = vole.sender(channel, parameters.size, ring=run.ring, rng=rng)
     with _stage("transfer"):

@@ -34,14 +34,16 @@ def element(values: Words) -> Words:
 
 def tags(run: Run, values: Words, digests: Words) -> Words:
     """T(value, x): two words of tag, and two of reply with ``to_both``."""
-    records = np.concatenate([values, digests], axis=1).view(np.uint8)
-    ends = np.arange(len(records) + 1) * records.shape[1]
     size = 32 if run.to_both else 16
-    out = hashing.digests(records.ravel(), ends, key=run.key, person=b"psi:tag", size=size)
-    return np.concatenate([truncated(run, out[:, :2]), out[:, 2:]], axis=1)
+    out = hashing.joined(values, digests, key=run.key, person=b"psi:tag", size=size)
+    out[:, :2] = truncated(run, out[:, :2])
+    return out
 
 
 def truncated(run: Run, tags: Words) -> Words:
+    """The first ``tag_bytes`` of each tag, then zeros."""
+    if run.tag_bytes == 16:
+        return tags
     keep = np.uint64((1 << 8 * (run.tag_bytes - 8)) - 1)
     return tags & np.array([2**64 - 1, keep], np.uint64)
 
