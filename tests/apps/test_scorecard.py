@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joint score over tables, with the roles in several hands, against the score in the open."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mpc.apps import scorecard, tables
+from mpc.apps.scorecard import Holding, Plan
+from mpc.apps.scorecard_file import Band, Feature, Scorecard, band, probability
+from mpc.errors import ConfigError, DataError, ProtocolError
+from mpc.net import columns
+from mpc.net.mesh import Mesh
+from mpc.pb.v1 import scorecard_pb2 as pb
+from mpc.testing import run_mesh
+
+CARD = Scorecard(
+    features=(
+        Feature("cash", "bank", 100.0, 50.0, 0.7),
+        Feature("arrears", "tax", 2.0, 1.5, -0.4),
+        Feature("growth", "tax", 0.1, 0.2, 1.1),
+        Feature("kwh", "utility", 4e6, 1e6, 0.3),
+    ),
+    intercept=-0.2,
+    bands=(Band("low", 0.0), Band("middle", 0.4), Band("high", 0.6)),
+)
+# Which of twelve companies each party knows, in the order of its own table.
+KNOWN = {
+    "bank": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    "tax": (9, 8, 7, 11, 5, 4, 3, 2, 1),
+    "utility": (2, 4, 6, 8, 10, 1, 3, 5, 7),
+    "receiver": (5, 4, 3, 2, 1, 0, 11),
+}
+VALUES = np.random.default_rng(4).normal(0, 1, (12, 4))
+
+
+def value(feature: Feature, company: int) -> float:
+    z = VALUES[company, CARD.features.index(feature)]
+    return feature.mean + feature.scale * float(z)
+
+
+def holding(folder: Path, party: str) -> Holding:
+    data: dict[str, list[object]] = {"id": [f"C{company}" for company in KNOWN[party]]}
+    for feature in CARD.features:
+        if feature.owner == party:
+            data[feature.name] = [value(feature, company) for company in KNOWN[party]]
+    path = folder / f"{party}.parquet"
+    tables.write(path, pa.table(data))
+    table = tables.Table.open(path)
+    return Holding(table, table.ids("id"))
+
+
+def plan(model_owner: str = "bank", receiver: str = "bank", *owners: str) -> Plan:
+    named = {owner: tuple(f.name for f in owned) for owner, owned in CARD.owners.items()}
+    chosen = {owner: named[owner] for owner in owners or named}
+    return Plan(model_owner, receiver, chosen, key_bits=2048)
+
+
+def card(of: Plan) -> Scorecard:
+    features = tuple(f for f in CARD.features if f.owner in of.features)
+    return replace(CARD, features=features)
+
+
+def roles(folder: Path, of: Plan) -> dict[str, Callable[[Mesh], scorecard.Scores | None]]:
+    return {
+        name: partial(
+            scorecard.play,
+            plan=of,
+            holding=holding(folder, name) if name in (*of.features, of.receiver) else None,
+            scorecard=card(of) if name == of.model_owner else None,
+        )
+        for name in of.roles.parties
+    }
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        plan("bank", "bank"),
+        plan("model", "bank"),
+        plan("model", "receiver"),
+        plan("tax", "bank"),
+        plan("model", "bank", "tax", "utility"),
+        plan("bank", "bank", "bank", "tax"),
+        plan("model", "bank", "bank"),
+    ],
+    ids=str,
+)
+def test_the_receiver_gets_the_scores_of_the_companies_in_common(tmp_path: Path, of: Plan) -> None:
+    results = run_mesh(roles(tmp_path, of))
+    scores = results.pop(of.receiver)
+    assert scores is not None
+    assert set(results.values()) <= {None}
+    ids = KNOWN[of.receiver]
+    common = [c for c in ids if all(c in KNOWN[owner] for owner in of.features)]
+    assert [ids[position] for position in scores.positions] == common
+    assert 1 < len(common) <= len(ids)
+    rows = np.array([[value(f, c) for f in card(of).features] for c in common])
+    expected = probability(card(of).logit(rows))
+    assert scores.probability == pytest.approx(expected, abs=1e-8)
+    assert scores.band == band(CARD.bands, expected)
+
+
+def test_nothing_in_common_is_an_empty_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KNOWN, "tax", (11,))
+    scores = run_mesh(roles(tmp_path, plan("model", "bank", "tax")))["bank"]
+    assert scores is not None
+    assert len(scores.positions) == len(scores.probability) == len(scores.band) == 0
+
+
+def test_a_value_far_from_its_mean_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = VALUES.copy()
+    far[4, 2] = 129.0
+    monkeypatch.setattr(sys.modules[__name__], "VALUES", far)
+    with pytest.raises(DataError, match=r"'growth': 1 of 8 rows .* 128 scales .*\(row 6\)"):
+        run_mesh(roles(tmp_path, plan("bank", "bank", "tax")))
+
+
+def test_what_a_party_lacks_is_found_before_any_message(tmp_path: Path) -> None:
+    of = plan("bank", "bank", "tax")
+    check = partial(scorecard.check, of)
+    tax = holding(tmp_path, "tax")
+    with pytest.raises(ConfigError, match="tax takes part with a table"):
+        check("tax", holding=None, scorecard=None)
+    with pytest.raises(ConfigError, match="bank needs the scorecard"):
+        check("bank", holding=tax, scorecard=None)
+    with pytest.raises(ConfigError, match="tax must not be given the scorecard"):
+        check("tax", holding=tax, scorecard=card(of))
+    with pytest.raises(ConfigError, match="the scorecard has the features"):
+        check("bank", holding=tax, scorecard=CARD)
+    with pytest.raises(DataError, match="has no column 'arrears'"):
+        check("tax", holding=holding(tmp_path, "utility"), scorecard=None)
+
+
+def lying(message: pb.Standardisation) -> Callable[[Mesh], None]:
+    """A model owner without a table that tells ``tax`` how to standardise, and waits."""
+
+    def role(mesh: Mesh) -> None:
+        mesh.channel("bank").recv(pb.ScoredRows)
+        mesh.channel("tax").send(message)
+        mesh.channel("tax").recv(pb.ScoredRows)
+
+    return role
+
+
+@pytest.mark.parametrize(
+    ("names", "means", "scales", "words"),
+    [
+        (["growth", "arrears"], [0.0, 0.0], [1.0, 1.0], "standardises"),
+        (["arrears", "growth"], [0.0], [1.0, 1.0], "expected 2 elements, got 1"),
+        (["arrears", "growth"], [0.0, np.nan], [1.0, 1.0], "not finite"),
+        (["arrears", "growth"], [0.0, 0.0], [1.0, 0.0], "not positive"),
+        (["arrears", "growth"], [0.0, 0.0], [1.0, np.inf], "not finite"),
+    ],
+)
+def test_a_lying_standardisation_is_refused(
+    tmp_path: Path, names: list[str], means: list[float], scales: list[float], words: str
+) -> None:
+    of = plan("model", "bank", "tax")
+    message = pb.Standardisation(
+        names=names, means=columns.pack(np.array(means)), scales=columns.pack(np.array(scales))
+    )
+    parties = roles(tmp_path, of) | {"model": lying(message)}
+    with pytest.raises(ProtocolError, match=f"model: .*{words}"):
+        run_mesh(parties)
+
+
+@pytest.mark.parametrize(
+    ("names", "starts"),
+    [
+        ([], []),
+        (["low", "high"], [0.1, 0.5]),
+        (["low", "high"], [0.0, 0.0]),
+        (["low", "high"], [0.0, 1.0]),
+        (["low", "high"], [0.0, np.nan]),
+    ],
+)
+def test_lying_bands_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], starts: list[float]
+) -> None:
+    def lie(mesh: Mesh, of: Plan, _: Scorecard) -> None:
+        message = pb.Bands(names=names, starts=columns.pack(np.array(starts, np.float64)))
+        mesh.channel(of.receiver).send(message)
+
+    monkeypatch.setattr(scorecard, "_hand_over_bands", lie)
+    with pytest.raises(ProtocolError, match="model: the bands do not begin at 0"):
+        run_mesh(roles(tmp_path, plan("model", "bank", "tax")))
