@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -87,6 +88,9 @@ class Ciphertexts:
 
     __hash__ = None  # type: ignore[assignment]  # the way to say that it has no hash
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("ciphertexts are sent and stored as to_array() gives them")
+
     # --- element by element ----------------------------------------------------------------------
 
     def grown(self, factor: int = 1, added: int | None = 0) -> int | None:
@@ -131,7 +135,7 @@ class Ciphertexts:
         ``fraction_bits`` are those of the factor (32 for floats, 0 for integers where not given);
         the result's scale has them added.
         """
-        signed, bits = plaintexts.scaled(factor, fraction_bits)
+        signed, bits = _factor(factor, fraction_bits)
         if self.packing and signed.size != 1:
             raise ConfigError("packed numbers share ciphertexts, and so take one factor for all")
         bound = self.grown(fixed.magnitude(signed))
@@ -205,13 +209,13 @@ class Ciphertexts:
 
     def dot(self, factor: ArrayLike, *, fraction_bits: int | None = None) -> Ciphertexts:
         """``self @ factor`` for a plain vector or matrix, with the scale of `times`."""
-        return linear.right(self, *plaintexts.scaled(factor, fraction_bits))
+        return linear.right(self, *_factor(factor, fraction_bits))
 
     def __matmul__(self, factor: ArrayLike) -> Ciphertexts:
         return self.dot(factor)
 
     def __rmatmul__(self, factor: ArrayLike) -> Ciphertexts:
-        return linear.left(*plaintexts.scaled(factor, None), self)
+        return linear.left(*_factor(factor, None), self)
 
     # --- the wire --------------------------------------------------------------------------------
 
@@ -240,12 +244,12 @@ class Ciphertexts:
         have any, so they can be decrypted, but nothing can be computed on them. Rows that are no
         invertible integers modulo n**2 raise ProtocolError of ``peer``, or CryptoError without.
         """
-        residues = wire.decode(public.masks.ring, public.n, array, peer)
-        shape = (len(array),) if shape is None and packing is None else shape
-        if shape is None:
+        if shape is None and packing:
             raise ConfigError("the shape of packed numbers must be given")
-        wire.check_count(len(array), plaintexts.layout(shape, packing), peer)
+        shape = array.shape[:1] if shape is None else shape
         bound = plaintexts.checked_bound(bound, public.n, packing)
+        count = prod(plaintexts.layout(shape, packing))
+        residues = wire.decode(public.masks.ring, public.n, array, count, peer)
         return Ciphertexts(public, residues, shape, fraction_bits, bound, packing=packing)
 
     # --- inside ----------------------------------------------------------------------------------
@@ -280,6 +284,12 @@ class Ciphertexts:
 
     def _shifted(self, plain: list[int]) -> Residues:
         return self.ring.mul(self.residues, self.ring.embed(self.ring.root.encode(plain)))
+
+
+def _factor(factor: ArrayLike, fraction_bits: int | None) -> tuple[fixed.Integers, int]:
+    if isinstance(factor, Ciphertexts):
+        raise TypeError("multiplying ciphertexts by each other takes a protocol; one side is plain")
+    return plaintexts.scaled(factor, fraction_bits)
 
 
 def _broadcast(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 import gmpy2
@@ -26,12 +25,15 @@ def encode(x: Ciphertexts) -> NDArray[np.uint8]:
     return x.ring.to_bytes(x.residues)
 
 
-def decode(ring: SquareRing, n: int, array: NDArray[np.uint8], peer: str | None) -> Residues:
-    """Elements of Z*_(n**2) from rows of bytes that anybody may have made."""
-    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != ring.width:
+def decode(
+    ring: SquareRing, n: int, array: NDArray[np.uint8], count: int, peer: str | None
+) -> Residues:
+    """``count`` elements of Z*_(n**2) from rows of bytes that anybody may have made."""
+    if array.dtype != np.uint8 or array.shape != (count, ring.width):
         raise _fault(
             peer,
-            f"ciphertexts are rows of {ring.width} bytes, not {array.dtype} of {array.shape}",
+            f"expected {count} ciphertexts of {ring.width} bytes, "
+            f"not {array.dtype} of shape {array.shape}",
         )
     try:
         residues = ring.from_bytes(array)
@@ -42,12 +44,6 @@ def decode(ring: SquareRing, n: int, array: NDArray[np.uint8], peer: str | None)
     if gmpy2.gcd(product, n) != 1:
         raise _fault(peer, "a ciphertext is not invertible")
     return residues
-
-
-def check_count(count: int, layout: tuple[int, ...], peer: str | None) -> None:
-    """Raise unless ``count`` ciphertexts make up an array of ``layout``."""
-    if count != prod(layout):
-        raise _fault(peer, f"{count} ciphertexts where {prod(layout)} were expected")
 
 
 def _fault(peer: str | None, message: str) -> MpcError:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -277,6 +278,14 @@ def test_matrices_of_python_integers_and_of_floats(keys: Keys) -> None:
     assert secret.decrypt(x.dot([0.5, 0.25], fraction_bits=2)) == 0.5
 
 
+def test_ciphertexts_do_not_multiply_each_other(keys: Keys) -> None:
+    _, public = keys
+    x = public.encrypt([1, 2])
+    for product in (operator.mul, operator.matmul):
+        with pytest.raises(TypeError, match="takes a protocol"):
+            product(x, x)
+
+
 def test_a_row_of_zeros_is_an_encryption_of_zero(keys: Keys) -> None:
     secret, public = keys
     x = np.zeros((2, 3), dtype=np.int64) @ public.encrypt([1, 2, 3])
@@ -447,6 +456,8 @@ def test_ciphertexts_neither_compare_nor_decide_nor_show(keys: Keys) -> None:
         bool(x)
     with pytest.raises(TypeError, match="unhashable"):
         hash(x)
+    with pytest.raises(TypeError, match="to_array"):
+        pickle.dumps(x)
     assert "123456789" not in repr(x)
     assert "fresh" in repr(x)
     assert "stale, shape=(1,), fraction_bits=3" in repr(x.rescaled(3))

@@ -151,7 +151,7 @@ def test_packed_ciphertexts_go_and_come(keys: Keys) -> None:
     array = public.encrypt(values, packing=packing).to_array()
     back = Ciphertexts.from_array(public, array, shape=(2, 100), bound=255, packing=packing)
     assert np.array_equal(secret.decrypt(back + back), 2 * values)
-    with pytest.raises(ProtocolError, match="were expected"):
+    with pytest.raises(ProtocolError, match="expected 6 ciphertexts"):
         Ciphertexts.from_array(public, array, shape=(2, 200), packing=packing, peer="tax")
     with pytest.raises(ConfigError, match="shape"):
         Ciphertexts.from_array(public, array, packing=packing)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the time of secret-dependent operations depend on the secret? A statistical test.
+
+In the manner of dudect (Reparaz, Balasch, Verbauwhede, DATE 2017): each operation runs on inputs of
+two classes, one fixed and one drawn at random, in random order, and Welch's t-test compares the
+times of the classes, of all runs and of those below several quantiles. |t| above 4.5 says that the
+classes differ. That shows a leak; its absence shows only that none was found in so many runs.
+
+The last line is the control: powers of public exponents, which do depend on them. A test that did
+not see that would see nothing. Of the portable kernels only the power is claimed to be constant,
+and tested. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.record import Record
+from mpc import kernels
+from mpc.primitives import paillier
+from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
+from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
+from mpc.primitives.rng import SYSTEM
+
+THRESHOLD = 4.5
+QUANTILES = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
+LANES = 8
+POOL = 64  # different inputs of a class, made before the clock runs
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``run`` on an input of either class; ``constant`` says what is claimed of it."""
+
+    name: str
+    run: Callable[[Any], object]
+    fixed: Callable[[], Any]
+    drawn: Callable[[], Any]
+    constant: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How long to look."""
+    parser.add_argument("--bits", type=int, default=2048, help="length of the key")
+    parser.add_argument("--samples", type=int, default=4000, help="runs of each operation")
+    parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Test every operation; ``checked`` says that what was found is what is claimed."""
+    with kernels.use(options.backend, threads=1):
+        secret, public = paillier.keygen(options.bits, allow_weak=True)
+        return [_tested(probe, options.samples, options.bits) for probe in _probes(secret, public)]
+
+
+def _tested(probe: Probe, samples: int, bits: int) -> Record:
+    t = statistic(*_times(probe, samples))
+    return Record(
+        benchmark=f"constant_time.{probe.name}",
+        params={"bits": bits, "samples": samples, "kernels": kernels.backend()},
+        unit="|t|",
+        median=t,
+        spread=0.0,
+        floor=("4.5", t / THRESHOLD),
+        checked=(t < THRESHOLD) == probe.constant,
+    )
+
+
+def statistic(times: NDArray[np.float64], drawn: NDArray[np.bool_]) -> float:
+    """The largest |t| of Welch's test over ``times`` cropped at each quantile."""
+    found = []
+    for quantile in QUANTILES:
+        kept = times <= np.quantile(times, quantile)
+        a, b = times[kept & drawn], times[kept & ~drawn]
+        if min(len(a), len(b)) > 1:
+            error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+            found.append(abs(a.mean() - b.mean()) / max(error, 1e-30))
+    return float(max(found, default=0.0))
+
+
+def _times(probe: Probe, samples: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Nanoseconds of each run, and whether its input was drawn at random."""
+    drawn = np.random.default_rng().integers(0, 2, samples).astype(np.bool_)
+    # A fixed input is copied as often as there are drawn ones, so that caches do not tell them.
+    inputs = ([probe.fixed() for _ in range(POOL)], [probe.drawn() for _ in range(POOL)])
+    times = np.empty(samples)
+    for warm in (*inputs[0][:4], *inputs[1][:4]):
+        probe.run(warm)
+    gc.disable()
+    try:
+        for i, kind in enumerate(drawn.tolist()):
+            value = inputs[kind][i % POOL]
+            start = time.perf_counter_ns()
+            probe.run(value)
+            times[i] = time.perf_counter_ns() - start
+    finally:
+        gc.enable()
+    return times, drawn
+
+
+def _probes(secret: SecretKey, public: PublicKey) -> list[Probe]:
+    ring = public.masks.ring
+    bits = short_exponent_bits(public.n)
+    base = ring.encode([5] * LANES)
+    comb = ring.comb(base[:1], bits)
+    width = bits // 8
+
+    def sparse() -> NDArray[np.uint8]:
+        exponents = np.zeros((LANES, width), np.uint8)
+        exponents[:, -1] = 128
+        return exponents
+
+    def drawn() -> NDArray[np.uint8]:
+        return random_exponents(LANES, bits, SYSTEM)
+
+    zeros = public.encrypt([0] * LANES).to_array()
+
+    def received(array: NDArray[np.uint8]) -> Ciphertexts:
+        return Ciphertexts.from_array(public, array)
+
+    def factor(size: int) -> Callable[[], NDArray[Any]]:
+        return lambda: np.array([1 << size] * LANES, dtype=object)
+
+    owner = secret._owner()
+    power = Probe("power", lambda e: ring.power(base, e), sparse, drawn)
+    simd_only = [
+        Probe("comb", comb.power, sparse, drawn),
+        Probe(
+            "decrypt",
+            lambda x: owner.decrypt(x.residues),
+            lambda: received(zeros.copy()),
+            lambda: public.encrypt(np.random.default_rng().integers(0, 1 << 60, LANES)),
+        ),
+    ]
+    control = Probe(
+        "public_power_control",
+        lambda e: ring.power_signed(base, e),
+        factor(8),
+        factor(32),
+        constant=False,
+    )
+    return [power, *(simd_only if kernels.backend() == "simd" else []), control]

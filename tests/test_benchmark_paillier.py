@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Paillier benchmarks run and find results right; figures of so short a run mean nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import constant_time
+from benchmarks.__main__ import main
+
+
+def test_every_operation_is_measured_and_right(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["--bits", "512", "--count", "9", "--repeat", "1", "--json", str(report)]
+    main(["paillier", *arguments])
+    records = json.loads(report.read_text())
+    assert all(record["checked"] for record in records)
+    measured = {record["benchmark"] for record in records}
+    assert {
+        f"paillier.{name}"
+        for name in (
+            "encrypt_public",
+            "encrypt_owner",
+            "encrypt_packed_public",
+            "decrypt",
+            "add",
+            "multiply_32_bit",
+            "dot_1000",
+            "keygen",
+        )
+    } <= measured
+    beside = [record for record in records if record["benchmark"] == "paillier.decrypt"]
+    assert all({"floor", "peers"} <= record.keys() for record in beside)
+
+
+@pytest.mark.parametrize("backend", ["portable", None])
+def test_timing_test_runs(tmp_path: Path, backend: str | None) -> None:
+    report = tmp_path / "report.json"
+    chosen = ["--backend", backend] if backend else []
+    main(["constant_time", "--bits", "512", "--samples", "40", "--json", str(report), *chosen])
+    assert json.loads(report.read_text())[0]["benchmark"] == "constant_time.power"
+
+
+def test_the_statistic_tells_two_classes_apart() -> None:
+    rng = np.random.default_rng(4)
+    drawn = rng.integers(0, 2, 4000).astype(np.bool_)
+    noise = rng.exponential(100, 4000)
+    assert constant_time.statistic(noise, drawn) < constant_time.THRESHOLD
+    assert constant_time.statistic(noise + 20 * drawn, drawn) > constant_time.THRESHOLD
+    # A difference in the fast runs only is seen once the slow ones are cropped.
+    assert constant_time.statistic(1e3 + noise**2 + 30 * drawn, drawn) > constant_time.THRESHOLD
+    assert constant_time.statistic(np.zeros(2), np.array([True, False])) == 0
