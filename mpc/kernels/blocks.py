@@ -2,8 +2,8 @@
 """Four 128-bit blocks in one AVX-512 register: the lanes of ``lanes``, taken in pairs.
 
 A block is two words, the low one first, so that a uint64 array (n, 2) holds n blocks in the order
-of their bytes in memory. ``load``, ``store``, ``spread`` and ``store_block`` take a contiguous array
-of any shape and count its words; they check nothing. The instructions on blocks are VAES and
+of their bytes in memory. ``load``, ``store``, ``spread`` and ``store_block`` take a contiguous
+array of any shape and count its words; they check nothing. The instructions on blocks are VAES and
 VPCLMULQDQ, which ``vaes`` looks for.
 """
 
