@@ -137,6 +137,38 @@ def test_scalars_at_the_edges_of_the_digits(backend, scalar):
     assert texts(ristretto.encode(ristretto.mul(points, words([scalar] * 9)))) == texts(want)
 
 
+def test_doubles_of_the_reference_are_sums():
+    for point in portable._points(elements(5)):
+        want = portable.encode_one(portable.add_two(point, point))
+        assert portable.encode_one(portable.double(point)) == want
+
+
+@simd_only
+def test_one_double_of_the_lanes_is_a_sum():
+    """Multiplication doubles four times in a row, which hides a sign that is wrong in each."""
+    from numba import njit
+
+    from mpc.kernels.lanes import address
+    from mpc.kernels.ristretto.edwards import doubled, extended
+    from mpc.kernels.ristretto.field import load_number, store_number
+
+    @njit
+    def double(words):
+        at = address(words)
+        x, y, z = load_number(at, 0), load_number(at, 32), load_number(at, 64)
+        point = extended(doubled(x, y, z))
+        store_number(at, 0, point[0])
+        store_number(at, 32, point[1])
+        store_number(at, 64, point[2])
+        store_number(at, 96, point[3])
+
+    points = elements(8)
+    lanes = points.reshape(8, 16).T.copy().reshape(-1)
+    double(lanes)
+    got = lanes.reshape(16, 8).T.copy().reshape(8, 4, 4)
+    assert texts(portable.encode(got)) == texts(portable.encode(portable.add(points, points)))
+
+
 @simd_only
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 2**253 - 1), min_size=1, max_size=9))

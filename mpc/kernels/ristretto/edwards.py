@@ -54,14 +54,13 @@ RECODING = int("8" * WINDOWS, 16)
 
 @inlined
 def doubled(x: Any, y: Any, z: Any) -> Any:
-    """Twice a point, completed; its T is not needed (section 3.3, all signs flipped)."""
+    """Twice a point, completed (section 3.3, with F and H both negated); no T is needed."""
     a = loose_square(x)
     b = loose_square(y)
     c = loose_square(z)
     e = loose_times(x, y)
-    g = loose_minus(b, a)
-    f = loose_minus(g, loose_plus(c, c))
-    return tight(loose_plus(e, e)), tight(f), tight(g), plus(a, b)
+    f = loose_minus(loose_plus(loose_plus(c, c), a), b)
+    return tight(loose_plus(e, e)), tight(f), minus(b, a), plus(a, b)
 
 
 @inlined
