@@ -56,8 +56,9 @@ from mpc.kernels.bigint.integers import (
     bit_length,
     magnitudes,
     packed_exponents,
+    raise_all,
 )
-from mpc.kernels.bigint.residues import Residues, concatenate
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 
 __all__ = [
     "Comb",
@@ -71,6 +72,9 @@ __all__ = [
 ]
 
 MIN_BITS, MAX_BITS = 64, 8192
+
+RAISED_OUTPUTS = 4
+"""From so many outputs on, raising all exponents costs less than negative ones apart."""
 
 
 def modulo(modulus: int | Sequence[int]) -> Ring:
@@ -215,36 +219,51 @@ class Ring:
         columns = len(x) // rows
         if columns == 0:
             return self.ones(rows)
-        # Columns first, so that halves are runs: the product of the halves halves the columns.
-        x = x[np.arange(len(x)).reshape(rows, columns).T.ravel()]
+        if rows > 1:
+            # Columns first, so that halves are runs: their product halves the columns.
+            x = x[np.arange(len(x)).reshape(rows, columns).T.ravel()]
         while columns > 1:
-            half = columns // 2 * rows
+            # Halves of whole lane groups, while there are any, are cut without copying.
+            pairs = columns // 2 if columns < 2 * LANES else columns // (2 * LANES) * LANES
+            half = pairs * rows
             x = concatenate([self.mul(x[:half], x[half : 2 * half]), x[2 * half :]])
-            columns -= columns // 2
+            columns -= pairs
         return x
 
     def multiexp(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
         """Products of powers: for an integer matrix (m, d) of either sign and d bases, m elements.
 
         With b*d bases in rows of d it gives b*m elements, row by row. Exponents are public: time
-        depends on them. Negatives cost one batch inversion of the m outputs.
+        depends on them. Negatives cost one inversion for each row of bases if there are many in
+        many outputs, else one for all.
         """
         if exponents.ndim != 2 or len(self.moduli) > 1:
             raise ConfigError("multiexp takes a matrix of exponents and one modulus")
         outputs, terms = exponents.shape
         if terms == 0 or len(bases) % terms:
             raise ConfigError(f"{len(bases)} bases do not make rows of {terms}")
+        if outputs == 0 or len(bases) == 0:
+            return self.ones(0)
         packed, negative = magnitudes(exponents.ravel())
-        packed = packed.reshape(outputs, terms, -1)
-        negative = negative.reshape(outputs, terms, 1)
+        packed, negative = packed.reshape(outputs, terms, -1), negative.reshape(outputs, terms, 1)
         if not negative.any():
             return self.arithmetic.multiexp(bases, packed)
+        if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
+            return self._multiexp_raised(bases, exponents, bit_length(packed))
         signed = np.concatenate([np.where(negative, 0, packed), np.where(negative, packed, 0)])
         both = self.arithmetic.multiexp(bases, signed.astype(np.uint8))
         # Each row of bases gave its positive outputs, then its negative ones.
         order = np.arange(len(both)).reshape(-1, 2, outputs)
         below = self.inverse(both[order[:, 1].ravel()])
         return self.mul(both[order[:, 0].ravel()], below)
+
+    def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+        """Add 2**bits to all exponents, and divide by the product of the bases to that power."""
+        outputs, terms = exponents.shape
+        rows = len(bases) // terms
+        raised = self.arithmetic.multiexp(bases, raise_all(exponents, bits))
+        excess = self.power(self.product(bases, rows), 1 << bits)
+        return self.mul(raised, self.inverse(excess)[np.repeat(np.arange(rows), outputs)])
 
     def _part(self, positions: list[int]) -> Ring:
         """The ring of the elements at ``positions``."""

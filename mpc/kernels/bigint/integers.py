@@ -45,6 +45,13 @@ def magnitudes(integers: Integers) -> tuple[NDArray[np.uint8], NDArray[np.bool_]
     return np.frombuffer(packed, np.uint8).reshape(len(values), width), negative
 
 
+def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Integers of at most ``bits`` bits, plus 2**bits: as uint8 (*shape, width)."""
+    small = integers.dtype.kind != "O" and bits < 63
+    array = integers.astype(np.int64 if small else object) + (1 << bits)
+    return magnitudes(array.ravel())[0].reshape(*integers.shape, -1)
+
+
 def bit_length(packed: NDArray[np.uint8]) -> int:
     """The bit length of the largest of public little-endian integers."""
     columns = packed.max(axis=tuple(range(packed.ndim - 1)), initial=0)

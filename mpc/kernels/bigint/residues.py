@@ -34,6 +34,12 @@ class Residues:
 
     def __getitem__(self, index: slice | Sequence[int] | NDArray[np.intp]) -> Residues:
         """The elements of a slice, or at an array of positions, as a vector."""
+        if isinstance(index, slice) and self.data.ndim == 3:
+            start, stop, step = index.indices(self.count)
+            if step == 1 and start % LANES == 0:
+                # Whole groups, shared with this vector: data is never written once it is made.
+                count = max(0, stop - start)
+                return Residues(self.data[start // LANES :][: -(-count // LANES)], count)
         positions = np.arange(self.count)[index]
         if positions.ndim != 1:
             raise TypeError("residues are indexed by a slice or by a vector of positions")
@@ -52,6 +58,10 @@ def concatenate(vectors: Sequence[Residues]) -> Residues:
     count = sum(len(vector) for vector in vectors)
     if vectors[0].data.ndim == 1:
         return Residues(np.concatenate([vector.data for vector in vectors]), count)
+    if all(len(vector) % LANES == 0 for vector in vectors[:-1]):
+        out = lane_groups(-(-count // LANES), vectors[0].data.shape[1])
+        np.concatenate([vector.data for vector in vectors], out=out)
+        return Residues(out, count)
     starts = np.cumsum([0] + [LANES * len(vector.data) for vector in vectors[:-1]])
     positions = [start + np.arange(len(v)) for start, v in zip(starts, vectors, strict=True)]
     return Residues(_regroup([v.data for v in vectors], np.concatenate(positions)), count)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simd kernels on numbers as they may be inside: not canonical, up to ten times the modulus."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from mpc import kernels
+
+if kernels.backend() != "simd":
+    pytest.skip("no simd kernels here", allow_module_level=True)
+
+from mpc.kernels.bigint import modulo, modulo_square
+from mpc.kernels.bigint.limbs import cut, join_packed, split_integers, split_packed
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+
+BOUND = 10  # times the modulus; what a product may be given
+SIZES = [64, 512, 1024, 2048, 4096]
+
+
+@pytest.fixture(autouse=True)
+def simd():
+    with kernels.use("simd", threads=1):
+        yield
+
+
+def moduli(bits):
+    ones = (1 << bits) - 1
+    return [ones, (1 << (bits - 1)) + 1, ones - (1 << (bits // 2))]
+
+
+def digits_of(x, ring):
+    """The digits as they are: for each place, one integer per element."""
+    limbs = ring.arithmetic.limbs
+    out = []
+    for place in range(ring.arithmetic.digits):
+        rows = np.ascontiguousarray(x.data[:, place * limbs : (place + 1) * limbs])
+        assert int(rows.max()) < 1 << 52
+        packed = join_packed(rows, len(x), 7 * limbs)
+        out.append([int.from_bytes(row, "little") for row in packed])
+    return out
+
+
+def vector(places, ring):
+    """A vector with these digits, reduced or not."""
+    limbs, count = ring.arithmetic.limbs, len(places[0])
+    padding = [0] * (-count % LANES or (LANES if count == 1 else 0))
+    rows = [split_integers([*place, *padding], limbs) for place in places]
+    out = lane_groups(*np.concatenate(rows, axis=1).shape[:2])
+    out[...] = np.concatenate(rows, axis=1)
+    return Residues(out, count)
+
+
+def extremes(n, rng):
+    values = [0, 1, n - 1, n, n + 1, 2 * n, 9 * n, BOUND * n - 1, BOUND * n - n // 3]
+    values += [(1 << 52 * i) - 1 for i in range(1, n.bit_length() // 52 + 1, 5)]
+    return [*values, *(rng.randrange(BOUND * n) for _ in range(5))]
+
+
+@pytest.mark.parametrize("bits", SIZES)
+def test_one_digit_of_any_size(bits):
+    rng = random.Random(bits)
+    for n in moduli(bits):
+        ring = modulo(n)
+        inverse = pow(1 << (52 * ring.arithmetic.limbs), -1, n)
+        xs = extremes(n, rng)
+        ys = [BOUND * n - 1, *xs[1:][::-1]]
+        x, y = vector([xs], ring), vector([ys], ring)
+        assert digits_of(x, ring) == [xs]
+        for found, wanted in (
+            (ring.mul(x, y), [a * b for a, b in zip(xs, ys, strict=True)]),
+            (ring.square(x), [a * a for a in xs]),
+        ):
+            (values,) = digits_of(found, ring)
+            assert max(values) < 2 * n
+            assert [v % n for v in values] == [w * inverse % n for w in wanted]
+        assert ring.decode(x) == [a * inverse % n for a in xs]
+
+
+@pytest.mark.parametrize("bits", SIZES)
+def test_two_digits_of_any_size(bits):
+    rng = random.Random(bits)
+    for n in moduli(bits):
+        ring = modulo_square(n)
+        inverse = pow(1 << (52 * ring.arithmetic.limbs), -1, n * n)
+        lows = extremes(n, rng)
+        highs = [BOUND * n - 1, *lows[1:][::-1]]
+        x, y = vector([lows, highs], ring), vector([highs, lows], ring)
+        xs = [low + high * n for low, high in zip(lows, highs, strict=True)]
+        ys = [high + low * n for low, high in zip(lows, highs, strict=True)]
+        for found, wanted in (
+            (ring.mul(x, y), [a * b for a, b in zip(xs, ys, strict=True)]),
+            (ring.square(x), [a * a for a in xs]),
+        ):
+            low, high = digits_of(found, ring)
+            assert max(low) < 2 * n
+            assert max(high) < 2 * n
+            values = [a + b * n for a, b in zip(low, high, strict=True)]
+            assert [v % (n * n) for v in values] == [w * inverse % (n * n) for w in wanted]
+        assert ring.decode(x) == [a * inverse % (n * n) for a in xs]
+
+
+@pytest.mark.parametrize("bits", SIZES)
+def test_every_form_of_a_number_is_one_number(bits):
+    n = moduli(bits)[0]
+    ring = modulo_square(n)
+    rng = random.Random(bits)
+    m = rng.randrange(n)
+    low, high = (place[0] for place in digits_of(ring.embed(ring.root.encode([m])), ring))
+    low, high = low % n, (high + low // n) % n
+    # A multiple of n may be moved from the low digit to the high one, or left out of the high one.
+    forms = [(low + i * n, (high - i) % n + j * n) for i in range(9) for j in range(9)]
+    x = vector([list(place) for place in zip(*forms, strict=True)], ring)
+    assert set(ring.decode(x)) == {1 + m * n}
+    assert set(ring.root.decode(ring.log(x))) == {m}
+
+
+@pytest.mark.parametrize("limbs", [1, 10, 20, 33])
+def test_limbs_and_back(limbs):
+    rng = random.Random(limbs)
+    for width in (1, 6, 7, 8, 13, 64, 65, 130):
+        values = [0, (1 << (8 * width)) - 1, *(rng.getrandbits(8 * width) for _ in range(9))]
+        data = b"".join(value.to_bytes(width, "little") for value in values)
+        rows = split_packed(np.frombuffer(data, np.uint8).reshape(-1, width), limbs)
+        kept = [value % (1 << (52 * limbs)) for value in values]
+        for i, value in enumerate(kept):
+            limbs_of = [value >> (52 * j) & ((1 << 52) - 1) for j in range(limbs)]
+            assert rows[i // LANES, :, i % LANES].tolist() == limbs_of
+        out = join_packed(rows, len(values), 7 * limbs + 9)
+        assert [int.from_bytes(row, "little") for row in out] == kept
+
+
+@pytest.mark.parametrize("window", range(1, 9))
+def test_digits_of_exponents(window):
+    rng = random.Random(window)
+    for bits in (1, 8, 63, 64, 65, 200):
+        values = [(1 << 208) - 1, 0, *(rng.getrandbits(208) for _ in range(7))]
+        data = b"".join(value.to_bytes(26, "little") for value in values)
+        digits = cut(np.frombuffer(data, np.uint8).reshape(-1, 26), bits, window)
+        assert digits.shape[1] == -(-bits // window)
+        for i, value in enumerate(values):
+            found = [int(digit) for digit in digits[i // LANES, :, i % LANES]]
+            assert sum(d << (window * j) for j, d in enumerate(found)) == value % (1 << bits)
+            assert max(found) < 1 << window
