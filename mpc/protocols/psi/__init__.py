@@ -39,6 +39,8 @@ any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X
 to a bound that none exceeds but with probability 2^-40, and do one after the other. With a
 ``Progress`` kept by the caller, a run that broke off goes on over a new channel from its first open
 bucket; a malicious peer may put other items into that one.
+
+For the size of the intersection alone, or a total over it, see ``psi_sum``.
 """
 
 from __future__ import annotations
