@@ -12,6 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.errors import ConfigError
 from mpc.kernels.bigint import Residues
@@ -31,7 +32,8 @@ def total(x: Ciphertexts, axis: int | None) -> Ciphertexts:
     bound = x.grown(prod(x.shape[i] for i in axes))
     positions = np.arange(len(x.residues)).reshape(x.layout).transpose(*kept, *axes)
     rows = prod(x.layout[i] for i in kept)
-    residues = x.ring.product(x.residues[positions.ravel()], rows) if rows else x.residues[:0]
+    arranged = _arranged(x.residues, positions)
+    residues = x.ring.product(arranged, rows) if rows else x.residues
     return replace(
         x, residues=residues, shape=tuple(x.shape[i] for i in kept), bound=bound, fresh=False
     )
@@ -63,17 +65,23 @@ def left(matrix: Integers, fraction_bits: int, x: Ciphertexts) -> Ciphertexts:
     bound = x.grown(_widest_row(exponents))
     columns = prod(x.layout[1:])
     # The kernel takes the bases of one output in a row, and gives its outputs row by row.
-    bases = x.residues[np.arange(len(x.residues)).reshape(len(x), columns).T.ravel()]
+    bases = _arranged(x.residues, np.arange(len(x.residues)).reshape(len(x), columns).T)
     products = _products(x, bases, exponents, columns)
     order = np.arange(len(products)).reshape(columns, len(exponents)).T
     return replace(
         x,
-        residues=products[order.ravel()],
+        residues=_arranged(products, order),
         shape=(*matrix.shape[:-1], *x.shape[1:]),
         fraction_bits=x.fraction_bits + fraction_bits,
         bound=bound,
         fresh=False,
     )
+
+
+def _arranged(residues: Residues, positions: NDArray[np.intp]) -> Residues:
+    """All residues, in the order of ``positions``; not copied where that is theirs."""
+    order = positions.ravel()
+    return residues if np.array_equal(order, np.arange(len(order))) else residues[order]
 
 
 def _products(x: Ciphertexts, bases: Residues, exponents: Integers, rows: int) -> Residues:

@@ -161,6 +161,16 @@ def test_the_public_part_is_authenticated(saved: Path, keys_of: Callable[..., Ke
         keystore.load(saved, PASSPHRASE, allow_weak=True)
 
 
+def test_a_file_of_two_different_keys_is_refused(
+    tmp_path: Path, keys_of: Callable[..., Keys]
+) -> None:
+    secret, _ = keys_of(768)
+    _, other = keys_of(768, "other")
+    keystore.save(tmp_path / "mixed", SecretKey(other, *secret.reveal_primes()), PASSPHRASE)
+    with pytest.raises(InvalidKey, match="different keys"):
+        keystore.load(tmp_path / "mixed", PASSPHRASE, allow_weak=True)
+
+
 def test_unreasonable_costs_are_refused_before_they_are_paid(saved: Path) -> None:
     data = bytearray(saved.read_bytes())
     data[len(keystore._MAGIC)] = 40
