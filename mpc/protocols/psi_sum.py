@@ -77,8 +77,8 @@ def receiver(
     public = _public(channel, theirs.key, allow_weak) if theirs.key else None
     secret, order = ristretto.scalar(rng), permutation(rng, len(mine))
     for start in range(0, len(mine), BLOCK):
-        points = _encoded(mine.take(order[start : start + BLOCK]), secret)
-        channel.send(pb.PsiSumMasked(points=points))
+        block = mine.take(order[start : start + BLOCK])
+        channel.send(pb.PsiSumMasked(points=_encoded(block, secret)))
     tags = _fetch_tags(channel, len(mine))
     count, total = 0, None if public is None else public.encrypt([0], bound=VALUE_BOUND, rng=rng)
     for start in range(0, theirs.count, BLOCK):
