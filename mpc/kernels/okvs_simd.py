@@ -53,20 +53,20 @@ def _place(places: Words, dense: Words, clusters: int, width: int, keep: np.uint
 
 
 @njit(inline="always")
-def _drop(row: int, rows: Rows, columns: Rows, stack: Rows, height: int) -> int:
-    """Take a row out of its three columns; columns left with one row go on the stack."""
+def _drop(row: int, rows: Rows, columns: Rows, queue: Rows, tail: int) -> int:
+    """Take a row out of its three columns; columns left with one row join the queue."""
     for j in range(3):
         column = rows[row, j]
         columns[column, 0] -= np.uint32(1)
         columns[column, 1] ^= np.uint32(row)
         if columns[column, 0] == 1:
-            stack[height] = column
-            height += 1
-    return height
+            queue[tail] = column
+            tail += 1
+    return tail
 
 
 @njit(nogil=True)
-def _set_aside(rows: Rows, columns: Rows, pivots: Rows, stack: Rows, gap: Rows, gaps: int) -> int:
+def _set_aside(rows: Rows, columns: Rows, pivots: Rows, queue: Rows, gap: Rows, gaps: int) -> int:
     """All rows but one of a column of least weight leave; returns how many left in all."""
     least, chosen = np.uint32(0xFFFFFFFF), 0
     for column in range(len(columns)):
@@ -79,7 +79,7 @@ def _set_aside(rows: Rows, columns: Rows, pivots: Rows, stack: Rows, gap: Rows, 
             if kept and gaps < len(gap):
                 gap[gaps] = row
                 pivots[row] = _FREE - np.uint32(1)
-                _drop(row, rows, columns, stack, 0)
+                _drop(row, rows, columns, queue, 0)
                 gaps += 1
             elif kept:
                 return -1
@@ -95,7 +95,9 @@ def _peel(rows: Rows, width: int, order: Rows, pivots: Rows, gap: Rows) -> int:
     """
     count = len(rows)
     columns = np.zeros((width, 2), np.uint32)
-    stack = np.empty(width + 3 * count, np.uint32)
+    # A queue rather than a stack: rows that follow each other then do not depend on each other,
+    # and the processor works on several at once, here and when values are solved for.
+    queue = np.empty(width + 3, np.uint32)
     pivots[:] = _FREE
     for row in range(count):
         for j in range(3):
@@ -103,23 +105,23 @@ def _peel(rows: Rows, width: int, order: Rows, pivots: Rows, gap: Rows) -> int:
             columns[rows[row, j], 1] ^= np.uint32(row)
     taken, gaps = 0, 0
     while True:
-        height = 0
+        head, tail = 0, 0
         for column in range(width):
             if columns[column, 0] == 1:
-                stack[height] = column
-                height += 1
-        while height:
-            height -= 1
-            column = stack[height]
+                queue[tail] = column
+                tail += 1
+        while head < tail:
+            column = queue[head]
+            head += 1
             if columns[column, 0] == 1:
                 row = columns[column, 1]
                 order[taken] = row
                 pivots[row] = column
                 taken += 1
-                height = _drop(row, rows, columns, stack, height)
+                tail = _drop(row, rows, columns, queue, tail)
         if taken + gaps == count:
             return gaps
-        gaps = _set_aside(rows, columns, pivots, stack, gap, gaps)
+        gaps = _set_aside(rows, columns, pivots, queue, gap, gaps)
         if gaps < 0:
             return -1
 
