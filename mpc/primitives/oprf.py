@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, CryptoError, DataError, InvalidKey
+from mpc.kernels import ristretto as kernel
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
 from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, Points, Scalars
@@ -173,11 +174,21 @@ def _hashed(mode: Mode, items: Items) -> Points:
 
 
 def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    digests = (
-        hashlib.sha512(_sized(items[i]) + _sized(row.tobytes()) + b"Finalize").digest()
-        for i, row in enumerate(unblinded)
-    )
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(items), OUTPUT_BYTES)
+    """The hash that ends Finalize, over transcripts laid out one after another."""
+    lengths = np.diff(items.offsets)
+    sized = np.empty((len(items), 2 + ENCODED_BYTES), np.uint8)
+    sized[:, :2] = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
+    sized[:, 2:] = unblinded
+    prefixes = lengths.astype(">u2").view(np.uint8).reshape(-1, 2)
+    offsets = np.zeros(len(items) + 1, np.int64)
+    np.cumsum(lengths + 2 + sized.shape[1], out=offsets[1:])
+    data = np.empty(offsets[-1], np.uint8)
+    data[offsets[:-1, None] + np.arange(2)] = prefixes
+    data[offsets[1:, None] + np.arange(-sized.shape[1], 0)] = sized
+    starts = np.repeat(offsets[:-1] + 2 - items.offsets[:-1], lengths)
+    source = np.arange(items.offsets[0], items.offsets[-1])
+    data[starts + source] = items.data[items.offsets[0] : items.offsets[-1]]
+    return kernel.digests(data, offsets, b"Finalize")
 
 
 def _prove(

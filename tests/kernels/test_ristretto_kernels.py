@@ -196,6 +196,14 @@ def test_expansion_over_all_lengths_of_items(backend, dst):
     assert [row.tobytes() for row in got] == [portable.expand_one(i, dst, 64) for i in items]
 
 
+@pytest.mark.parametrize("tail", [b"", b"tail", b"t" * 200])
+def test_digests_over_all_lengths_of_items(backend, tail):
+    items = [bytes(range(n)) for n in range(256)] + [b"", b"x" * 1000, b"y"]
+    got = ristretto.digests(*layout(items), tail)
+    assert [row.tobytes() for row in got] == [hashlib.sha512(i + tail).digest() for i in items]
+    assert ristretto.digests(*layout([])).shape == (0, 64)
+
+
 def test_expansion_of_a_part_of_a_buffer(backend):
     data, offsets = layout([b"before", b"one", b"", b"three", b"after"])
     got = ristretto.expand(data, offsets[1:-1], b"tag")

@@ -241,6 +241,7 @@ def test_the_group_laws(backend):
     a, b = ristretto.scalars(seeded(1), 5), ristretto.scalar(seeded(2))
     assert texts(ristretto.mul(x, a + b)) == texts(ristretto.mul(x, a) + ristretto.mul(x, b))
     assert texts(ristretto.mul(x, a * b)) == texts(ristretto.mul(ristretto.mul(x, a), b))
+    assert texts(ristretto.mul(x, b * a)) == texts(ristretto.mul(x, a * b))
     assert texts(ristretto.mul(x, a - a)) == ["00" * 32] * 5
     assert texts(ristretto.mul(ristretto.mul(x, a), ristretto.invert(a))) == texts(x)
 

@@ -77,9 +77,14 @@ def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> N
     """
     if not 0 < len(dst) <= MAX_DST_BYTES:
         raise ConfigError(f"a tag has 1 to {MAX_DST_BYTES} bytes, not {len(dst)}")
-    bounds = np.ascontiguousarray(offsets, dtype=np.int64)
-    _check_strings(data, bounds)
-    return _array(_backend().expand(data, bounds, dst))
+    return _array(_backend().expand(*_strings(data, offsets), dst))
+
+
+def digests(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], tail: bytes = b""
+) -> NDArray[np.uint8]:
+    """SHA-512 of each item followed by ``tail``, (n, 64); items are as in ``expand``."""
+    return _array(_backend().digests(*_strings(data, offsets), tail))
 
 
 def _backend() -> Any:
@@ -103,8 +108,13 @@ def _check(array: NDArray[Any], kind: type, shape: tuple[int, ...]) -> None:
         raise ConfigError(f"expected {kind.__name__} ({wanted}), got {array.dtype} {array.shape}")
 
 
-def _check_strings(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-    if data.dtype != np.uint8 or data.ndim != 1 or offsets.ndim != 1 or len(offsets) < 1:
+def _strings(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Checked before the kernels read memory by them."""
+    ends = np.ascontiguousarray(offsets, dtype=np.int64)
+    if data.dtype != np.uint8 or data.ndim != 1 or ends.ndim != 1 or len(ends) < 1:
         raise ConfigError(f"strings are in uint8 (bytes,), not {data.dtype} {data.shape}")
-    if offsets[0] < 0 or offsets[-1] > len(data) or bool(np.any(np.diff(offsets) < 0)):
-        raise ConfigError(f"the offsets of {len(offsets) - 1} strings do not fit {len(data)} bytes")
+    if ends[0] < 0 or ends[-1] > len(data) or bool(np.any(np.diff(ends) < 0)):
+        raise ConfigError(f"the offsets of {len(ends) - 1} strings do not fit {len(data)} bytes")
+    return data, ends

@@ -203,3 +203,10 @@ def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> N
     bounds = pairwise(offsets.tolist())
     rows = (expand_one(data[start:stop].tobytes(), dst, 64) for start, stop in bounds)
     return np.frombuffer(bytearray(b"".join(rows)), dtype=np.uint8).reshape(-1, 64)
+
+
+def digests(data: NDArray[np.uint8], offsets: NDArray[np.int64], tail: bytes) -> NDArray[np.uint8]:
+    """SHA-512 of each item followed by ``tail``."""
+    bounds = pairwise(offsets.tolist())
+    rows = (hashlib.sha512(data[start:stop].tobytes() + tail).digest() for start, stop in bounds)
+    return np.frombuffer(bytearray(b"".join(rows)), dtype=np.uint8).reshape(-1, 64)

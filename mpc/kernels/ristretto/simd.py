@@ -39,6 +39,7 @@ from mpc.kernels.ristretto.group import (
 from mpc.kernels.ristretto.xmd import (
     OUTPUT_BYTES,
     SCRATCH_WORDS,
+    digest_kernel,
     expand_kernel,
     rest_of,
     tail_of,
@@ -258,11 +259,22 @@ def _recoded(scalars: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:
     """expand_message_xmd to 64 bytes of each item ``data[offsets[i]:offsets[i + 1]]``."""
-    count = len(offsets) - 1
-    out = np.empty((count, OUTPUT_BYTES), np.uint8)
-    # Only the items' part of the buffer, which is copied when it is read-only.
-    part, bounds = _plain(data[offsets[0] : offsets[-1]]), offsets - offsets[0]
-    tail, rest = _plain(tail_of(dst)), _plain(rest_of(dst))
-    arrays = part, bounds, tail, rest, _words(out)
-    expand_kernel.over(count, HASH_SECONDS, *arrays, scratch=_scratch)
+    out = np.empty((len(offsets) - 1, OUTPUT_BYTES), np.uint8)
+    arrays = *_laid_out(data, offsets), _plain(tail_of(dst)), rest_of(dst), _words(out)
+    expand_kernel.over(len(out), HASH_SECONDS, *arrays, scratch=_scratch)
     return out
+
+
+def digests(data: NDArray[np.uint8], offsets: NDArray[np.int64], tail: bytes) -> NDArray[np.uint8]:
+    """SHA-512 of each item followed by ``tail``."""
+    out = np.empty((len(offsets) - 1, OUTPUT_BYTES), np.uint8)
+    arrays = *_laid_out(data, offsets), _plain(np.frombuffer(tail, np.uint8)), _words(out)
+    digest_kernel.over(len(out), HASH_SECONDS / 2, *arrays, scratch=_scratch)
+    return out
+
+
+def _laid_out(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Only the items' part of the buffer, which is copied when it is read-only."""
+    return _plain(data[offsets[0] : offsets[-1]]), offsets - offsets[0]

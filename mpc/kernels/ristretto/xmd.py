@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""expand_message_xmd of RFC 9380, section 5.3.1, with SHA-512, to 64 bytes, eight items at a time.
+"""SHA-512 of items, and expand_message_xmd of RFC 9380 (section 5.3.1) to 64 bytes, by eights.
 
     b0 = H(128 zeros || item || 0, 64 || 0 || DST')        DST' = DST || its length
     b1 = H(b0 || 1 || DST')
@@ -73,7 +73,7 @@ def _put(word_bytes: Any, lane: int, at: int, source: Any, first: int, stop: int
 
 
 @inner
-def _fill(block: Any, lane: int, number: int, item: Any, tail: Any) -> None:
+def _fill(block: Any, lane: int, number: int, item: Any, tail: Any, before: int) -> None:
     """Block ``number`` of an item, its tail and the padding, in one lane."""
     for word in range(BLOCK_WORDS):
         block[word * COUNT + lane] = 0
@@ -88,8 +88,7 @@ def _fill(block: Any, lane: int, number: int, item: Any, tail: Any) -> None:
         j = ends - start
         word_bytes[(j >> 3) * 8 * COUNT + 8 * lane + 7 - (j & 7)] = 0x80
     if number == _blocks(len(item), tail) - 1:
-        # The block of zeros in front counts too.
-        block[(BLOCK_WORDS - 1) * COUNT + lane] = 8 * (BLOCK_BYTES + ends)
+        block[(BLOCK_WORDS - 1) * COUNT + lane] = 8 * (before + ends)
 
 
 @inner
@@ -99,10 +98,17 @@ def _compress(state: Any, block: Any) -> Any:
 
 
 @inner
-def _first_hash(
-    state: Any, first: int, stop: int, block: Any, data: Any, offsets: Any, tail: Any
+def _hashed(
+    state: Any,
+    before: int,
+    first: int,
+    stop: int,
+    block: Any,
+    data: Any,
+    offsets: Any,
+    tail: Any,
 ) -> Any:
-    """b0 of eight items, from the state after the zeros."""
+    """The hash of eight items, each with ``tail``, as a state; it begins after ``before`` bytes."""
     most = 0
     for lane in range(COUNT):
         row = min(first + lane, stop - 1)
@@ -114,7 +120,7 @@ def _first_hash(
             over = number >= _blocks(len(item), tail)
             block[BLOCK_WORDS * COUNT + lane] = over
             if not over:
-                _fill(block, lane, number, item, tail)
+                _fill(block, lane, number, item, tail, before)
         going_on = equal(load(address(block), BLOCK_WORDS * COUNT), zero())
         state = chosen(going_on, _compress(state, block), state)
     return state
@@ -134,6 +140,26 @@ def _second_hash(state: Any, block: Any, b0: Any, rest: Any) -> Any:
     return state
 
 
+@inner
+def _put_digests(state: Any, out: Any, first: int, stop: int, block: Any) -> None:
+    at = address(block)
+    for word in range(8):
+        store(at, word * COUNT, byteswapped(state[word]))
+    for lane in range(min(COUNT, stop - first)):
+        for word in range(8):
+            out[first + lane, word] = block[word * COUNT + lane]
+
+
+@kernel
+def digest_kernel(
+    start: int, stop: int, data: Any, offsets: Any, tail: Any, out: Any, block: Any
+) -> None:
+    """SHA-512 of items ``start`` to ``stop``, each with ``tail``, as rows of eight words."""
+    for first in range(start, stop, COUNT):
+        state = _hashed(_initial(), 0, first, stop, block, data, offsets, tail)
+        _put_digests(state, out, first, stop, block)
+
+
 @kernel
 def expand_kernel(
     start: int, stop: int, data: Any, offsets: Any, tail: Any, rest: Any, out: Any, block: Any
@@ -143,11 +169,5 @@ def expand_kernel(
     block[: BLOCK_WORDS * COUNT] = 0
     after_zeros = _compress(initial, block)
     for first in range(start, stop, COUNT):
-        b0 = _first_hash(after_zeros, first, stop, block, data, offsets, tail)
-        b1 = _second_hash(initial, block, b0, rest)
-        at = address(block)
-        for word in range(8):
-            store(at, word * COUNT, byteswapped(b1[word]))
-        for lane in range(min(COUNT, stop - first)):
-            for word in range(8):
-                out[first + lane, word] = block[word * COUNT + lane]
+        b0 = _hashed(after_zeros, BLOCK_BYTES, first, stop, block, data, offsets, tail)
+        _put_digests(_second_hash(initial, block, b0, rest), out, first, stop, block)
