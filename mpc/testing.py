@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from mpc.net import memory
 from mpc.net.channel import Channel
-from mpc.net.link import Link
+from mpc.net.link import CAPACITY_BYTES, LINGER_SECONDS, MAX_FRAME_BYTES, Frame, Link
 from mpc.net.mesh import Mesh
 from mpc.primitives.rng import Prg
 
@@ -52,6 +53,72 @@ def run_mesh(
 ) -> dict[str, R]:
     """Run one role for each name, in this order, and return what each returned, as ``run_pair``."""
     return _run(roles, memory.mesh(list(roles), timeout=timeout))
+
+
+def grpc_pair(
+    left: str = "left",
+    right: str = "right",
+    *,
+    folder: Path | None = None,
+    capacity: int = CAPACITY_BYTES,
+    limit: int = MAX_FRAME_BYTES,
+) -> tuple[Link, Link]:
+    """As ``memory.pair``, over gRPC and a socket of this machine.
+
+    With mutual TLS when there is a ``folder`` for the keys, else in plaintext.
+    """
+    from mpc.net.grpc_link import Endpoint
+    from mpc.net.peer import Address, Peer
+    from mpc.net.tls import load_pinned, make_identity
+
+    identities, trusts = {}, {}
+    if folder is not None:
+        for name in (left, right):
+            identities[name] = make_identity(name, folder)
+            trusts[name] = load_pinned(name, identities[name].certificate_path)
+
+    def endpoint(name: str, peer: Peer, listen: Address | None) -> Endpoint:
+        return Endpoint(
+            name,
+            [peer],
+            identity=identities.get(name),
+            listen=listen,
+            insecure=folder is None,
+            capacity=capacity,
+            limit=limit,
+        )
+
+    there = endpoint(right, Peer(left, None, trusts.get(left)), Address("127.0.0.1", 0))
+    here = endpoint(left, Peer(right, there.address, trusts.get(right)), None)
+    return _OwnedLink(here.connect(right), here), _OwnedLink(there.connect(left), there)
+
+
+class _OwnedLink:
+    """A link that takes its endpoint along when it is closed."""
+
+    def __init__(self, link: Link, endpoint: _Closes) -> None:
+        self._link = link
+        self._endpoint = endpoint
+
+    @property
+    def peer(self) -> str:
+        return self._link.peer
+
+    def put(self, frame: Frame, timeout: float | None = None) -> None:
+        self._link.put(frame, timeout)
+
+    def get(self, timeout: float | None = None) -> Frame:
+        return self._link.get(timeout)
+
+    def close(self, timeout: float | None = LINGER_SECONDS) -> None:
+        try:
+            self._link.close(timeout)
+        finally:
+            self._endpoint.close()
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
 
 
 class _Ends(Protocol):

@@ -107,7 +107,7 @@ class Channel:
         # The peer put its reason before it closed; it stands behind messages nobody will read now.
         while True:
             try:
-                sort, name, _ = _split(self.peer, self._link.get(0))
+                sort, name, _ = _split(self.peer, self._link.get(_ABORT_SECONDS))
             except (PeerClosed, PeerTimeout, ProtocolError):
                 raise closed from None
             if sort == _ABORT:

@@ -123,10 +123,11 @@ class Dialler:
 
 async def _live(link: StreamLink, call: Any, channel: aio.Channel) -> None:
     try:
-        await link.run(call)
-        with suppress(TimeoutError, aio.AioRpcError, asyncio.InvalidStateError):
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await call.done_writing()
-                await call.code()
+        if await link.run(call):
+            # All has arrived; this only lets the peer's side of the call end in order.
+            with suppress(Exception):
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await call.done_writing()
+                    await call.code()
     finally:
         await channel.close()

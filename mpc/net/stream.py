@@ -86,14 +86,16 @@ class StreamLink:
         return self._peer
 
     def put(self, frame: Frame, timeout: float | None = None) -> None:
+        self._check_open()
         self._outgoing.put(frame, timeout)
 
     def get(self, timeout: float | None = None) -> Frame:
+        self._check_open()
         return self._incoming.get(timeout)
 
     def close(self, timeout: float | None = LINGER_SECONDS) -> None:
-        closed = PeerClosed(self._peer, "this side has closed the link")
         self._closing = True
+        closed = self._closed_error()
         self._outgoing.end(closed)
         self._incoming.drop(closed)
         self._frame_put.give()
@@ -115,10 +117,18 @@ class StreamLink:
             with suppress(RuntimeError):  # the loop ended first, and the link with it
                 self._loop.call_soon_threadsafe(self._stop.set)
 
-    async def run(self, stream: Stream) -> None:
+    def _check_open(self) -> None:
+        if self._closing:
+            raise self._closed_error()
+
+    def _closed_error(self) -> PeerClosed:
+        return PeerClosed(self._peer, "this side has closed the link")
+
+    async def run(self, stream: Stream) -> bool:
         """Carry frames until both directions ended, the stream broke or ``cancel`` was called.
 
-        What goes wrong is what ``get`` and ``put`` raise from then on; nothing is raised here.
+        Returns whether both ended. What goes wrong is what ``get`` and ``put`` raise from then on;
+        nothing is raised here.
         """
         lost = PeerClosed(self._peer, "the connection was lost")
         ways = [
@@ -127,6 +137,7 @@ class StreamLink:
         ]
         try:
             await self._stop.wait()
+            return self._open_ways == 0
         finally:
             for way in ways:
                 way.cancel()
@@ -137,9 +148,10 @@ class StreamLink:
     async def _carry(self, way: Coroutine[Any, Any, None]) -> None:
         try:
             await way
-            self._open_ways -= 1
         except (_BrokenError, ProtocolError):
-            self._open_ways = 0
+            self._stop.set()
+            return
+        self._open_ways -= 1
         if self._open_ways == 0:
             self._stop.set()
 
@@ -168,7 +180,8 @@ class StreamLink:
         except ProtocolError as error:
             # The stream is of no more use for reading. The way out stays open until this side
             # closes, so that the peer can be told why.
-            self._incoming.end(error)
+            # Without its traceback, which would keep the frames of this task and gRPC's objects.
+            self._incoming.end(error.with_traceback(None))
             await self._frame_taken.wait(lambda: self._closing)
             while not (await self._receive(stream)).end:
                 pass

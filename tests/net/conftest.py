@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every test of the network ends with the threads and processes it began with."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+LEFTOVER_SECONDS = 5.0
+
+
+def _running() -> set[object]:
+    return {*threading.enumerate(), *psutil.Process().children(recursive=True)}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    gc.collect()  # what an earlier failure may have kept is not this test's
+    before = _running()
+    yield
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while (left := _running() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
