@@ -29,7 +29,8 @@ three ways to fail share 2^-security:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +145,20 @@ class Rows:
     def order(self) -> NDArray[np.uint32]:
         """Row i is that of ``keys[order[i]]``."""
         return self._rows[:, 3]
+
+    def parts(self) -> Iterator[tuple[slice, slice, Rows]]:
+        """The clusters: which rows, which places of the store, and the rows on that part alone.
+
+        The parts of a store stand one after another, so a large one can be made, sent and read in
+        turn.
+        """
+        p = self.parameters
+        size, one = p.width + p.dense, replace(p, clusters=1)
+        for cluster in range(p.clusters):
+            mine = slice(int(self._starts[cluster]), int(self._starts[cluster + 1]))
+            inside = np.array([0, mine.stop - mine.start])
+            rows = Rows(one, self._rows[mine], self._bits[mine], inside)
+            yield mine, slice(cluster * size, (cluster + 1) * size), rows
 
     def encode(self, values: Words, rng: Rng = SYSTEM) -> Words:
         """A store (size, words) in which row i has ``values[i]``, of shape (n,) or (n, 1 or 2).

@@ -69,6 +69,23 @@ def test_clusters(backend, clusters, monkeypatch):
     assert sorted(rows.order.tolist()) == list(range(count))
 
 
+def test_a_store_is_its_parts_in_turn(backend, monkeypatch):
+    small_clusters(monkeypatch, 150)
+    rng = seeded("parts")
+    rows = Rows.of(uint64(rng, (600, 2)), SEED, Parameters.of(600))
+    values, stores, end = uint64(rng, (600, 1)), [], 0
+    for mine, place, part in rows.parts():
+        assert (mine.start, place.start) == (end, len(stores) * place.stop // (len(stores) + 1))
+        assert np.array_equal(part.order, rows.order[mine])
+        stores.append(part.encode(values[mine], rng))
+        end = mine.stop
+    assert end == 600
+    whole = np.concatenate(stores)
+    assert np.array_equal(rows.decode(whole), values)
+    for mine, place, part in rows.parts():
+        assert np.array_equal(part.decode(whole[place]), values[mine])
+
+
 def test_decoding_is_linear(backend):
     rng = seeded("linear")
     rows = Rows.of(uint64(rng, (500, 2)), SEED, Parameters.of(500))

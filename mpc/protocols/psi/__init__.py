@@ -10,7 +10,7 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
                            <-- IntersectCommitment ----    of a share w_s               (malicious)
       IntersectSeed        --- seed r, share w_r ----->
                            <-- VOLE: C = A D + B ------>   D, B                      protocols.vole
-      IntersectStore       --- A + P, P(x) = H(x) ----->   K = B + (A + P) D
+      IntersectStore       --- A + P, P(x) = H(x) ----->   K = B + (A + P) D; in parts
                            <-- IntersectShare ---------    w_s                          (malicious)
                            <-- IntersectTags ----------    T(K(y) + D H(y) + w, y), ascending
       those with T(C(x) + w, x) among them
@@ -152,18 +152,21 @@ def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     with _stage("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
-        store = rows.encode(wire.hashed(run, digests), rng)
     with _stage("vole"):
         a, c = vole.receiver(channel, parameters.size, ring=run.ring, rng=rng)
-    with _stage("transfer"):
-        for piece in wire.pieces(parameters.size):
-            masked = store[piece] ^ a[piece].reshape(-1, store.shape[1])
+    values = np.empty((len(digests), 2), np.uint64)
+    for mine, place, part in rows.parts():
+        with _stage("okvs"):
+            masked = part.encode(wire.hashed(run, digests[mine]), rng)
+            masked ^= a[place].reshape(masked.shape)
+        with _stage("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
-    with _stage("okvs"):
-        values = rows.decode(c)
-        del store, a, c
+        with _stage("okvs"):
+            values[mine] = part.decode(c[place])
+    with _stage("transfer"):
         if run.malicious:
             values ^= _shift(share, _opened(run, committed))
+    with _stage("tags"):
         tags = wire.tags(run, values, digests)
     with _stage("transfer"):
         theirs = wire.receive_tags(run)
@@ -189,18 +192,20 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
         digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
         delta, key = vole.sender(channel, parameters.size, ring=run.ring, rng=rng)
-    with _stage("transfer"):
-        for piece in wire.pieces(parameters.size):
-            key[piece] = gf128.multiply_add(key[piece], wire.receive_store(run, piece), delta)
+    shift = _shift(start.share, own)
+    tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
+    for mine, place, part in rows.parts():
+        with _stage("transfer"):
+            store = wire.receive_store(run, place)
+        with _stage("okvs"):
+            values = part.decode(gf128.multiply_add(key[place], store, delta))
+            hashed = wire.element(wire.hashed(run, digests[mine]))
+            values = gf128.multiply_add(values, hashed, delta)
+        with _stage("tags"):
+            values = values ^ shift if run.malicious else values
+            tags[mine] = wire.tags(run, values, digests[mine])
     if run.malicious:
         channel.send(pb.IntersectShare(share=own))
-    with _stage("okvs"):
-        values = gf128.multiply_add(
-            rows.decode(key), wire.element(wire.hashed(run, digests)), delta
-        )
-        if run.malicious:
-            values ^= _shift(start.share, own)
-        tags = wire.tags(run, values, digests)
     with _stage("match"):
         padding = np.frombuffer(rng.bytes(16 * (run.senders - len(tags))), np.uint64)
         whole = np.concatenate([tags[:, :2], wire.truncated(run, padding.reshape(-1, 2))])

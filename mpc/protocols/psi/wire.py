@@ -17,7 +17,7 @@ from mpc.protocols.psi.agreement import Run
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
-_PIECE = 1 << 17  # values or tags in one message
+_PIECE = 1 << 17  # tags in one message
 
 
 def hashed(run: Run, digests: Words) -> Words:
