@@ -55,6 +55,8 @@ def run(folder: Path, *, rows: int, seed: int, json_lines: bool) -> bool:
         inputs = companies.write_demo(folder, rows, seed)
         notify("making keys and certificates")
         configure(folder, inputs)
+        notify("loading kernels")
+        _load_kernels()
     reports = {}
     for kind in ("blacklist", "score"):
         job = folder / f"{kind}.toml"
@@ -78,6 +80,20 @@ def _claim(folder: Path) -> None:
         raise ConfigError(f"cannot use the folder {folder}: {error.strerror}") from None
     for identity in (*folder.glob("*/*.key"), *folder.glob("*/*.crt")):
         identity.unlink()
+
+
+def _load_kernels() -> None:
+    """Use each kernel of the two jobs once, so that the parties do not all compile the same ones."""
+    from mpc.primitives import paillier, ristretto
+    from mpc.primitives.items import Items
+    from mpc.primitives.rng import SYSTEM
+
+    points = ristretto.hash_to_group(Items.of(["a", "b"]), b"mpc:v1:demo")
+    encoded = ristretto.encode(ristretto.mul(points, ristretto.scalar(SYSTEM)))
+    ristretto.decode(encoded)
+    secret, public = paillier.keygen(512, allow_weak=True)  # the kernels are those of any length
+    x = paillier.Ciphertexts.from_array(public, secret.encrypt([1, -2]).to_array(), bound=2)
+    secret.decrypt(([[3, -1], [2, 5]] @ x).rerandomized())
 
 
 # --- what each party has in its folder ---------------------------------------------------------
