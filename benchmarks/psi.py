@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.record import Record, middle
 from mpc.kernels import hashing, matching
@@ -64,7 +65,8 @@ class Case:
         count, start = (self.receiver, 0) if side == "receiver" else (self.sender, 1 << 40)
         numbers = np.arange(count, dtype=np.int64)
         numbers[self.common :] += start
-        return pa.array(np.char.mod("91%016d", numbers))
+        digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width=16, padding="0")
+        return pc.binary_join_element_wise("91", digits, "")
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Sample:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, links and protocols."""
     parser.add_argument("--log2n", default="12,16,20", help="items of a side, as powers of two")
+    parser.add_argument("--items", default="", help="more sizes, such as 10000000")
     parser.add_argument("--links", default="tls,plain,shaped", help="of tls, plain, shaped")
     parser.add_argument("--security", default="malicious,semi-honest,hashes")
     parser.add_argument("--unbalanced", type=int, default=1000, help="against the largest; 0: none")
@@ -91,7 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every case over every link."""
-    sizes = [1 << int(power) for power in options.log2n.split(",")]
+    sizes = [1 << int(power) for power in options.log2n.split(",") if power]
+    sizes += [int(size) for size in options.items.split(",") if size]
     forms = options.security.split(",")
     cases = [Case(size, size, form) for size in sizes for form in forms]
     if options.unbalanced:
