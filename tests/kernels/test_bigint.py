@@ -263,6 +263,12 @@ def test_chinese_remainders(backend, p_bits, q_bits):
             crt.join(halves[:1])
         with pytest.raises(ConfigError, match="multiply"):
             Crt(ring, [parts[0], parts[0]])
+        with pytest.raises(ConfigError, match="share"):
+            Crt(make(p * p), [parts[0], parts[0]])
+        with pytest.raises(ConfigError, match="one modulus"):
+            Crt(ring, [make([p, q])])
+    with pytest.raises(ConfigError, match="squares"):
+        Crt(bigint.modulo(p * p * q * q), [bigint.modulo_square(p), bigint.modulo_square(q)])
 
 
 def test_three_parts(backend):
@@ -274,7 +280,7 @@ def test_three_parts(backend):
 
 
 def test_unusable_moduli(backend):
-    for wrong in (1 << 512, (1 << 63) - 1, (1 << 8192) + 1, 0, -5, []):
+    for wrong in (1 << 512, (1 << 63) - 1, (1 << 8192) + 1, 0, -5, 1 - (1 << 600), []):
         with pytest.raises(ConfigError):
             bigint.modulo(wrong)
     with pytest.raises(ConfigError):
@@ -291,3 +297,46 @@ def test_nothing_is_shown_or_compared(backend):
     with pytest.raises(TypeError):
         bool(ring.encode([5]))
     assert ring.encode([5]) != ring.encode([5])
+
+
+def test_vectors_of_other_rings_are_refused(backend):
+    small, large = bigint.modulo_square((1 << 521) - 1), bigint.modulo_square((1 << 1279) - 1)
+    x = small.encode([1, 2])
+    if backend == "simd":
+        for wrong in (
+            lambda: large.square(x),
+            lambda: large.mul(large.encode([1, 2]), x),
+            lambda: small.root.power(x, 3),
+            lambda: small.embed(x),
+            lambda: small.log(small.root.encode([1])),
+            lambda: large.to_bytes(x),
+            lambda: large.comb(x[:1], 9),
+            lambda: large.multiexp(x, np.array([[1, 2]])),
+        ):
+            with pytest.raises(ConfigError, match="another ring"):
+                wrong()
+        with kernels.use("portable"):
+            elsewhere = bigint.modulo_square((1 << 521) - 1)
+        for ring, theirs in ((small, elsewhere), (elsewhere, small)):
+            with pytest.raises(ConfigError, match="another backend"):
+                ring.square(theirs.encode([1, 2]))
+
+
+def test_one_modulus_per_lane_takes_as_many_elements(backend):
+    ring = bigint.modulo([(1 << 521) - 1, (1 << 607) - 1, (1 << 127) - 1])
+    x = ring.encode([1, 2, 3])
+    for wrong in (x[:2], concatenate([x, x])):
+        with pytest.raises(ConfigError, match="moduli"):
+            ring.square(wrong)
+        with pytest.raises(ConfigError, match="moduli"):
+            ring.power(wrong, 5)
+        with pytest.raises(ConfigError):
+            ring.mul(x, wrong)
+    with pytest.raises(ConfigError, match="moduli"):
+        ring.mul(x, x[:1])
+
+
+def test_floats_are_not_rounded(backend):
+    ring = bigint.modulo((1 << 521) - 1)
+    with pytest.raises(TypeError):
+        ring.encode([1.5])

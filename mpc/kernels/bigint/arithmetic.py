@@ -41,6 +41,10 @@ class Arithmetic(Protocol):
         """The ring of some of the elements, where each has its own modulus."""
         ...
 
+    def holds(self, x: Residues) -> bool:
+        """Whether a vector has the shape of this ring's; of two rings alike it does not tell."""
+        ...
+
     def load(self, packed: NDArray[np.uint8]) -> Residues:
         """Reduced little-endian integers of any width."""
         ...

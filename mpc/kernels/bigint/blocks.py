@@ -23,12 +23,10 @@ from mpc.kernels.lanes import (
     VECTOR,
     emits,
     high,
-    instruction,
     lanes,
     low,
     read,
     splat,
-    spread,
     write,
 )
 
@@ -86,25 +84,6 @@ def replace_block(builder: Any, mask: Any, values: Any, address: Any) -> Any:
     return _block(
         builder, [builder.select(chosen, _row(builder, address, i), row) for i, row in rows]
     )
-
-
-@emits(block, block, types.intp, types.intp, lanes, types.intp)
-def pick_block(builder: Any, values: Any, address: Any, pitch: Any, digit: Any, first: Any) -> Any:
-    """Of a table's sixteen entries from ``first`` on, those that the digits name.
-
-    The table holds one row of entries per limb, ``pitch`` bytes apart. Lanes whose digit names none
-    of the sixteen keep the given values. The lookup is a permutation of registers, so every digit
-    takes the same time.
-    """
-    window = builder.and_(digit, splat(-16))
-    chosen = builder.icmp_unsigned("==", window, spread(builder, first))
-    out = []
-    for row in _rows(builder, values):
-        sixteen = [_row(builder, address, 0), _row(builder, address, 1)]
-        picked = instruction(builder, "avx512.vpermi2var.q.512", [sixteen[0], digit, sixteen[1]])
-        out.append(builder.select(chosen, picked, row))
-        address = builder.add(address, pitch)
-    return _block(builder, out)
 
 
 def _old(builder: Any, z: Any, row: int) -> Any:

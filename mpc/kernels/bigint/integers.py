@@ -59,6 +59,19 @@ def bit_length(packed: NDArray[np.uint8]) -> int:
     return int(8 * used[-1] + int(columns[used[-1]]).bit_length()) if used.size else 0
 
 
+def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:
+    """Whether any of some little-endian integers, which may be secret, has more than ``bits`` bits.
+
+    All are read alike, and nothing but the answer comes of it.
+    """
+    whole, part = divmod(bits, 8)
+    above = packed[:, whole:]
+    lowest = above[:, :1] >> np.uint8(part)
+    return bool(
+        np.bitwise_or.reduce(lowest, axis=None) | np.bitwise_or.reduce(above[:, 1:], axis=None)
+    )
+
+
 def below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether each little-endian integer is below its bound (one bound for all, or one each)."""
     differs = (packed != bounds)[:, ::-1]

@@ -8,21 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.blocks import (
-    BLOCK,
-    ROW,
-    pick_block,
-    replace_block,
-    store_block,
-    zero_block,
-)
+from mpc.kernels.bigint.blocks import ROW
+from mpc.kernels.bigint.lookups import FOUR, look_up, look_up_four, scan
 from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
     add,
     address,
     broadcast,
-    equal,
     gather,
     lane_numbers,
     load,
@@ -32,23 +25,12 @@ from mpc.kernels.lanes import (
     zero,
 )
 
-TOGETHER = 16
+TOGETHER = 32
 """Lane groups that take turns at one table of a comb."""
 
 Words = NDArray[np.uint64]
 
 Lanes = Any
-
-
-@inner
-def scan(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
-    """The entry of a table of vectors that each lane's digit names, every entry being read."""
-    for row in range(0, rows, BLOCK):
-        chosen = zero_block()
-        for entry in range(entries):
-            mask = equal(digit, broadcast(np.uint64(entry)))
-            chosen = replace_block(mask, chosen, table + ROW * (entry * rows + row))
-        store_block(out + ROW * row, chosen)
 
 
 @kernel
@@ -89,17 +71,6 @@ def power_all(
             mul(to, to, factor, modulus, work, limbs, digits)
 
 
-@inner
-def lookup(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
-    """The entry of one base's table, (rows, entries), that each lane's digit names."""
-    pitch = 8 * entries
-    for row in range(0, rows, BLOCK):
-        chosen = zero_block()
-        for entry in range(0, entries, 16):
-            chosen = pick_block(chosen, table + pitch * row + 8 * entry, pitch, digit, entry)
-        store_block(out + ROW * row, chosen)
-
-
 @kernel
 def straus_all(
     start: int,
@@ -119,29 +90,37 @@ def straus_all(
 ) -> None:
     """out = the product over terms of base**exponent, of which all lanes share the bases.
 
-    Tables are (terms, digits*limbs, entries), digits of exponents (groups, passes, terms, 8), the
-    lowest pass first. A comb is the case of one pass. Groups take turns at each table, while it is
-    in the cache.
+    Tables are as :mod:`mpc.kernels.bigint.lookups` says, one per term; digits of exponents (groups,
+    passes, terms, 8), the lowest pass first. A comb is the case of one pass. Groups take turns
+    at each table, while it is in the cache.
     """
     rows = limbs * digits
-    work = address(scratch)
-    factor = work + ROW * SCRATCH * limbs
-    for first in range(start, stop, TOGETHER):
-        last = min(first + TOGETHER, stop)
+    work, step = address(scratch), ROW * passes * terms
+    factors = work + ROW * SCRATCH * limbs
+    for begin in range(start, stop, TOGETHER):
+        end = min(begin + TOGETHER, stop)
         for i in range(passes * terms):
-            step, term = passes - 1 - i // terms, i % terms
+            term = i % terms
             table = address(tables) + 8 * entries * rows * term
-            for group in range(first, last):
-                modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-                if term == 0 and i > 0:
-                    for _ in range(window):
-                        square(to, to, modulus, work, limbs, digits)
-                digit = load(address(exponents) + ROW * ((group * passes + step) * terms + term), 0)
-                lookup(factor, table, digit, entries, rows)
-                if i == 0:
-                    copy(to, factor, rows)
+            digit = address(exponents) + ROW * ((passes - 1 - i // terms) * terms + term)
+            first = begin
+            while first < end:
+                last = first + FOUR if first + FOUR <= end else first + 1
+                if last > first + 1:
+                    look_up_four(factors, table, digit + step * first, step, entries, rows)
                 else:
-                    mul(to, to, factor, modulus, work, limbs, digits)
+                    look_up(factors, table, digit + step * first, entries, rows)
+                for group in range(first, last):
+                    modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+                    factor = factors + ROW * rows * (group - first)
+                    if term == 0 and i > 0:
+                        for _ in range(window):
+                            square(to, to, modulus, work, limbs, digits)
+                    if i == 0:
+                        copy(to, factor, rows)
+                    else:
+                        mul(to, to, factor, modulus, work, limbs, digits)
+                first = last
 
 
 @inner

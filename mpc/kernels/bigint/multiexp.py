@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.integers import bit_length
 from mpc.kernels.bigint.ladders import pippenger_all, straus_all
 from mpc.kernels.bigint.limbs import Words, cut
+from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ SQUARING = 0.7
 
 def entries(window: int) -> int:
     """Entries of a table for one window; a lookup takes sixteen at a time."""
-    return max(16, 1 << window)
+    return max(SIXTEEN, 1 << window)
 
 
 def tables(arithmetic: SimdArithmetic, bases: Residues, window: int) -> Words:
-    """For each base its powers 0, 1, ... 2**window - 1: (bases, rows, entries)."""
-    out = lane_groups(len(bases) * arithmetic.rows, entries(window) // LANES)
-    out = out.reshape(len(bases), arithmetic.rows, entries(window))
+    """For each base its powers 0, 1, ... 2**window - 1, as the lookups take them."""
+    size, pieces = entries(window), arithmetic.rows // PIECE
+    out = lane_groups(len(bases) * arithmetic.rows, size // LANES)
+    out = out.reshape(len(bases), pieces, size // SIXTEEN, PIECE, SIXTEEN)
     powers = [arithmetic.ones(len(bases)), bases]
     for power in range(2, 1 << window):
         if power % 2:
@@ -52,7 +54,8 @@ def tables(arithmetic: SimdArithmetic, bases: Residues, window: int) -> Words:
         else:
             powers.append(arithmetic.square(powers[power // 2]))
     for power, x in enumerate(powers):
-        out[:, :, power] = _by_element(x)
+        of_base = _by_element(x).reshape(len(bases), pieces, PIECE)
+        out[:, :, power // SIXTEEN, :, power % SIXTEEN] = of_base
     return out
 
 
@@ -60,11 +63,11 @@ def straus(
     arithmetic: SimdArithmetic, table: Words, digits: Words, window: int, *, passes: int, count: int
 ) -> Residues:
     """Outputs of digits (groups, passes*bases, 8), lowest pass first."""
-    terms, rows, size = table.shape
+    terms, rows = len(table), arithmetic.rows
     out = lane_groups(len(digits), rows)
     products = passes * (terms + SQUARING * window)
-    args = (table, digits, terms, window, passes, size)
-    arithmetic.run(straus_all, products, out, *args, extra=rows)
+    args = (table, digits, terms, window, passes, entries(window))
+    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
     return Residues(out, count)
 
 
@@ -81,17 +84,14 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     if rows * cost < plan.cost:
         parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
         return concatenate([_straus(arithmetic, x, exponents, bits, window) for x in parts])
-    slab = max(1, SLAB // (rows * terms * -(-bits // plan.window)))
-    starts = range(0, outputs, slab)
-    found = [
-        _pippenger(arithmetic, bases, exponents[start : start + slab], bits, plan)
-        for start in starts
-    ]
-    # Each slab is (rows, its outputs); the result is (rows, outputs).
-    order = [np.arange(len(x)).reshape(rows, -1) for x in found]
-    offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
-    places = np.concatenate([o + at for o, at in zip(order, offsets, strict=True)], axis=1)
-    return concatenate(found)[places.ravel()]
+    digits = terms * -(-bits // plan.window)
+    slab = max(1, SLAB // (outputs * digits)) * terms
+    return concatenate(
+        [
+            _pippenger_of_rows(arithmetic, bases[start : start + slab], exponents, bits, plan)
+            for start in range(0, len(bases), slab)
+        ]
+    )
 
 
 def _straus_cost(terms: int, outputs: int, bits: int, window: int) -> float:
@@ -143,6 +143,28 @@ def _plan(terms: int, outputs: int, bits: int) -> _Plan:
     return min(plans, key=lambda plan: plan.cost)
 
 
+def _pippenger_of_rows(
+    arithmetic: SimdArithmetic,
+    bases: Residues,
+    exponents: NDArray[np.uint8],
+    bits: int,
+    plan: _Plan,
+) -> Residues:
+    """A few rows of bases, and as many outputs at a time as their digits leave room for."""
+    outputs, terms, _ = exponents.shape
+    rows = len(bases) // terms
+    slab = max(1, SLAB // (rows * terms * -(-bits // plan.window)))
+    found = [
+        _pippenger(arithmetic, bases, exponents[start : start + slab], bits, plan)
+        for start in range(0, outputs, slab)
+    ]
+    # Each slab is (rows, its outputs); the result is (rows, outputs).
+    order = [np.arange(len(x)).reshape(rows, -1) for x in found]
+    offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
+    places = np.concatenate([o + at for o, at in zip(order, offsets, strict=True)], axis=1)
+    return concatenate(found)[places.ravel()]
+
+
 def _pippenger(
     arithmetic: SimdArithmetic,
     bases: Residues,
@@ -158,15 +180,14 @@ def _pippenger(
     steps = -(-max(1, int(used.sum(axis=1).max())) // plan.shares) * plan.shares
     order = np.argsort(~used, axis=1, kind="stable")
     order = np.pad(order, ((0, 0), (0, max(0, steps - terms))), mode="edge")[:, :steps]
-    digits = np.zeros((outputs, terms, plan.spans * windows), np.uint64)
-    digits[:, :, : -(-bits // plan.window)] = _digits(
-        exponents.reshape(-1, width), bits, plan.window
-    ).reshape(outputs, terms, -1)
-    digits = np.take_along_axis(digits, order[:, :, None], axis=1)
-    digits[:, terms:] = 0  # what pads the bases to equal shares
+    found = _digits(exponents.reshape(-1, width), bits, plan.window)
+    padded = np.zeros((outputs, terms, plan.spans * windows), np.uint64)
+    padded[:, :, : found.shape[1]] = found.reshape(outputs, terms, -1)
+    ordered = np.take_along_axis(padded, order[:, :, None], axis=1)
+    ordered[:, terms:] = 0  # what pads the bases to equal shares
     # Tasks are (rows, outputs, shares, spans), their steps (windows, steps of a share).
     shape = (outputs, steps // plan.shares, plan.shares, plan.spans, windows)
-    digits = digits.reshape(shape).transpose(0, 2, 3, 4, 1)
+    digits = ordered.reshape(shape).transpose(0, 2, 3, 4, 1)
     chosen = order.reshape(outputs, -1, plan.shares).transpose(0, 2, 1)[:, :, None]
     tasks = (rows, outputs, plan.shares, plan.spans)
     numbers = np.arange(rows).reshape(-1, 1, 1, 1, 1) * terms + chosen

@@ -38,6 +38,9 @@ class PortableArithmetic:
             tuple(self.moduli[i] for i in positions), tuple(self.roots[i] for i in positions)
         )
 
+    def holds(self, x: Residues) -> bool:
+        return x.data.ndim == 1
+
     def load(self, packed: NDArray[np.uint8]) -> Residues:
         values = (_integer(row) for row in packed)
         return _residues(v % n for v, n in zip(values, cycle(self.moduli), strict=False))

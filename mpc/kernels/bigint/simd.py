@@ -49,14 +49,15 @@ COMB_BYTES = 32 << 20
 class SimdArithmetic:
     """Modulo ``roots`` (``digits`` 1) or their squares (``digits`` 2), in limbs of 52 bits.
 
-    ``modulus`` is what the kernels take: n, -1/n modulo 2**52 and the element one, for every lane.
+    ``modulus`` is what the kernels take: n, -1/n modulo 2**52 and the element one, for every lane;
+    ``entry`` are the factors that bring numbers of the size of the modulus into Montgomery form.
     """
 
     roots: tuple[int, ...]
     digits: int
     limbs: int
     modulus: Words
-    step: int
+    entry: Words
 
     @classmethod
     def of(
@@ -67,13 +68,13 @@ class SimdArithmetic:
             limbs = -(-bits // (BLOCK * LIMB_BITS)) * BLOCK
         digits, base = 2 if square else 1, 1 << LIMB_BITS
         inverses = [-pow(n, -1, base) % base for n in moduli]
-        parts = [
+        modulus = [
             split_integers(moduli, limbs),
             split_integers(inverses, 1),
-            _constant(moduli, digits, limbs, 1),
+            _constants(moduli, digits, limbs, [1]),
         ]
-        modulus = aligned(np.concatenate(parts, axis=1))
-        return cls(moduli, digits, limbs, modulus, _step(modulus))
+        entry = _constants(moduli, digits, limbs, _powers_of_radix(limbs, digits))
+        return cls(moduli, digits, limbs, _side_by_side(modulus), entry)
 
     def part(self, positions: list[int]) -> SimdArithmetic:
         roots = tuple(self.roots[position] for position in positions)
@@ -87,11 +88,17 @@ class SimdArithmetic:
     def rows(self) -> int:
         return self.digits * self.limbs
 
+    def holds(self, x: Residues) -> bool:
+        return x.data.ndim == 3 and x.data.shape[1] == self.rows
+
     def load(self, packed: NDArray[np.uint8]) -> Residues:
         chunks = max(1, -(-8 * packed.shape[1] // (LIMB_BITS * self.limbs)))
         limbs = split_packed(packed, chunks * self.limbs)
-        radix = _radix(self)
-        return self.combine(limbs, len(packed), [radix ** (i + 1) for i in range(chunks)])
+        if chunks == self.digits:
+            return self.combine(limbs, len(packed), self.entry)
+        return self.combine(
+            limbs, len(packed), self.constants(_powers_of_radix(self.limbs, chunks))
+        )
 
     def store(self, x: Residues) -> NDArray[np.uint8]:
         out = self._new(x)
@@ -156,17 +163,20 @@ class SimdArithmetic:
         return Residues(out, len(x))
 
     def crt(self, parts: Sequence[SimdArithmetic]) -> SimdCrt:
-        return SimdCrt(self, tuple(parts))
+        return SimdCrt.of(self, parts)
 
-    def combine(self, chunks: Words, count: int, values: Sequence[int]) -> Residues:
-        """Sum of chunks of ``limbs`` limbs, each times one of ``values``, over R.
+    def constants(self, values: Sequence[int]) -> Words:
+        """The factors of :meth:`combine`."""
+        return _constants(self.roots, self.digits, self.limbs, values)
 
-        With R itself as the value, that is a number's way into Montgomery form.
+    def combine(self, chunks: Words, count: int, factors: Words) -> Residues:
+        """Sum of chunks of ``limbs`` limbs, each times one of some constants, over R.
+
+        With R as the constant, that is a number's way into Montgomery form.
         """
-        constants = [_constant(self.roots, self.digits, self.limbs, v) for v in values]
-        factors = aligned(np.concatenate(constants, axis=1))
+        terms = factors.shape[1] // self.rows
         out = lane_groups(len(chunks), self.rows)
-        args, terms = (chunks, len(values), factors, _step(factors)), len(values)
+        args = (chunks, terms, factors, _step(factors))
         self.run(combine_all, terms, out, *args, extra=2 * self.rows)
         return Residues(out, count)
 
@@ -183,7 +193,7 @@ class SimdArithmetic:
             out,
             *args,
             self.modulus,
-            self.step,
+            _step(self.modulus),
             self.limbs,
             self.digits,
             scratch=lambda: lane_groups(1, rows),
@@ -219,33 +229,48 @@ class SimdCrt:
 
     whole: SimdArithmetic
     parts: tuple[SimdArithmetic, ...]
+    splitting: tuple[Words, ...]
+    joining: Words
+
+    @classmethod
+    def of(cls, whole: SimdArithmetic, parts: Sequence[SimdArithmetic]) -> SimdCrt:
+        joining = [value for part in parts for value in _joining(whole, part)]
+        splitting = [part.constants(_splitting(whole, part)) for part in parts]
+        return cls(whole, tuple(parts), tuple(splitting), whole.constants(joining))
 
     def split(self, x: Residues) -> list[Residues]:
-        return [self._split(x, part) for part in self.parts]
-
-    def _split(self, x: Residues, part: SimdArithmetic) -> Residues:
-        whole = self.whole
-        chunks = -(-whole.limbs // part.limbs)
-        padded = _padded(x, whole, chunks * part.limbs)
-        form = pow(_radix(whole), -1, part.moduli[0])
-        values = [
-            form * whole.roots[0] ** digit * _radix(part) ** (chunk + 1)
-            for digit in range(whole.digits)
-            for chunk in range(chunks)
-        ]
-        return part.combine(padded, len(x), values)
+        out = []
+        for part, factors in zip(self.parts, self.splitting, strict=True):
+            chunks = -(-self.whole.limbs // part.limbs)
+            padded = _padded(x, self.whole, chunks * part.limbs)
+            out.append(part.combine(padded, len(x), factors))
+        return out
 
     def join(self, parts: Sequence[Residues]) -> Residues:
-        whole = self.whole
-        columns, values = [], []
-        for part, x in zip(self.parts, parts, strict=True):
-            columns.append(_padded(x, part, whole.limbs))
-            modulus = part.moduli[0]
-            cofactor = whole.moduli[0] // modulus
-            form = _radix(whole) * pow(_radix(part), -1, whole.moduli[0])
-            scale = cofactor * pow(cofactor, -1, modulus) * form
-            values += [scale * part.roots[0] ** digit for digit in range(part.digits)]
-        return whole.combine(aligned(np.concatenate(columns, axis=1)), len(parts[0]), values)
+        columns = [
+            _padded(x, part, self.whole.limbs) for part, x in zip(self.parts, parts, strict=True)
+        ]
+        return self.whole.combine(_side_by_side(columns), len(parts[0]), self.joining)
+
+
+def _splitting(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
+    """For each digit and each chunk of it: its weight, out of one form and into the other."""
+    leave = pow(_radix(whole.limbs), -1, part.moduli[0])
+    chunks = -(-whole.limbs // part.limbs)
+    return [
+        leave * whole.roots[0] ** digit * power
+        for digit in range(whole.digits)
+        for power in _powers_of_radix(part.limbs, chunks)
+    ]
+
+
+def _joining(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
+    """For each digit: its weight, times what is 1 modulo the part and 0 modulo the others."""
+    modulus = part.moduli[0]
+    cofactor = whole.moduli[0] // modulus
+    change = _radix(whole.limbs) * pow(_radix(part.limbs), -1, whole.moduli[0])
+    scale = cofactor * pow(cofactor, -1, modulus) * change
+    return [scale * part.roots[0] ** digit for digit in range(part.digits)]
 
 
 def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
@@ -257,8 +282,14 @@ def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
     return out
 
 
-def _radix(arithmetic: SimdArithmetic) -> int:
-    return 1 << (LIMB_BITS * arithmetic.limbs)
+def _radix(limbs: int) -> int:
+    """R."""
+    return 1 << (LIMB_BITS * limbs)
+
+
+def _powers_of_radix(limbs: int, chunks: int) -> list[int]:
+    """The constants that a number's chunks are multiplied by on the way into Montgomery form."""
+    return [_radix(limbs) ** (chunk + 1) for chunk in range(chunks)]
 
 
 def _step(array: Words) -> int:
@@ -266,11 +297,16 @@ def _step(array: Words) -> int:
     return 0 if len(array) == 1 else ROW * array.shape[1]
 
 
-def _constant(roots: Sequence[int], digits: int, limbs: int, value: int) -> Words:
-    """An element in Montgomery form, for each modulus."""
-    scaled = [(value << (LIMB_BITS * limbs)) % root**digits for root in roots]
-    places = (
-        split_integers([v // n**i % n for v, n in zip(scaled, roots, strict=True)], limbs)
-        for i in range(digits)
-    )
-    return np.concatenate(list(places), axis=1)
+def _side_by_side(arrays: Sequence[Words]) -> Words:
+    return aligned(np.concatenate(arrays, axis=1))
+
+
+def _constants(roots: Sequence[int], digits: int, limbs: int, values: Sequence[int]) -> Words:
+    """Elements in Montgomery form, the same for each modulus: their digits one after the other."""
+    places = []
+    for value in values:
+        scaled = [value * _radix(limbs) % root**digits for root in roots]
+        for place in range(digits):
+            rows = [v // n**place % n for v, n in zip(scaled, roots, strict=True)]
+            places.append(split_integers(rows, limbs))
+    return _side_by_side(places)
