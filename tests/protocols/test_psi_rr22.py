@@ -340,6 +340,29 @@ def test_tags_and_store_look_uniform():
     assert ((counts - expected_count) ** 2 / expected_count).sum() < 400
 
 
+@pytest.mark.parametrize(
+    ("security", "sizes"),
+    [
+        ("malicious", [("Offer", 62), ("Seed", 36), ("Store", 23917), ("Replies", 1610)]),
+        ("semi-honest", [("Offer", 64), ("Seed", 36), ("Store", 11963), ("Replies", 1610)]),
+    ],
+)
+def test_what_the_receiver_sends(security, sizes):
+    """The receiver's messages of this protocol and their lengths, vector OLE's own left out."""
+    sent = []
+
+    class Watching(Counting):
+        def put(self, frame, timeout=None):
+            name = bytes(frame[2 : 2 + frame[1]]).decode()
+            if name.startswith("mpc.v1.Intersect"):
+                sent.append((name.removeprefix("mpc.v1.Intersect"), len(frame) - 2 - len(name)))
+            super().put(frame, timeout)
+
+    left, right = memory_link.pair()
+    run(Watching(left, []), right, ids(0, 1000), ids(900, 1500), security=security, to_both=True)
+    assert sent == sizes
+
+
 def test_the_same_set_sends_nothing_twice():
     """No hash of a key set, and no tag, is the same in two runs."""
     first, second = tags_sent(["only"], 4), tags_sent(["only"], 5)
