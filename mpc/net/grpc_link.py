@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
-from mpc.errors import ConfigError, PeerClosed, PeerUnreachable
+from mpc.errors import ConfigError, MpcError, PeerClosed, PeerUnreachable
 from mpc.net.dialler import Dialler
 from mpc.net.link import CAPACITY_BYTES, MAX_FRAME_BYTES
 from mpc.net.listener import Listener
@@ -86,18 +86,17 @@ class Endpoint:
         future = asyncio.run_coroutine_threadsafe(self._connect(peer, wait), self._loop)
         try:
             try:
-                return future.result(_NOTICE_SECONDS)
+                return _result(future, _NOTICE_SECONDS)
             except TimeoutError:
                 if on_wait is not None:
                     address = self._peers[peer].address
                     on_wait(peer, str(address or f"our address {self.address}"))
-                return future.result()
+                return _result(future)
         except CancelledError:
             raise PeerClosed(peer, "this side has closed") from None
         finally:
             future.cancel()
-            # Its error refers to this frame: what gRPC made for it would outlive the error.
-            del future
+            del future  # see ``_result``
 
     def close(self) -> None:
         """End what is left of the links, and stop listening. Again, it does nothing."""
@@ -128,7 +127,7 @@ class Endpoint:
             )
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return _result(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     # What follows runs on the network thread.
 
@@ -202,3 +201,18 @@ class Endpoint:
         await self._dialler.close()
         if self._listener is not None:
             await self._listener.close()
+
+
+def _result(future: Future[T], timeout: float | None = None) -> T:
+    """What ``future`` gives; an error of ours without where on the network thread it came from.
+
+    A traceback holds frames, and those hold what gRPC made: its thread would live on for as long
+    as somebody keeps the error.
+    """
+    try:
+        return future.result(timeout)
+    except MpcError as error:
+        error.__context__ = None
+        raise error.with_traceback(None) from None
+    finally:
+        del future  # it holds the first traceback as well

@@ -54,7 +54,7 @@ class Listener:
         try:
             port = self._open(str(address))
         except RuntimeError:
-            await self._server.stop(None)
+            await self.close()
             raise ConfigError(
                 f"{self._name} cannot listen at {address}: another process has the port, or the "
                 "address is not one of this machine"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test of the network ends with the threads and processes it began with."""
+"""Parties with keys for the tests of the network; every test ends with the threads and processes
+it began with."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+from net_parties import Parties
 
 LEFTOVER_SECONDS = 5.0
 
@@ -27,3 +30,10 @@ def _nothing_left_behind() -> Iterator[None]:
     while (left := _running() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left
+
+
+@pytest.fixture
+def parties(tmp_path: Path) -> Iterator[Parties]:
+    made = Parties(tmp_path)
+    yield made
+    made.close()
