@@ -172,6 +172,17 @@ def run(left_link, right_link, left, right, **options):
     )
 
 
+def test_padding_of_an_empty_set():
+    for left, right in (([], ["a"]), (["a"], []), ([], [])):
+        mine, theirs = intersect(left, right, pad_to=5, to_both=True)
+        assert (mine.tolist(), theirs.tolist()) == ([], [])
+
+
+def test_more_buckets_than_there_may_be_are_refused():
+    with pytest.raises(ConfigError, match="buckets"):
+        intersect(["a"], ["b"], pad_to=1 << 20, memory=1000)
+
+
 def test_a_bound_below_the_count_is_refused():
     with pytest.raises(ConfigError, match="public bound"):
         intersect(ids(0, 5), ids(0, 3), pad_to=4)
@@ -221,7 +232,7 @@ def test_buckets(security):
     assert theirs.tolist() == expected(right, left)
 
 
-def test_the_larger_number_of_buckets_is_taken():
+def test_the_smaller_memory_decides():
     mine, _ = run_pair(
         lambda channel: psi.receiver(channel, ids(0, 1000), memory=384 * 200),
         lambda channel: psi.sender(channel, ids(500, 1500)),
@@ -343,8 +354,8 @@ def test_tags_and_store_look_uniform():
 @pytest.mark.parametrize(
     ("security", "sizes"),
     [
-        ("malicious", [("Offer", 62), ("Seed", 36), ("Store", 23917), ("Replies", 1610)]),
-        ("semi-honest", [("Offer", 64), ("Seed", 36), ("Store", 11963), ("Replies", 1610)]),
+        ("malicious", [("Offer", 66), ("Seed", 36), ("Store", 23917), ("Replies", 1610)]),
+        ("semi-honest", [("Offer", 68), ("Seed", 36), ("Store", 11963), ("Replies", 1610)]),
     ],
 )
 def test_what_the_receiver_sends(security, sizes):

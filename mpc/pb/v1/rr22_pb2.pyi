@@ -7,12 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class IntersectOffer(_message.Message):
-    __slots__ = ("role", "security", "to_both", "bound", "buckets", "nonce", "run", "done")
+    __slots__ = ("role", "security", "to_both", "bound", "memory", "nonce", "run", "done")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     SECURITY_FIELD_NUMBER: _ClassVar[int]
     TO_BOTH_FIELD_NUMBER: _ClassVar[int]
     BOUND_FIELD_NUMBER: _ClassVar[int]
-    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
@@ -20,11 +20,11 @@ class IntersectOffer(_message.Message):
     security: str
     to_both: bool
     bound: int
-    buckets: int
+    memory: int
     nonce: bytes
     run: bytes
     done: int
-    def __init__(self, role: _Optional[str] = ..., security: _Optional[str] = ..., to_both: bool = ..., bound: _Optional[int] = ..., buckets: _Optional[int] = ..., nonce: _Optional[bytes] = ..., run: _Optional[bytes] = ..., done: _Optional[int] = ...) -> None: ...
+    def __init__(self, role: _Optional[str] = ..., security: _Optional[str] = ..., to_both: bool = ..., bound: _Optional[int] = ..., memory: _Optional[int] = ..., nonce: _Optional[bytes] = ..., run: _Optional[bytes] = ..., done: _Optional[int] = ...) -> None: ...
 
 class IntersectCommitment(_message.Message):
     __slots__ = ("commitment",)

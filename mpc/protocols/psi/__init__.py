@@ -18,27 +18,28 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
 
 P is the store of ``primitives.okvs`` and P(x) what x decodes to in it, w = w_r + w_s; H and T are
 keyed BLAKE2s (``kernels.hashing``) as random oracles, and the key is drawn by both in the offers,
-when both sets are fixed. Offers differ in anything public: ParameterMismatch on both sides.
+when both sets are fixed. Offers that ask for different forms are a ParameterMismatch on both sides.
 
 **Learns.** The receiver: X and Y's common items. The sender: nothing, or with ``to_both`` the same,
 unless the receiver withholds some. Both: the other's number of items, or its bound if it says
 ``pad_to``. The order of the items does not leave: rows are sorted by their seed, tags by value.
 
 **malicious**: values in GF(2^128), tags of 128 bits. A sender that departs from the protocol can
-make the receiver abort or miss items, and do what it could with another set; the shift w, which it
-fixes before it sees the store, keeps tags it chose from meaning several items. A receiver that
+make the receiver abort or miss items, and do what it could with another set. A receiver that
 departs can act for another set, of up to the size of the store, 1.3 times the bound it offered;
-with ``to_both`` it can withhold items, and cannot invent any. What either may guess of the other's
-secrets of vector OLE, at the risk of an abort, is said there.
+with ``to_both`` it can withhold items, and cannot invent any. A dishonest party may choose its own
+share of vector OLE; the shift w, which nobody chooses and the receiver learns when its store is
+sent, keeps the receiver from knowing beforehand what its items come to. What either may guess of
+the other's secrets of vector OLE, at the risk of an abort, is said there.
 
 **semi-honest**: values of 64 bits, the space over GF(2) that ``vole.WORDS`` has; the protocol is
 linear in them. An item outside X agrees with the store by chance with probability 2^-64, and so
 any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X| |Y|) bits.
 
-**Buckets**: above what ``memory`` holds, both cut their sets by the keyed hash into buckets padded
-to a bound that none exceeds but with probability 2^-40, and do one after the other. With a
-``Progress`` kept by the caller, a run that broke off goes on over a new channel from its first open
-bucket; a malicious peer may put other items into that one.
+**Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
+buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
+With a ``Progress`` kept by the caller, a run that broke off goes on over a new channel from its
+first open bucket; a malicious peer may put other items into that one.
 
 For the size of the intersection alone, or a total over it, see ``psi_sum``.
 """

@@ -64,7 +64,7 @@ class Terms:
             raise ConfigError(f"security is malicious or semi-honest, not {self.security!r}")
         if self.duplicates not in ("error", "first"):
             raise ConfigError(f"duplicates is error or first, not {self.duplicates!r}")
-        if self.memory < 1:
+        if not 0 < self.memory < 1 << 63:
             raise ConfigError(f"memory is a number of bytes, not {self.memory}")
 
     def bound(self, count: int) -> int:
@@ -107,13 +107,16 @@ def agree(channel: Channel, count: int, terms: Terms, progress: Progress, rng: R
         security=terms.security,
         to_both=terms.to_both,
         bound=bound,
-        buckets=min(_MOST_BUCKETS, math.ceil(bound * _ITEM_BYTES / terms.memory)),
+        memory=terms.memory,
         nonce=rng.bytes(_NONCE_BYTES),
         run=progress.run,
         done=len(progress.found),
     )
     theirs = _checked(channel.exchange(offer), offer, channel.peer)
-    buckets = max(1, offer.buckets, theirs.buckets)
+    most = max(bound, theirs.bound) * _ITEM_BYTES
+    buckets = max(1, math.ceil(most / min(offer.memory, theirs.memory)))
+    if buckets > _MOST_BUCKETS:
+        raise ConfigError(f"{most} bytes do not fit {_MOST_BUCKETS} buckets of the smaller memory")
     first = _start(offer, theirs, buckets, progress)
     both = (offer, theirs) if terms.role == "receiver" else (theirs, offer)
     if not first:
@@ -146,7 +149,7 @@ def _checked(theirs: pb.IntersectOffer, ours: pb.IntersectOffer, peer: str) -> p
         if mine != other:
             raise ParameterMismatch(peer, name, repr(mine), repr(other))
     fits = len(theirs.nonce) == _NONCE_BYTES and len(theirs.run) in (0, _RUN_BYTES)
-    if not fits or theirs.bound > _MOST_ITEMS or theirs.buckets > _MOST_BUCKETS:
+    if not fits or theirs.bound > _MOST_ITEMS or not theirs.memory:
         raise ProtocolError(peer, "malformed offer of an intersection")
     return theirs
 
@@ -165,7 +168,7 @@ def remember(progress: Progress, run: Run, digests: Words) -> None:
     """Note which set the run is over: it goes on with the same one only."""
     if run.buckets == 1:
         return
-    fingerprint = digest(b"set", digests.tobytes())
+    fingerprint = digest(b"set", np.ascontiguousarray(digests).data)
     if run.first and fingerprint != progress.fingerprint:
         raise DataError("the items are not those of the run that is to go on")
     progress.fingerprint = fingerprint
@@ -199,7 +202,7 @@ def cut(digests: Words, buckets: int) -> list[Indices]:
     return np.split(order, ends[:-1])
 
 
-def digest(label: bytes, *parts: bytes) -> bytes:
+def digest(label: bytes, *parts: bytes | memoryview) -> bytes:
     """A hash of parts that have fixed lengths, but for the last."""
     state = hashlib.blake2s(person=b"psi:" + label[:4])
     for part in parts:
