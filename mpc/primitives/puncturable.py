@@ -2,11 +2,11 @@
 """Puncturable pseudorandom functions: trees of seeds, opened everywhere but at one leaf.
 
 Goldreich, Goldwasser, Micali (1986), punctured as in Boyle et al., "Efficient Two-Round OT
-Extension and Silent Non-Interactive Secure Computation" (CCS 2019, eprint 2019/1159, section 3): a
-node x has children p0(x) ^ x and p1(x) ^ x, where p0 and p1 are AES under public keys. The owner of
-the roots has every leaf, and at each level the sum of the left children and that of the right ones.
-Whoever learns, at each level, the sum on the side off the path to a point recovers every leaf but
-the point's own, which stays pseudorandom.
+Extension and Silent Non-Interactive Secure Computation" (CCS 2019, eprint 2019/1159): a node x has
+children p0(x) ^ x and p1(x) ^ x, where p0 and p1 are AES under public keys. The owner of the roots
+has every leaf, and at each level the sum of the left children and that of the right ones. Whoever
+learns, at each level, the sum on the side off the path to a point recovers every leaf but the
+point's own, which stays pseudorandom.
 
 The keys are drawn from a public seed, anew for each level and each 32 trees, so that guessing a
 node on a punctured path has at most 32 targets under one key: 2^123 guesses, times the chance.

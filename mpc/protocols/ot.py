@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Oblivious transfer: a base on ristretto255, and correlated rows grown from it; malicious.
 
-**Base** (``sender``, ``receiver``): Masny, Rindal, "Endemic Oblivious Transfer" (CCS 2019, eprint
-2019/706, figure 8) with Diffie–Hellman key agreement. One round, both messages at once; c_i is the
-receiver's choice in transfer i, H(i, j, .) hashes to the group::
+**Base** (``sender``, ``receiver``): the one-round protocol of Masny, Rindal, "Endemic Oblivious
+Transfer" (CCS 2019, eprint 2019/706) with Diffie–Hellman key agreement. Both messages go at once; c
+is the receiver's choice in transfer i, and H(i, j, .) hashes to the group::
 
     sender                                     receiver
       A = a G            --- TransferKey ---->
@@ -11,19 +11,18 @@ receiver's choice in transfer i, H(i, j, .) hashes to the group::
       k_j = KDF(i, j, A, r_0, r_1, a M_j),       k_c = KDF(i, c, A, r_0, r_1, b_i A)
           M_j = r_j + H(i, j, r_{1-j})
 
-Why this one: it needs no setup, both messages go at once, and its proof in the random oracle model
-is against malicious parties from computational Diffie–Hellman. One A serves the batch. McQuoid,
-Rosulek, Roy, "Batching Base Oblivious Transfers" (ASIACRYPT 2021, eprint 2021/682) show what goes
-wrong with that in many libraries and what is needed: the hash to the group and the key derivation
-carry the transfer's number, so that no message of one transfer serves in another, and the
-derivation the whole transcript. A dishonest party may choose its own keys ("endemic"); the rows
-below do not need more.
+Why this one: no setup, one round, and a proof against malicious parties in the random oracle model
+from the decisional Diffie–Hellman assumption. One A serves the batch. McQuoid, Rosulek, Roy,
+"Batching Base Oblivious Transfers" (ASIACRYPT 2021, eprint 2021/682) show what goes wrong with that
+in many libraries, and what it takes: the hash to the group and the key derivation carry the number
+of the transfer, so that no message of one transfer serves in another, and the derivation carries
+all messages. A dishonest party may choose its own keys ("endemic"); the rows below need no more.
 
 **Correlated rows** (``correlated_sender``, ``correlated_receiver``): Ishai, Kilian, Nissim, Petrank
-(CRYPTO 2003) with the consistency check of Roy, "SoftSpokenOT" (CRYPTO 2022, eprint 2022/192,
-section 4, with k = 1), in which Keller, Orsini, Scholl's proof of 2015 is mended: a universal hash
-applied to every column, its challenge drawn from the message it checks (Fiat–Shamir). The sender
-holds delta in GF(2)^128 and w_i, the receiver chosen bits u_i and v_i = w_i + u_i delta::
+(CRYPTO 2003) with the consistency check of Roy, "SoftSpokenOT" (CRYPTO 2022, eprint 2022/192, with
+k = 1), which mends the one of Keller, Orsini, Scholl (CRYPTO 2015): a universal hash applied to
+every column, its challenge drawn from the message it checks (Fiat–Shamir). The sender holds delta
+in GF(2)^128 and w_i, the receiver chosen bits u_i and v_i = w_i + u_i delta::
 
     sender                                           receiver
       (receiver of 128 base transfers, by delta's bits)
@@ -43,7 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, CryptoError, ProtocolError
-from mpc.kernels import aes, gf128
+from mpc.kernels import aes, gf128, transpose
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import ot_pb2 as pb
@@ -106,7 +105,7 @@ def correlated_sender(
     expected = tags ^ bits[:, None] * _words(_sixteen(channel, message.bits_tag))
     if not np.array_equal(_hashed(held, session), expected):
         raise ProtocolError(channel.peer, "the columns of its correlated rows are inconsistent")
-    return Correlated(_transposed(held[:, 1:])[:count], session)
+    return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[:count], session)
 
 
 def correlated_receiver(channel: Channel, bits: Bits, *, rng: Rng = SYSTEM) -> Correlated:
@@ -126,7 +125,7 @@ def correlated_receiver(channel: Channel, bits: Bits, *, rng: Rng = SYSTEM) -> C
     message.bits_tag = _hashed(chosen[None], session).tobytes()
     message.column_tags.CopyFrom(columns.pack(_hashed(held, session)))
     channel.send(message)
-    return Correlated(_transposed(held[:, 1:])[: len(bits)], session)
+    return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[: len(bits)], session)
 
 
 def pads(rows: Words, session: bytes, *, first: int = 0) -> Words:
@@ -249,19 +248,3 @@ def _words(data: bytes, *shape: int) -> Words:
 
 def _unpacked(delta: Words) -> Bits:
     return np.unpackbits(np.ascontiguousarray(delta).view(np.uint8), bitorder="little")
-
-
-def _transposed(held: Words) -> Words:
-    """128 columns (128, blocks, 2) of bits as rows (128 * blocks, 2)."""
-    blocks = held.shape[1]
-    # [block, word of the column, word of the row, row of a 64 by 64 square]
-    square = np.ascontiguousarray(held.reshape(2, 64, blocks, 2).transpose(2, 3, 0, 1))
-    # Exchange the off-diagonal quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
-    for step in (32, 16, 8, 4, 2, 1):
-        mask = np.uint64(sum(1 << bit for bit in range(64) if not bit & step))
-        halves = square.reshape(blocks, 2, 2, 32 // step, 2, step)
-        upper, lower = halves[..., 0, :], halves[..., 1, :]
-        swapped = (upper >> np.uint64(step) ^ lower) & mask
-        lower ^= swapped
-        upper ^= swapped << np.uint64(step)
-    return np.ascontiguousarray(square.transpose(0, 1, 3, 2)).reshape(WIDTH * blocks, 2)

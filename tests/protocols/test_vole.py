@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from link_kinds import KINDS
@@ -101,6 +103,11 @@ def test_where_trees_begin(ring, shift):
         low, high = (middle + 1, high) if ring.few(middle) else (low, middle)
     assert not ring.few(low)
     checked(low + shift, ring)
+
+
+@every_ring
+def test_a_ring_that_came_from_another_process_is_the_same(ring):
+    checked(TREES, pickle.loads(pickle.dumps(ring)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

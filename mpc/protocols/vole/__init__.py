@@ -98,8 +98,8 @@ def receiver(
     for ``BLOCKS``. Raises ProtocolError when the sender deviates.
     """
     if _nothing(count):
-        shape = (0, 2) if ring is BLOCKS else (0,)
-        a = np.empty(shape, np.uint8 if ring is BITS else np.uint64)
+        shape = (0, 2) if ring == BLOCKS else (0,)
+        a = np.empty(shape, np.uint8 if ring == BITS else np.uint64)
         return a, np.empty((0,) if ring.modular else (0, 2), np.uint64)
     if ring.modular:
         return integers.receiver(channel, count, rng)
@@ -134,14 +134,14 @@ def _factor(ring: Ring, delta: Words | None, rng: Rng) -> Words:
     shape = () if ring.modular else (2,)
     if delta is None:
         drawn = uint64(rng, shape)
-        if ring is BITS:
+        if ring == BITS:
             drawn[0] |= np.uint64(1)
         return drawn
     if delta.dtype != np.uint64 or delta.shape != shape:
         raise ConfigError(
             f"delta for {ring.name} is uint64 {shape}, not {delta.dtype} {delta.shape}"
         )
-    if ring is BITS and not int(delta[0]) & 1:
+    if ring == BITS and not int(delta[0]) & 1:
         raise ConfigError("delta for bits has a lowest bit of 1")
     return delta
 

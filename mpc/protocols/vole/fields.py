@@ -26,13 +26,13 @@ def sender(channel: Channel, count: int, ring: Ring, delta: Words, rng: Rng) -> 
     first = points.side_rows(noise)
     last = first + noise.points * ring.rows_per_point
     held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, rng=rng)
-    if ring is BITS:
+    if ring == BITS:
         # The value at every point is one, and its product with delta the sender holds alone.
         shares = np.tile(delta, (noise.points, 1))
     else:
         shares = combined(held.rows[first:last], ring.value_bits)
     leaves, code = points.sender(
-        channel, noise, held, delta, shares, held.rows[last:], even=ring is BITS, rng=rng
+        channel, noise, held, delta, shares, held.rows[last:], even=ring == BITS, rng=rng
     )
     return lpn.compress(leaves.reshape(-1, 2), count, code), held.session
 
@@ -46,22 +46,22 @@ def receiver(
     noise = ring.noise(count)
     places, mask = points.draw(noise, rng), uint64(rng, 2)
     sides = puncturable.sides(places, noise.block).reshape(-1)
-    if ring is BITS:
+    if ring == BITS:
         values, chosen = np.ones(noise.points, np.uint64), np.empty(0, np.uint8)
     else:
         values = _drawn(ring, noise.points, rng)
         chosen = bits_of(values)
     held = ot.correlated_receiver(channel, np.concatenate([sides, chosen, bits_of(mask)]), rng=rng)
     last = len(sides) + len(chosen)
-    if ring is BITS:
+    if ring == BITS:
         shares = np.zeros((noise.points, 2), np.uint64)
     else:
         shares = combined(held.rows[len(sides) : last], ring.value_bits)
     code = rng.bytes(lpn.SEED_BYTES)
     # While the sender grows its trees. For bits a comes with c.
-    a = None if ring is BITS else points.compressed(noise, places, values, count, code)
+    a = None if ring == BITS else points.compressed(noise, places, values, count, code)
     secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
-    leaves = points.receiver(channel, noise, held, secret, code, even=ring is BITS, rng=rng)
+    leaves = points.receiver(channel, noise, held, secret, code, even=ring == BITS, rng=rng)
     c = lpn.compress(leaves.reshape(-1, 2), count, code)
     if a is None:
         # b is even and delta odd, so the lowest bit of c is a.
@@ -71,12 +71,12 @@ def receiver(
 
 def _few(channel: Channel, count: int, ring: Ring, rng: Rng) -> tuple[Words | Bits, Words, bytes]:
     values = _drawn(ring, count, rng)
-    bits = values.astype(np.uint8) if ring is BITS else bits_of(values)
+    bits = values.astype(np.uint8) if ring == BITS else bits_of(values)
     held = ot.correlated_receiver(channel, bits, rng=rng)
-    return (bits if ring is BITS else values), combined(held.rows, ring.value_bits), held.session
+    return (bits if ring == BITS else values), combined(held.rows, ring.value_bits), held.session
 
 
 def _drawn(ring: Ring, count: int, rng: Rng) -> Words:
-    if ring is BITS:
+    if ring == BITS:
         return uint64(rng, count) & np.uint64(1)
-    return uint64(rng, (count, 2) if ring is BLOCKS else count)
+    return uint64(rng, (count, 2) if ring == BLOCKS else count)
