@@ -257,7 +257,7 @@ def _solve_gap(
 
 
 @njit(nogil=True, cache=True)
-def _encode(
+def encode(
     rows: Rows,
     bits: Words,
     starts: NDArray[np.int64],
@@ -317,19 +317,6 @@ def _decode(
 
 def place(places: Words, dense: Words, clusters: int, width: int, bits: int) -> Placed:
     return _place(places, dense, clusters, width, np.uint64((1 << bits) - 1))
-
-
-def encode(
-    rows: Rows,
-    bits: Words,
-    starts: NDArray[np.int64],
-    values: Words,
-    store: Words,
-    width: int,
-    dense: int,
-    limit: int,
-) -> int:
-    return _encode(rows, bits, starts, values, store, width, dense, limit)
 
 
 def decode(
