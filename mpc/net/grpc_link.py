@@ -25,7 +25,7 @@ from mpc.net.dialler import Dialler
 from mpc.net.link import CAPACITY_BYTES, MAX_FRAME_BYTES
 from mpc.net.listener import Listener
 from mpc.net.peer import Address, Peer
-from mpc.net.runtime import LOOP
+from mpc.net.runtime import LOOP, detached
 from mpc.net.stream import StreamLink
 from mpc.net.tls import Identity
 
@@ -204,15 +204,10 @@ class Endpoint:
 
 
 def _result(future: Future[T], timeout: float | None = None) -> T:
-    """What ``future`` gives; an error of ours without where on the network thread it came from.
-
-    A traceback holds frames, and those hold what gRPC made: its thread would live on for as long
-    as somebody keeps the error.
-    """
+    """What ``future`` gives, or the error it ended with."""
     try:
         return future.result(timeout)
     except MpcError as error:
-        error.__context__ = None
-        raise error.with_traceback(None) from None
+        raise detached(error) from None
     finally:
-        del future  # it holds the first traceback as well
+        del future  # it holds the error with its past

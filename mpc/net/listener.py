@@ -41,6 +41,7 @@ class Listener:
         self._identity = identity
         self._new_link = new_link
         self._arrivals: dict[str, asyncio.Future[StreamLink]] = {}
+        self._claimed: set[str] = set()
         self._server = aio.server(options=OPTIONS)
         # Who called in a peer's name and was turned away, for the error when the time is over.
         self.troubles: dict[str, str] = {}
@@ -64,7 +65,9 @@ class Listener:
 
     async def arrival(self, peer: str) -> StreamLink:
         """The link that ``peer`` opened, as soon as it does."""
-        return await asyncio.shield(self._arrival(peer))
+        link = await asyncio.shield(self._arrival(peer))
+        self._claimed.add(peer)
+        return link
 
     async def close(self) -> None:
         """Take no more calls, and end the streams."""
@@ -106,7 +109,11 @@ class Listener:
         # From here to ``run`` nothing is awaited: who gets the link can rely on its being run.
         link = self._new_link(peer)
         arrival.set_result(link)
-        await link.run(context)
+        try:
+            await link.run(context)
+        finally:
+            if peer not in self._claimed:  # it left before anybody asked, and may come again
+                del self._arrivals[peer]
 
     def _refusal(self, told: Mapping[str, str | bytes], context: Any) -> _Refusal | None:
         """Why the call is not accepted, if it is not."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import os
 from threading import Lock, Thread
+from typing import TypeVar
 
 os.environ.setdefault(
     "GRPC_SSL_CIPHER_SUITES", "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"
@@ -30,7 +31,9 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc  # the settings above come first
 from grpc import aio
 
-__all__ = ["LOOP", "SharedLoop", "aio", "grpc"]
+__all__ = ["LOOP", "SharedLoop", "aio", "detached", "grpc"]
+
+E = TypeVar("E", bound=BaseException)
 
 
 class SharedLoop:
@@ -67,3 +70,13 @@ class SharedLoop:
 
 
 LOOP = SharedLoop()
+
+
+def detached(error: E) -> E:
+    """``error`` without its past on the network thread, to be kept or raised on another one.
+
+    Tracebacks hold frames, and those hold what gRPC made: its own thread would live on for as long
+    as somebody keeps the error.
+    """
+    error.__context__ = None
+    return error.with_traceback(None)

@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 from mpc.errors import MessageTooLarge, PeerClosed, PeerTimeout, ProtocolError
 from mpc.net.link import LINGER_SECONDS, Frame
 from mpc.net.queue import FrameQueue
-from mpc.net.runtime import aio
+from mpc.net.runtime import aio, detached
 from mpc.pb.v1.link_pb2 import Chunk
 
 CHUNK_BYTES = 1 << 20
@@ -180,8 +180,7 @@ class StreamLink:
         except ProtocolError as error:
             # The stream is of no more use for reading. The way out stays open until this side
             # closes, so that the peer can be told why.
-            # Without its traceback, which would keep the frames of this task and gRPC's objects.
-            self._incoming.end(error.with_traceback(None))
+            self._incoming.end(detached(error))
             await self._frame_taken.wait(lambda: self._closing)
             while not (await self._receive(stream)).end:
                 pass
