@@ -83,7 +83,7 @@ def _claim(folder: Path) -> None:
 
 
 def _load_kernels() -> None:
-    """Use each kernel of the two jobs once, so that the parties do not all compile the same ones."""
+    """Use each kernel of the two jobs once: the parties then need not all compile the same ones."""
     from mpc.primitives import paillier, ristretto
     from mpc.primitives.items import Items
     from mpc.primitives.rng import SYSTEM
