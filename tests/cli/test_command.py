@@ -128,7 +128,7 @@ def test_a_peer_that_is_not_running_is_awaited_and_is_code_3(folder: Path) -> No
         party(folder, "lender_b"),
         str(folder / "blacklist.toml"),
         "--wait",
-        "1",
+        "3",
         code=3,
     )
     assert time.monotonic() - begun < 15
