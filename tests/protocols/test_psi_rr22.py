@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from link_kinds import KINDS
+from psi_runs import Counting, expected, ids, intersect, run
 
 from mpc import kernels
 from mpc.errors import (
@@ -16,38 +18,16 @@ from mpc.errors import (
     CryptoError,
     DataError,
     ParameterMismatch,
-    PeerAborted,
     PeerClosed,
     ProtocolError,
 )
-from mpc.net import columns
 from mpc.net import memory as memory_link
-from mpc.net.channel import Channel
-from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.primitives import okvs
-from mpc.primitives.rng import uint64
 from mpc.protocols import psi
-from mpc.protocols.psi import wire
-from mpc.testing import run_pair, seeded
+from mpc.testing import run_pair
 
 FORMS = [("malicious", False), ("malicious", True), ("semi-honest", False), ("semi-honest", True)]
 SIMD = kernels.backend() == "simd"
-
-
-def intersect(left, right, seed=0, **options):
-    return run_pair(
-        lambda channel: psi.receiver(channel, left, rng=seeded(f"r{seed}"), **options),
-        lambda channel: psi.sender(channel, right, rng=seeded(f"s{seed}"), **options),
-    )
-
-
-def expected(left, right):
-    other = set(right)
-    return [i for i, item in enumerate(left) if item in other]
-
-
-def ids(start, stop):
-    return [f"91{number:016d}" for number in range(start, stop)]
 
 
 @pytest.mark.parametrize(("security", "to_both"), FORMS)
@@ -148,33 +128,6 @@ def test_padding_hides_sizes():
     assert watched(3) == watched(200)
 
 
-class Counting:
-    """A link that notes how long each frame is, both ways."""
-
-    def __init__(self, link, sizes):
-        self.link, self.sizes, self.peer = link, sizes, link.peer
-
-    def put(self, frame, timeout=None):
-        self.sizes.append(("put", len(frame)))
-        self.link.put(frame, timeout)
-
-    def get(self, timeout=None):
-        frame = self.link.get(timeout)
-        self.sizes.append(("get", len(frame)))
-        return frame
-
-    def close(self, timeout=None):
-        self.link.close()
-
-
-def run(left_link, right_link, left, right, **options):
-    return run_pair(
-        lambda channel: psi.receiver(channel, left, **options),
-        lambda channel: psi.sender(channel, right, **options),
-        links=lambda: (left_link, right_link),
-    )
-
-
 def test_padding_of_an_empty_set():
     for left, right in (([], ["a"]), (["a"], []), ([], [])):
         mine, theirs = intersect(left, right, pad_to=5, to_both=True)
@@ -257,7 +210,7 @@ def breaking(link, after):
     return Breaking(link, [])
 
 
-def test_a_run_goes_on_from_its_first_open_bucket():
+def test_a_run_goes_on_from_its_first_open_bucket(monkeypatch):
     left, right = ids(0, 2000), ids(1500, 2500)
     mine, theirs = psi.Progress(), psi.Progress()
 
@@ -271,13 +224,37 @@ def test_a_run_goes_on_from_its_first_open_bucket():
 
     with pytest.raises(ChannelError):
         attempt(15)
-    kept = len(mine.found)
+    kept, reached = len(mine.found), len(theirs.found)
     assert 0 < kept < mine.buckets
-    first = [part.copy() for part in mine.found]
+    assert repr(mine) == f"Progress(<{kept} of {mine.buckets} buckets>)"
+    begun = []
+    real = psi._receive
+    monkeypatch.setattr(psi, "_receive", lambda *args: begun.append(1) or real(*args))
+    buckets = mine.buckets
     found, _ = attempt(10_000)
     assert found.tolist() == list(range(1500, 2000))
-    assert all(np.array_equal(a, b) for a, b in zip(first, mine.found, strict=False))
-    assert "2000" not in repr(mine)
+    assert len(begun) == buckets - min(kept, reached)
+
+
+@pytest.mark.parametrize("options", [{}, BUCKETS], ids=["whole", "buckets"])
+def test_a_finished_run_answers_no_later_call(options):
+    mine, theirs = psi.Progress(), psi.Progress()
+    for right in (ids(0, 100), ids(50, 800)):
+        found, _ = run_pair(
+            partial(psi.receiver, items=ids(0, 600), progress=mine, **options),
+            partial(psi.sender, items=right, progress=theirs, **options),
+        )
+        assert found.tolist() == expected(ids(0, 600), right)
+        assert mine.found == theirs.found == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_link(kind, tmp_path):
+    left, right = ids(0, 3000), ids(2500, 5000)
+    with KINDS[kind](tmp_path) as ends:
+        mine, theirs = run(*ends, left, right, to_both=True, **BUCKETS)
+    assert mine.tolist() == expected(left, right)
+    assert theirs.tolist() == expected(right, left)
 
 
 def test_a_bucket_above_its_bound_ends_the_run(monkeypatch):
@@ -300,197 +277,3 @@ def test_a_run_does_not_go_on_with_other_items():
             lambda channel: psi.receiver(channel, ids(1, 2001), progress=mine, **BUCKETS),
             lambda channel: psi.sender(channel, ids(0, 2000), progress=theirs, **BUCKETS),
         )
-
-
-# What is on the wire.
-
-
-def tags_sent(right, seed, security="malicious"):
-    """The tags of one run, as the receiver gets them."""
-    got = []
-    left, other = memory_link.pair()
-
-    class Watching(Counting):
-        def get(self, timeout=None):
-            frame = bytes(self.link.get(timeout))
-            name = b"mpc.v1.IntersectTags"
-            if name in frame[:40]:
-                body = frame[2 + len(name) :]
-                got.append(
-                    columns.unpack(pb.IntersectTags.FromString(body).tags, width=16, peer="")
-                )
-            return frame
-
-    run_pair(
-        lambda channel: psi.receiver(channel, ["z"], rng=seeded(f"w{seed}"), security=security),
-        lambda channel: psi.sender(channel, right, rng=seeded(f"v{seed}"), security=security),
-        links=lambda: (Watching(left, []), other),
-    )
-    return np.concatenate(got)
-
-
-def test_tags_tell_nothing_of_the_order_of_items():
-    """The same items in another order, and all else equal: the same bytes."""
-    names = ids(0, 500)
-    forward, backward = tags_sent(names, 1), tags_sent(names[::-1], 1)
-    assert np.array_equal(forward, backward)
-    assert not np.array_equal(forward, tags_sent(names, 2))
-
-
-def test_tags_and_store_look_uniform():
-    sent = tags_sent(ids(0, 4000), 3)
-    # The leading bytes of sorted tags are uniform over the whole message, as the others are.
-    for column in (0, 7, 8, 15):
-        counts = np.bincount(sent[:, column], minlength=256)
-        assert ((counts - len(sent) / 256) ** 2 / (len(sent) / 256)).sum() < 400
-    stores = []
-
-    class Watching(Counting):
-        def put(self, frame, timeout=None):
-            name = b"mpc.v1.IntersectStore"
-            if name in bytes(frame[:40]):
-                body = bytes(frame[2 + len(name) :])
-                stores.append(pb.IntersectStore.FromString(body).values.data)
-            super().put(frame, timeout)
-
-    left, right = memory_link.pair()
-    run(Watching(left, []), right, ["same", *ids(0, 3000)], ids(0, 10))
-    counts = np.bincount(np.frombuffer(b"".join(stores), np.uint8), minlength=256)
-    expected_count = counts.sum() / 256
-    assert ((counts - expected_count) ** 2 / expected_count).sum() < 400
-
-
-@pytest.mark.parametrize(
-    ("security", "sizes"),
-    [
-        ("malicious", [("Offer", 66), ("Seed", 36), ("Store", 23917), ("Replies", 1610)]),
-        ("semi-honest", [("Offer", 68), ("Seed", 36), ("Store", 11963), ("Replies", 1610)]),
-    ],
-)
-def test_what_the_receiver_sends(security, sizes):
-    """The receiver's messages of this protocol and their lengths, vector OLE's own left out."""
-    sent = []
-
-    class Watching(Counting):
-        def put(self, frame, timeout=None):
-            name = bytes(frame[2 : 2 + frame[1]]).decode()
-            if name.startswith("mpc.v1.Intersect"):
-                sent.append((name.removeprefix("mpc.v1.Intersect"), len(frame) - 2 - len(name)))
-            super().put(frame, timeout)
-
-    left, right = memory_link.pair()
-    run(Watching(left, []), right, ids(0, 1000), ids(900, 1500), security=security, to_both=True)
-    assert sent == sizes
-
-
-def test_the_same_set_sends_nothing_twice():
-    """No hash of a key set, and no tag, is the same in two runs."""
-    first, second = tags_sent(["only"], 4), tags_sent(["only"], 5)
-    assert not np.any(np.all(first == second, axis=1))
-
-
-# Cheats.
-
-
-def cheat_sender(monkeypatch, change):
-    """Run an honest receiver against a sender whose messages ``change`` rewrites."""
-    real = Channel.send
-
-    def send(self, message):
-        if threading.current_thread().name.startswith("right"):
-            message = change(message) or message
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
-
-
-def test_a_share_that_was_not_committed_to_is_caught(monkeypatch):
-    def change(message):
-        if isinstance(message, pb.IntersectShare):
-            return pb.IntersectShare(share=bytes(16))
-        return None
-
-    cheat_sender(monkeypatch, change)
-    with pytest.raises(ProtocolError, match="committed"):
-        intersect(ids(0, 10), ids(0, 10))
-
-
-def test_tags_out_of_order_are_refused(monkeypatch):
-    def change(message):
-        if isinstance(message, pb.IntersectTags):
-            data = np.frombuffer(message.tags.data, np.uint8).reshape(-1, 16)[::-1]
-            return pb.IntersectTags(tags=columns.pack(np.ascontiguousarray(data)))
-        return None
-
-    cheat_sender(monkeypatch, change)
-    with pytest.raises(ProtocolError, match="ascending"):
-        intersect(ids(0, 10), ids(0, 10))
-
-
-def test_tags_made_up_match_nothing(monkeypatch):
-    def change(message):
-        if isinstance(message, pb.IntersectTags):
-            tags = uint64(seeded("forged"), (message.tags.count, 2))
-            return pb.IntersectTags(tags=columns.pack(tags[np.lexsort((tags[:, 1], tags[:, 0]))]))
-        return None
-
-    cheat_sender(monkeypatch, change)
-    assert intersect(ids(0, 100), ids(0, 100))[0].tolist() == []
-
-
-@pytest.mark.parametrize("kind", [pb.IntersectStore, pb.IntersectTags, pb.IntersectSeed])
-def test_wrong_shapes_are_refused(monkeypatch, kind):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, kind):
-            message = kind()
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
-    with pytest.raises(ProtocolError):
-        intersect(ids(0, 10), ids(0, 10))
-
-
-def test_a_malformed_offer_is_refused(monkeypatch):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, pb.IntersectOffer) and message.role == "sender":
-            message.nonce = b"short"
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
-    with pytest.raises((ProtocolError, PeerAborted)):
-        intersect(ids(0, 10), ids(0, 10))
-
-
-def test_a_receiver_that_programs_a_wrong_store_gains_nothing(monkeypatch):
-    """A store of other values than H(x): the tags of its items are noise to it."""
-
-    def hashed(run, digests):
-        wrong = threading.current_thread().name == "left"
-        return np.ascontiguousarray(digests[:, :2]) ^ np.uint64(wrong)
-
-    monkeypatch.setattr(wire, "hashed", hashed)
-    assert intersect(ids(0, 50), ids(0, 50))[0].tolist() == []
-
-
-def test_replies_for_items_not_common_are_caught(monkeypatch):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, pb.IntersectReplies):
-            message = pb.IntersectReplies(replies=columns.pack(np.zeros((1, 2), np.uint64)))
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
-    with pytest.raises(ProtocolError, match="no item of ours"):
-        intersect(ids(0, 10), ids(5, 20), to_both=True)
-
-
-def test_a_dead_peer_is_noticed():
-    left, right = memory_link.pair()
-    right.close()
-    with pytest.raises(PeerClosed):
-        psi.receiver(Channel(left), ids(0, 5))

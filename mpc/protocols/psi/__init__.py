@@ -98,7 +98,7 @@ def receiver(
     occurs twice is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
     """
     terms = Terms("receiver", security, to_both, duplicates, pad_to, memory)
-    return _run(channel, items, terms, progress or Progress(), _receive, rng)
+    return _run(channel, items, terms, progress, _receive, rng)
 
 
 def sender(
@@ -118,30 +118,33 @@ def sender(
     The arguments are those of ``receiver``; ``security`` and ``to_both`` must be the same there.
     """
     terms = Terms("sender", security, to_both, duplicates, pad_to, memory)
-    return _run(channel, items, terms, progress or Progress(), _send, rng)
+    return _run(channel, items, terms, progress, _send, rng)
 
 
 def _run(
     channel: Channel,
     items: Any,
     terms: Terms,
-    progress: Progress,
+    kept: Progress | None,
     role: Callable[[Run, Words, Rng], Indices],
     rng: Rng,
 ) -> Indices:
-    held = Items.of(items)
+    held, progress = Items.of(items), kept or Progress()
     run = agree(channel, len(held), terms, progress, rng)
     with _stage("hash"):
         digests = hashing.digests(held.data, held.offsets, key=run.key, person=b"psi:item")
-        kept = distinct(digests, terms.duplicates)
-        digests = digests if len(kept) == len(digests) else digests[kept]
-    remember(progress, run, digests)
+        firsts = distinct(digests, terms.duplicates)
+        digests = digests if len(firsts) == len(digests) else digests[firsts]
+    if kept is not None:
+        remember(kept, run, digests)
     if run.receivers and run.senders:
         for bucket, chosen in enumerate(cut(digests, run.buckets)):
             if bucket >= run.first:
                 part = digests if run.buckets == 1 else digests[chosen]
-                progress.found.append(kept[chosen[role(run, part, rng)]])
-    return np.sort(np.concatenate([np.empty(0, np.intp), *progress.found]))
+                progress.found.append(firsts[chosen[role(run, part, rng)]])
+    found = np.sort(np.concatenate([np.empty(0, np.intp), *progress.found]))
+    progress.clear()
+    return found
 
 
 def _receive(run: Run, digests: Words, rng: Rng) -> Indices:

@@ -20,7 +20,7 @@ from mpc.protocols import vole
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
-_ITEM_BYTES = 384  # measured: a side's peak per item of a bucket, vector OLE included
+_ITEM_BYTES = 384  # a side's peak per item of a bucket: 255 measured, and room for the link
 _MOST_BUCKETS = 1 << 16
 _MOST_ITEMS = 1 << 32
 _NARROW_ITEMS = 1 << 24  # up to here 64-bit values keep 40 bits of statistical security
@@ -30,14 +30,20 @@ _RUN_BYTES, _NONCE_BYTES = 16, 32
 class Progress:
     """Where a run of buckets stands, in this process; hand it to the call that goes on with it.
 
-    Holds the rows found so far and the session key, and is never written anywhere.
+    Holds the rows found so far and the session key, and is never written anywhere. It is empty
+    again when a run is finished, so no later call gets that run's answers.
     """
 
     __slots__ = ("buckets", "fingerprint", "found", "key")
 
     def __init__(self) -> None:
-        self.key, self.fingerprint, self.buckets = b"", b"", 0
         self.found: list[Indices] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the run."""
+        self.key, self.fingerprint, self.buckets = b"", b"", 0
+        self.found = []
 
     @property
     def run(self) -> bytes:
@@ -166,8 +172,6 @@ def _start(
 
 def remember(progress: Progress, run: Run, digests: Words) -> None:
     """Note which set the run is over: it goes on with the same one only."""
-    if run.buckets == 1:
-        return
     fingerprint = digest(b"set", np.ascontiguousarray(digests).data)
     if run.first and fingerprint != progress.fingerprint:
         raise DataError("the items are not those of the run that is to go on")
