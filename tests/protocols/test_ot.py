@@ -160,7 +160,7 @@ def test_no_message_of_one_transfer_serves_in_another():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("count", [1, 2, 127, 128, 129, 1000])
+@pytest.mark.parametrize("count", [0, 1, 2, 127, 128, 129, 1000])
 def test_rows_are_correlated(count, backend):
     chosen = bits(count)
     with kernels.use(backend):
