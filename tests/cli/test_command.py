@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -185,20 +186,13 @@ def test_processes_are_ended_when_one_fails(folder: Path) -> None:
     assert time.monotonic() - begun < 20
 
 
-def children() -> set[int]:
-    listed = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "pid="], capture_output=True, text=True, check=True
-    )
-    return {int(pid) for pid in listed.stdout.split()}
-
-
 def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
-    before = children()
+    before = descendants(os.getpid())
     target = tmp_path / "demo"
     said = json.loads(
         mpc("demo", "--rows", "300", "--folder", str(target), "--json").splitlines()[-1]
     )
-    assert len(children() - before) <= 1  # the ps itself
+    assert set(descendants(os.getpid())) <= set(before)
     assert all(check["passed"] for check in said["checks"])
     assert len(said["checks"]) == 3
     assert set(said["jobs"]["score"]) == {"bank", "tax_office", "power_utility"}
@@ -206,6 +200,25 @@ def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     again = mpc("demo", "--rows", "120", "--folder", str(target))
     assert again.count("right ") >= 3
     assert "$ mpc score" in again
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def test_ctrl_c_ends_the_demo_and_all_its_parties(tmp_path: Path) -> None:
+    running = start("demo", "--rows", "2000", "--folder", str(tmp_path / "demo"))
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "connecting" in line:
+            break
+    parties = descendants(running.pid)
+    assert parties
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert running.returncode == 130
+    _, alive = psutil.wait_procs(parties, timeout=5)
+    assert not alive
 
 
 def test_the_demo_notices_a_wrong_answer(folder: Path) -> None:

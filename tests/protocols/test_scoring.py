@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, DataError, EncodingOverflow, ProtocolError
+from mpc.net import memory
+from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
+from mpc.net.traced import Traced
 from mpc.pb.v1 import scoring_pb2 as pb
 from mpc.primitives import paillier
 from mpc.protocols import scoring
@@ -18,6 +24,22 @@ from mpc.protocols.scoring import Model, Roles
 from mpc.testing import run_mesh, seeded
 
 BITS = 2048
+# Sent, received and messages at the first of each pair, and SHA-256 over all transcripts.
+GOLDEN = (
+    {
+        ("model", "tax"): (35945, 1058, 2),
+        ("model", "utility"): (36457, 1058, 2),
+        ("model", "bank"): (36969, 1058, 2),
+        ("model", "receiver"): (805, 0, 1),
+        ("tax", "utility"): (52, 52, 2),
+        ("tax", "bank"): (52, 52, 2),
+        ("tax", "receiver"): (52, 52, 2),
+        ("utility", "bank"): (52, 52, 2),
+        ("utility", "receiver"): (52, 52, 2),
+        ("bank", "receiver"): (52, 52, 2),
+    },
+    "",
+)
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +294,27 @@ def test_a_short_seed_is_refused(secret: paillier.SecretKey) -> None:
 
 def test_the_model_never_shows(secret: paillier.SecretKey) -> None:
     assert "0.5" not in repr(Model({"tax": np.array([0.5])}, 0.5))
+
+
+def test_the_transcript_is_the_golden_one(secret: paillier.SecretKey) -> None:
+    """Bytes and messages on each pair's link; a change of either explains itself in its commit."""
+    case = Case(ROLES["all apart"], 30, secret)
+    traced: dict[tuple[str, str], Traced] = {}
+    ends: dict[str, dict[str, Channel]] = {name: {} for name in case.roles.parties}
+    for left, right in combinations(case.roles.parties, 2):
+        to_right, to_left = memory.pair(left, right)
+        traced[left, right] = Traced(to_right)
+        ends[left][right], ends[right][left] = Channel(traced[left, right]), Channel(to_left)
+    meshes = {name: Mesh(name, case.roles.parties, ends[name]) for name in case.roles.parties}
+    with ThreadPoolExecutor(len(meshes)) as pool:
+        list(
+            pool.map(
+                lambda name: case.play(meshes[name], rng=seeded(f"golden {name}")),
+                meshes,
+                timeout=60,
+            )
+        )
+    seen = {pair: link.traffic for pair, link in traced.items()}
+    counted = {pair: (t.sent_bytes, t.received_bytes, t.messages) for pair, t in seen.items()}
+    digest = hashlib.sha256(b"".join(traced[pair].digest() for pair in sorted(traced))).hexdigest()
+    assert (counted, digest) == GOLDEN
