@@ -38,7 +38,7 @@ GOLDEN = (
         ("utility", "receiver"): (52, 52, 2),
         ("bank", "receiver"): (52, 52, 2),
     },
-    "",
+    "54edd92e52a3952416223662a90d24a7f906c8bebee976a6906792a671f390b6",
 )
 
 
@@ -317,4 +317,5 @@ def test_the_transcript_is_the_golden_one(secret: paillier.SecretKey) -> None:
     seen = {pair: link.traffic for pair, link in traced.items()}
     counted = {pair: (t.sent_bytes, t.received_bytes, t.messages) for pair, t in seen.items()}
     digest = hashlib.sha256(b"".join(traced[pair].digest() for pair in sorted(traced))).hexdigest()
-    assert (counted, digest) == GOLDEN
+    assert digest == GOLDEN[1]
+    assert counted == GOLDEN[0]
