@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows of several parties' tables belong together: the ids that all of them hold.
 
-A star of two-party intersections (``protocols.psi_dh``), with the party that gets the result of
+A star of two-party intersections (``apps.intersection``), with the party that gets the result of
 the job in the middle::
 
     leader                                           follower, each
-      psi_dh.receiver  <---- one run with each --->    psi_dh.sender
+      intersection.receiver  <- one run with each ->   intersection.sender
       the ids that all of them hold, shuffled
                        ---- CommonIds, in blocks ->    looks them up
 
@@ -35,6 +35,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mpc.apps import intersection
 from mpc.apps.each_peer import each_peer
 from mpc.errors import ProtocolError
 from mpc.net import columns
@@ -43,7 +44,6 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, permutation
-from mpc.protocols import psi_dh
 
 BLOCK_IDS = 1 << 16
 Positions: TypeAlias = NDArray[np.intp]
@@ -60,7 +60,7 @@ def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM)
     own.check_distinct()
 
     def intersect(channel: Channel, own_rng: Rng) -> Positions:
-        return psi_dh.receiver(channel, own, rng=own_rng)
+        return intersection.receiver(channel, own, rng=own_rng)
 
     holders = np.zeros(len(own), np.int64)
     for positions in each_peer(mesh, followers, intersect, rng=rng).values():
@@ -83,7 +83,7 @@ def follower(channel: Channel, ids: Any, *, rng: Rng = SYSTEM) -> Positions:
     twice, or one that is not here.
     """
     own = Items.of(ids)
-    psi_dh.sender(channel, own, rng=rng)
+    intersection.sender(channel, own, rng=rng)
     named = _receive(channel, limit=len(own))
     found = pc.index_in(named, value_set=_arrow(own.offsets, own.data))
     if found.null_count:

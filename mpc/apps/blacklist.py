@@ -2,7 +2,7 @@
 """The joint blacklist: which of the asker's applicants stand on the lists of other institutions.
 
     asker                                            holder, each
-      psi_dh.receiver  <---- one run with each --->    psi_dh.sender
+      intersection.receiver  <- one run with each ->   intersection.sender
 
 Learns: the asker, which holder lists which applicant, and how long each list is; a holder, how many
 applicants were asked about, and nothing of who they are or what the answer was. Holders learn
@@ -11,7 +11,7 @@ the asker's applicants reach; an asker who may put any number of names forward c
 so it is for the holder to agree on how many it answers.
 
 The form that tells the asker no more than that some holder (or at least t of them) lists an
-applicant is another job. Semi-honest, as ``protocols.psi_dh``.
+applicant is another job. Semi-honest, as ``apps.intersection``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.apps import intersection
 from mpc.apps.each_peer import each_peer
 from mpc.errors import ConfigError
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
-from mpc.protocols import psi_dh
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def asker(
 
     def ask(channel: Channel, own: Rng) -> NDArray[np.bool_]:
         listed = np.zeros(len(items), np.bool_)
-        listed[psi_dh.receiver(channel, items, rng=own)] = True
+        listed[intersection.receiver(channel, items, rng=own)] = True
         return listed
 
     return BlacklistResult(each_peer(mesh, holders, ask, rng=rng))
@@ -69,4 +69,4 @@ def holder(channel: Channel, listed: Any, *, rng: Rng = SYSTEM) -> int:
 
     ``listed`` is like the asker's ``applicants``, and raises ``DataError`` as they do.
     """
-    return psi_dh.sender(channel, listed, rng=rng)
+    return intersection.sender(channel, listed, rng=rng)

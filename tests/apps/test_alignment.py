@@ -5,11 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mpc.apps import alignment
+from mpc.apps import alignment, intersection
 from mpc.errors import DataError, PeerAborted, PeerClosed, ProtocolError
 from mpc.net import columns
 from mpc.pb.v1.alignment_pb2 import CommonIds
-from mpc.protocols import psi_dh
 from mpc.testing import run_mesh, run_pair, seeded
 
 TABLES = {
@@ -102,7 +101,7 @@ def blocks(*messages):
     """A leader that runs the intersection, and then sends ``messages``."""
 
     def role(channel):
-        psi_dh.receiver(channel, ["a", "b"], rng=seeded("leader"))
+        intersection.receiver(channel, ["a", "b"], rng=seeded("leader"))
         for total, ids in messages:
             channel.send(CommonIds(total=total, ids=columns.strings_pack(ids)))
 
@@ -131,7 +130,7 @@ def test_a_wrong_list_of_common_ids(monkeypatch, messages, what):
 
 def test_malformed_strings_are_an_error():
     def leader(channel):
-        psi_dh.receiver(channel, ["a"], rng=seeded("leader"))
+        intersection.receiver(channel, ["a"], rng=seeded("leader"))
         message = CommonIds(total=1, ids=columns.strings_pack([b"a"]))
         message.ids.data = b"ab"
         channel.send(message)
