@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +66,7 @@ def _read(file: settings.Section, *, insecure: bool) -> SessionConfig:
     for peer, section in file.sections("peers"):
         if peer == name:
             raise file.fault(f"peers.{peer}", "is this party itself; list the others only")
+        _usable(file, f"peers.{peer}", partial(tls.check_name, peer))
         peers[peer] = _peer(peer, section, insecure=insecure)
     config = SessionConfig(
         name=name,
@@ -91,7 +93,6 @@ def _identity(file: settings.Section, name: str, *, insecure: bool) -> tls.Ident
 
 
 def _peer(name: str, section: settings.Section, *, insecure: bool) -> Peer:
-    _usable(section, "", lambda: tls.check_name(name))
     peer = Peer(name, _address(section, "address"), _trust(name, section, insecure=insecure))
     section.done()
     return peer

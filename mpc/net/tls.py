@@ -112,9 +112,15 @@ def make_identity(name: str, folder: Path, *, days: int = VALID_DAYS) -> Identit
         serialization.NoEncryption(),
     )
     certificate_pem = _self_signed(name, key, days).public_bytes(serialization.Encoding.PEM)
-    folder.mkdir(parents=True, exist_ok=True)
-    _create(key_path, key_pem, 0o600)
-    _create(certificate_path, certificate_pem, 0o644)
+    for path in (key_path, certificate_path):
+        if path.exists():
+            raise ConfigError(f"{path} is there already; it is not overwritten")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _create(key_path, key_pem, 0o600)
+        _create(certificate_path, certificate_pem, 0o644)
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from None
     return Identity(name, key_path, certificate_path, key_pem, certificate_pem)
 
 
@@ -247,11 +253,7 @@ def _read(path: Path) -> bytes:
 
 
 def _create(path: Path, content: bytes, mode: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise ConfigError(f"{path} is there already; it is not overwritten") from None
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    # The mode is set when the file is made, so that nobody else can open it in between.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions between parties with files, keys and TLS, as operators run them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from net_parties import both, process
+
+from mpc.errors import (
+    ConfigError,
+    ParameterMismatch,
+    PeerAborted,
+    PeerClosed,
+    PeerTimeout,
+    PeerUnreachable,
+    PeerUntrusted,
+    VersionMismatch,
+)
+from mpc.net import handshake
+from mpc.net.columns import pack, unpack_uint64
+from mpc.net.session import Session, SessionConfig
+from mpc.net.tls import make_identity
+from mpc.pb.v1.columns_pb2 import Column
+
+MIB = 1 << 20
+NAMES = ("bank", "power", "tax")
+
+
+class Files:
+    """Three parties' TOML files in one folder, each with the addresses it dials."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.addresses = {}
+        for name in NAMES:
+            make_identity(name, folder)
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                self.addresses[name] = f"127.0.0.1:{server.getsockname()[1]}"
+        for name in NAMES:
+            self.write(name, dials=NAMES)
+
+    def write(self, name: str, *, dials: tuple[str, ...], listens: bool = True) -> None:
+        lines = [f'name = "{name}"', f'key = "{name}.key"', f'certificate = "{name}.crt"']
+        if listens:
+            lines.append(f'listen = "{self.addresses[name]}"')
+        for peer in NAMES:
+            if peer != name:
+                lines += [f"[peers.{peer}]", f'certificate = "{peer}.crt"']
+                lines += [f'address = "{self.addresses[peer]}"'] if peer in dials else []
+        self.path(name).write_text("\n".join(lines) + "\n")
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.toml"
+
+    def run(self, role: Callable[[Session], Any], *names: str, **options: Any) -> list[Any]:
+        """Every party of ``names`` in a session of its own; what each returned or raised."""
+
+        def play(name: str) -> Any:
+            chosen = {k: v(name) if callable(v) else v for k, v in options.items()}
+            with Session.open(self.path(name), **{"wait": 10, "timeout": 20, **chosen}) as session:
+                return role(session)
+
+        return both(*(partial(play, name) for name in names or NAMES))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def _introduce(session: Session) -> dict[str, str]:
+    said = session.mesh(NAMES).exchange(pack(np.frombuffer(session.name.encode(), np.uint8)))
+    return {peer: bytes(column.data).decode() for peer, column in said.items()}
+
+
+EVERYBODY = [{peer: peer for peer in NAMES if peer != name} for name in NAMES]
+
+
+def test_three_parties_that_all_listen_and_dial(files: Files) -> None:
+    assert files.run(_introduce) == EVERYBODY
+
+
+def test_each_pair_with_another_side_that_dials(files: Files) -> None:
+    files.write("bank", dials=("power", "tax"), listens=False)
+    files.write("power", dials=())
+    files.write("tax", dials=("power",))
+    assert files.run(_introduce) == EVERYBODY
+
+
+def test_two_of_three(files: Files) -> None:
+    def role(session: Session) -> tuple[str, ...]:
+        with pytest.raises(ConfigError, match="has no connection to 'tax'"):
+            session.peer("tax")
+        return session.peers
+
+    assert files.run(role, "bank", "power", parties=("power", "bank")) == [("power",), ("bank",)]
+
+
+def test_sessions_one_after_the_other_at_the_same_addresses(files: Files) -> None:
+    for session_id in ("first", "second", "third"):
+        assert files.run(_introduce, session_id=session_id) == EVERYBODY
+
+
+def test_the_same_from_data_in_python(files: Files) -> None:
+    def table(name: str, peer: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "listen": files.addresses[name],
+            "key": str(files.folder / f"{name}.key"),
+            "certificate": str(files.folder / f"{name}.crt"),
+            "peers": {
+                peer: {
+                    "certificate": str(files.folder / f"{peer}.crt"),
+                    "address": files.addresses[peer],
+                }
+            },
+        }
+
+    def play(config: Any, peer: str) -> str:
+        with Session.open(config, wait=10) as session:
+            return session.peer(peer).exchange(Column(data=session.name.encode())).data.decode()
+
+    assert both(
+        partial(play, table("bank", "tax"), "tax"),
+        partial(play, SessionConfig.of(table("tax", "bank")), "bank"),
+    ) == ["tax", "bank"]
+
+
+def test_insecure_needs_no_keys(files: Files) -> None:
+    def play(name: str, peer: str) -> bytes:
+        config = {
+            "name": name,
+            "listen": files.addresses[name],
+            "peers": {peer: {"address": files.addresses[peer]}},
+        }
+        with Session.open(config, wait=10, insecure=True) as session:
+            return session.peer(peer).exchange(Column(data=name.encode())).data
+
+    assert both(partial(play, "bank", "tax"), partial(play, "tax", "bank")) == [b"tax", b"bank"]
+
+
+def test_leaving_delivers_what_was_sent(files: Files) -> None:
+    sent = np.arange(6 * MIB, dtype=np.uint64)
+
+    def role(session: Session) -> Any:
+        if session.name == "bank":
+            session.peer("tax").send(pack(sent))
+            return None
+        time.sleep(0.5)
+        return unpack_uint64(session.peer("bank").recv(Column), peer="bank")
+
+    _, got = files.run(role, "bank", "tax", parties=("bank", "tax"))
+    assert np.array_equal(got, sent)
+
+
+def test_what_is_not_taken_in_time_is_an_error(files: Files) -> None:
+    done = threading.Event()
+
+    def role(session: Session) -> None:
+        if session.name == "bank":
+            session.peer("tax").send(Column(data=bytes(64 * MIB)))
+            session.peer("tax").send(Column(data=bytes(64 * MIB)))
+        else:
+            done.wait(20)
+
+    def play(name: str) -> None:
+        with Session.open(files.path(name), parties=("bank", "tax"), wait=10, timeout=1) as session:
+            role(session)
+
+    def bank() -> None:
+        try:
+            play("bank")
+        finally:
+            done.set()
+
+    error, _ = both(bank, partial(play, "tax"))
+    assert isinstance(error, PeerTimeout)
+    assert "did not take all that was sent within 1 s" in str(error)
+
+
+def test_traffic(files: Files) -> None:
+    def role(session: Session) -> Any:
+        (peer,) = session.peers
+        for _ in range(3):
+            session.peer(peer).exchange(Column(data=bytes(1000)))
+        return session.traffic(peer)
+
+    left, right = files.run(role, "bank", "tax", parties=("bank", "tax"))
+    # The hello, and three exchanges.
+    assert (left.sent_messages, left.received_messages, left.messages, left.rounds) == (4, 4, 8, 4)
+    assert left.sent_bytes == right.received_bytes > 3000
+    assert left.received_bytes == right.sent_bytes > 3000
+
+
+def test_an_error_reaches_all_with_its_class_only(files: Files) -> None:
+    def role(session: Session) -> None:
+        if session.name == "power":
+            raise RuntimeError("company 91350211M000100Y43 is listed")
+        _introduce(session)
+
+    begun = time.monotonic()
+    bank, power, tax = files.run(role)
+    assert time.monotonic() - begun < 10
+    assert isinstance(power, RuntimeError)
+    for error in (bank, tax):
+        assert isinstance(error, PeerAborted)
+        # The first to hear of it may pass the reason on to the other before the source does.
+        assert error.reason == "RuntimeError"
+        assert "91350211" not in str(error)
+
+
+def test_different_parameters_are_shown_at_both_sides(files: Files) -> None:
+    errors = files.run(
+        _introduce,
+        "bank",
+        "tax",
+        parties=("bank", "tax"),
+        parameters=lambda name: {"kind": "score", "bits": 2048 if name == "bank" else 3072},
+    )
+    assert [str(error) for error in errors] == [
+        "tax: parameter 'bits' differs: ours is 2048, theirs is 3072",
+        "bank: parameter 'bits' differs: ours is 3072, theirs is 2048",
+    ]
+    assert all(isinstance(error, ParameterMismatch) for error in errors)
+
+
+def test_one_of_three_with_other_parameters_stops_all(files: Files) -> None:
+    begun = time.monotonic()
+    errors = files.run(
+        _introduce, parameters=lambda name: {"bits": 2048 if name != "tax" else 3072}
+    )
+    assert time.monotonic() - begun < 15
+    assert all(isinstance(e, ParameterMismatch | PeerAborted | PeerClosed) for e in errors)
+    assert isinstance(errors[2], ParameterMismatch)
+
+
+def test_another_session_id(files: Files) -> None:
+    errors = files.run(
+        _introduce, "bank", "tax", parties=("bank", "tax"), session_id=lambda name: f"of {name}"
+    )
+    assert [str(error) for error in errors] == [
+        "tax: parameter 'session' differs: ours is 'of bank', theirs is 'of tax'",
+        "bank: parameter 'session' differs: ours is 'of tax', theirs is 'of bank'",
+    ]
+
+
+def test_another_version(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = iter((1, 2))
+
+    def hello(*arguments: Any, **options: Any) -> Any:
+        greeting = handshake.Hello(version=next(versions), sender=arguments[0])
+        greeting.receiver = arguments[1]
+        greeting.parameters_digest = handshake.digest([])
+        return greeting
+
+    monkeypatch.setattr("mpc.net.session.hello", hello)
+    errors = files.run(_introduce, "bank", "tax", parties=("bank", "tax"))
+    assert all(isinstance(error, VersionMismatch) for error in errors)
+
+
+def test_a_peer_that_does_not_run(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    begun = time.monotonic()
+    with caplog.at_level(logging.WARNING, "mpc.net"):
+        (error,) = files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.5)
+    assert isinstance(error, PeerUnreachable)
+    assert f"tax: could not be reached at {files.addresses['tax']} within 1.5 s" in str(error)
+    assert 1.4 < time.monotonic() - begun < 5
+    assert caplog.messages == [f"waiting for tax at {files.addresses['tax']}"]
+
+
+def test_waiting_is_shown_where_it_is_asked_for(files: Files) -> None:
+    shown: list[str] = []
+    files.write("bank", dials=())
+    files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.2, on_wait=lambda _: shown.append)
+    assert shown == [f"waiting for tax at our address {files.addresses['bank']}"]
+
+
+def test_a_peer_with_another_certificate(files: Files, tmp_path: Path) -> None:
+    make_identity("tax", tmp_path / "other")
+    for suffix in ("key", "crt"):
+        (tmp_path / "other" / f"tax.{suffix}").replace(files.folder / f"tax.{suffix}-new")
+    text = files.path("tax").read_text().replace("tax.key", "tax.key-new")
+    files.path("tax").write_text(text.replace('"tax.crt"', '"tax.crt-new"'))
+    bank, tax = files.run(_introduce, "bank", "tax", parties=("bank", "tax"), wait=3)
+    assert isinstance(bank, PeerUntrusted)
+    assert isinstance(tax, PeerUnreachable | PeerUntrusted)
+
+
+def test_a_message_above_the_limit(files: Files) -> None:
+    def role(session: Session) -> None:
+        (peer,) = session.peers
+        if session.name == "bank":
+            session.peer(peer).send(Column(data=bytes(2 * MIB)))
+        session.peer(peer).recv(Column)
+
+    bank, tax = files.run(role, "bank", "tax", parties=("bank", "tax"), max_message=MIB)
+    assert isinstance(bank, PeerAborted)
+    assert bank.reason == "MessageTooLarge"
+    assert "announced a message of" in str(tax)
+
+
+@pytest.mark.parametrize(
+    ("parties", "text"),
+    [
+        (("bank", "customs"), "bank does not know customs"),
+        (("bank",), "needs one peer at least"),
+        (("tax", "tax"), "each one once"),
+    ],
+)
+def test_parties_that_cannot_be(files: Files, parties: tuple[str, ...], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        Session.open(files.path("bank"), parties=parties)
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": 1}, [[1]], b"x", object(), 1j])
+def test_parameters_that_are_no_json_scalars(files: Files, value: Any) -> None:
+    with pytest.raises(ConfigError, match="parameter 'p'"):
+        Session.open(files.path("bank"), parameters={"p": value})
+
+
+def test_a_mesh_of_strangers(files: Files) -> None:
+    def role(session: Session) -> None:
+        with pytest.raises(ConfigError, match="'bank' has no channel to"):
+            session.mesh(("bank", "power", "tax"))
+        with pytest.raises(ConfigError, match="needs different names"):
+            session.mesh(("tax", "power"))
+
+    files.run(role, "bank", "tax", parties=("bank", "tax"))
+
+
+PARTY = """
+import sys, threading, time
+from mpc.net.session import Session
+from mpc.pb.v1.columns_pb2 import Column
+try:
+    with Session.open(sys.argv[1], parties=("bank", "tax"), wait=20) as session:
+        (peer,) = session.peers
+        print("open", flush=True)
+        session.peer(peer).recv(Column)
+except BaseException as error:
+    names = [thread.name for thread in threading.enumerate()]
+    print(type(error).__name__, getattr(error, "reason", ""), names, flush=True)
+"""
+
+
+def _line(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline().strip()
+
+
+def test_ctrl_c_in_one_process_ends_both(files: Files) -> None:
+    with process(PARTY, files.path("bank")) as bank, process(PARTY, files.path("tax")) as tax:
+        assert (_line(bank), _line(tax)) == ("open", "open")
+        time.sleep(0.2)
+        bank.send_signal(signal.SIGINT)
+        assert _line(bank) == "KeyboardInterrupt  ['MainThread']"
+        assert _line(tax) == "PeerAborted KeyboardInterrupt ['MainThread']"
+        assert (bank.wait(10), tax.wait(10)) == (0, 0)
+
+
+def test_ctrl_c_while_waiting_for_a_peer(files: Files) -> None:
+    with process(PARTY, files.path("bank")) as bank:
+        assert bank.stderr is not None
+        assert "waiting for tax" in bank.stderr.readline()
+        bank.send_signal(signal.SIGINT)
+        assert _line(bank) == "KeyboardInterrupt  ['MainThread']"
+
+
+def test_a_killed_process_ends_the_other(files: Files) -> None:
+    with process(PARTY, files.path("bank")) as bank, process(PARTY, files.path("tax")) as tax:
+        assert (_line(bank), _line(tax)) == ("open", "open")
+        bank.kill()
+        assert _line(tax) == "PeerClosed  ['MainThread']"
