@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed messages to one peer and to many, and the roles of a protocol run side by side."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import ConfigError, PeerAborted, PeerClosed, PeerTimeout, ProtocolError
+from mpc.net import memory
+from mpc.net.channel import Channel
+from mpc.net.handshake import digest
+from mpc.net.mesh import Mesh
+from mpc.net.traced import Traced
+from mpc.pb.v1.columns_pb2 import Column, Strings
+from mpc.pb.v1.session_pb2 import Hello, Parameter
+from mpc.testing import grpc_pair, run_mesh, run_pair, seeded
+
+NAMES = ("bank", "tax", "power", "lender")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_a_protocol_error(frame: bytes) -> None:
+    left, right = memory.pair()
+    left.put(frame)
+    said = "left: "
+    try:
+        Channel(right, timeout=1).recv(Column)
+    except (ProtocolError, PeerAborted) as error:
+        said = str(error)
+    assert said.startswith("left: ")
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("reason", [b"a b", b"", b"<script>", b"x" * 80, b"\xff\xfe", b"9lives"])
+def test_a_reason_that_is_no_class_name_is_not_repeated(reason: bytes) -> None:
+    left, right = memory.pair()
+    left.put(b"\1" + bytes([len(reason)]) + reason)
+    with pytest.raises(PeerAborted) as caught:
+        Channel(right, timeout=1).recv(Column)
+    assert caught.value.reason == "unknown"
+
+
+def test_an_abort_passes_on_the_first_reason() -> None:
+    left, right = memory.pair()
+    Channel(left).abort(PeerAborted("third", "DataError"))
+    with pytest.raises(PeerAborted) as caught:
+        Channel(right, timeout=1).recv(Column)
+    assert caught.value.reason == "DataError"
+
+
+def test_an_abort_of_a_peer_that_has_left() -> None:
+    left, right = memory.pair()
+    right.close()
+    Channel(left).abort(ValueError())
+    with pytest.raises(PeerClosed):
+        left.put(b"")
+
+
+def test_sending_to_a_peer_that_left_without_a_word() -> None:
+    left, right = memory.pair()
+    right.put(b"\7 no frame of a channel")
+    right.close()
+    with pytest.raises(PeerClosed, match="right: closed the link"):
+        Channel(left, timeout=1).send(Column())
+
+
+def test_mesh_verbs() -> None:
+    def role(mesh: Mesh) -> list[object]:
+        me = mesh.me.encode()
+        exchanged = mesh.exchange(Column(data=me))
+        each = mesh.exchange({peer: Strings(data=me + peer.encode()) for peer in mesh.peers})
+        mesh.broadcast(Column(data=me))
+        gathered = mesh.gather(Column)
+        assert exchanged == gathered
+        assert list(exchanged) == list(mesh.peers) == [n for n in NAMES if n != mesh.me]
+        assert mesh.names == NAMES
+        return [
+            {name: column.data for name, column in exchanged.items()},
+            {name: strings.data for name, strings in each.items()},
+        ]
+
+    for name, (exchanged, each) in run_mesh(dict.fromkeys(NAMES, role)).items():
+        others = [other for other in NAMES if other != name]
+        assert exchanged == {other: other.encode() for other in others}
+        assert each == {other: (other + name).encode() for other in others}
+
+
+def test_a_mesh_exchanges_more_than_its_links_hold() -> None:
+    data = bytes(20 << 20)
+
+    def role(mesh: Mesh) -> int:
+        return sum(len(column.data) for column in mesh.exchange(Column(data=data)).values())
+
+    assert set(run_mesh(dict.fromkeys("abc", role)).values()) == {2 * len(data)}
+
+
+def test_a_channel_of_the_mesh() -> None:
+    def role(mesh: Mesh) -> bytes:
+        return mesh.channel(mesh.peers[0]).exchange(Column(data=mesh.me.encode())).data
+
+    assert run_mesh({"a": role, "b": role}) == {"a": b"b", "b": b"a"}
+
+
+def test_faults_of_a_mesh() -> None:
+    mesh = memory.mesh(("a", "b"))["a"]
+    with pytest.raises(ConfigError, match="'c' is not a peer of 'a'"):
+        mesh.channel("c")
+    with pytest.raises(ConfigError, match=r"messages for \['b', 'c'\]"):
+        mesh.exchange({"b": Column(), "c": Column()})
+    with pytest.raises(ConfigError, match="'a' has no channel to"):
+        Mesh("a", ("a", "z"), {})
+    with pytest.raises(ConfigError, match="needs different names"):
+        Mesh("a", ("a", "b", "b"), {})
+    mesh.close()
+
+
+def test_a_mesh_waits_for_each_peer_until_its_deadline() -> None:
+    meshes = memory.mesh(("a", "b", "c"), timeout=0.2)
+    meshes["b"].broadcast(Column())
+    with pytest.raises(PeerTimeout) as caught:
+        meshes["a"].gather(Column)
+    assert caught.value.peer == "c"
+
+
+def test_the_cause_is_raised_and_not_what_it_led_to() -> None:
+    def waits(channel: Channel) -> Column:
+        return channel.recv(Column)
+
+    def fails(channel: Channel) -> None:
+        raise LookupError("the cause")
+
+    with pytest.raises(LookupError, match="the cause"):
+        run_pair(waits, fails)
+    with pytest.raises(LookupError, match="the cause"):
+        run_pair(fails, waits)
+    with pytest.raises(ZeroDivisionError):
+        run_mesh(
+            {
+                "a": lambda mesh: mesh.gather(Column),
+                "b": lambda mesh: 1 // 0,
+                "c": lambda mesh: mesh.exchange(Column()),
+            }
+        )
+
+
+def test_roles_that_wait_for_each_other_end_at_the_deadline() -> None:
+    begun = time.monotonic()
+    with pytest.raises(PeerTimeout):
+        run_pair(lambda c: c.recv(Column), lambda c: c.recv(Column), timeout=0.2)
+    assert time.monotonic() - begun < 5
+
+
+def test_roles_over_other_links() -> None:
+    def role(channel: Channel) -> bytes:
+        return channel.exchange(Column(data=channel.peer.encode())).data
+
+    assert run_pair(role, role, links=grpc_pair) == (b"left", b"right")
+    traced = [Traced(link) for link in memory.pair("bank", "tax")]
+    assert run_pair(role, role, links=lambda: (traced[0], traced[1])) == (b"bank", b"tax")
+    assert traced[0].traffic.messages == 2
+
+
+def test_seeded_is_reproducible() -> None:
+    assert seeded(1).bytes(40) == seeded(1).bytes(40) != seeded("2").bytes(40)
+
+
+def _lying(ours: Hello) -> Hello:
+    lying = Hello()
+    lying.CopyFrom(ours)
+    lying.sender, lying.receiver = ours.receiver, ours.sender
+    return lying
+
+
+def test_hellos_that_lie_about_their_digest() -> None:
+    from mpc.net.handshake import greet, hello
+
+    ours = hello("left", "right", session="", parameters={"a": 1})
+    short, twice = _lying(ours), _lying(ours)
+    del short.parameters[:]
+    twice.parameters.append(Parameter(name="a", value="1"))
+    twice.parameters_digest = digest(twice.parameters)
+    for theirs, text in ((short, "the digest of its parameters"), (twice, "a parameter twice")):
+        left, right = memory.pair()
+        Channel(right).send(theirs)
+        with pytest.raises(ProtocolError, match=f"right: .*{text}"):
+            greet(Channel(left, timeout=1), ours)
+
+
+def test_equal_values_are_equal_parameters() -> None:
+    from mpc.net.handshake import hello
+
+    def fields(**parameters: object) -> bytes:
+        return hello("a", "b", session="", parameters=parameters).parameters_digest
+
+    assert fields(x=1, y=[1, "b", None, True]) == fields(y=(1, "b", None, True), x=1)
+    assert len({fields(x=value) for value in (1, 1.0, True, "1", None, [1], [])}) == 7
