@@ -84,10 +84,14 @@ class Kernel:
             self(0, count, *args, scratch())
             return
         bounds = [count * i // pieces for i in range(pieces + 1)]
-        # A pool per call: it costs little beside the work, and leaves nothing behind at a fork.
-        with ThreadPoolExecutor(pieces) as pool:
+        # A pool per call costs little beside the work, and leaves nothing behind at a fork. The
+        # calling thread takes a piece: were it to wait, the others would often share one CPU at
+        # first, since they are started where it runs.
+        with ThreadPoolExecutor(pieces - 1) as pool:
             runs = [
-                pool.submit(self, start, stop, *args, scratch()) for start, stop in pairwise(bounds)
+                pool.submit(self, start, stop, *args, scratch())
+                for start, stop in pairwise(bounds[1:])
             ]
+            self(0, bounds[1], *args, scratch())
         for run in runs:
             run.result()
