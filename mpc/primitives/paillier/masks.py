@@ -122,7 +122,7 @@ class MaskSource:
         digits = np.frombuffer(rng.bytes(count * bases), np.uint8) % (1 << DIGIT_BITS)
         rows = digits.reshape(count, bases)
         with ThreadPoolExecutor(kernels.threads()) as threads:
-            chunks = (rows[start : start + CHUNK] for start in range(0, count, CHUNK))
+            chunks = (rows[start : start + CHUNK] for start in range(0, max(count, 1), CHUNK))
             return joined(list(threads.map(self._combined, chunks)))
 
     def _combined(self, digits: NDArray[np.uint8]) -> Residues:
