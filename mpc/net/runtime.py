@@ -35,6 +35,9 @@ __all__ = ["LOOP", "SharedLoop", "aio", "detached", "grpc"]
 
 E = TypeVar("E", bound=BaseException)
 
+# The system gives up on the socket of a frozen peer after the keepalive timeout of ``stream``.
+_SETTLE_SECONDS = 12.0
+
 
 class SharedLoop:
     """An event loop on a daemon thread that lives while somebody uses it."""
@@ -63,10 +66,17 @@ class SharedLoop:
             self._users -= 1
             if self._users or self._loop is None or self._thread is None:
                 return
+            asyncio.run_coroutine_threadsafe(_settled(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
             self._loop = self._thread = None
+
+
+async def _settled() -> None:
+    """Return when gRPC's own tasks have ended, which hear last of a call that was cancelled."""
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=_SETTLE_SECONDS)
 
 
 LOOP = SharedLoop()

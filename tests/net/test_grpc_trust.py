@@ -89,7 +89,7 @@ def _connect(
 def test_the_caller_is_not_who_is_pinned(parties: Parties, tmp_path: Path) -> None:
     impostor = make_identity("ada", tmp_path / "impostor")
     begun = time.monotonic()
-    ada, bob = _connect(parties, caller={"identity": impostor}, called={}, wait=2)
+    ada, bob = _connect(parties, caller={"identity": impostor}, called={}, wait=1)
     assert isinstance(ada, PeerUntrusted)
     assert "does not take our certificate" in str(ada)
     assert impostor.fingerprint in str(ada)
@@ -100,7 +100,7 @@ def test_the_caller_is_not_who_is_pinned(parties: Parties, tmp_path: Path) -> No
 def test_the_listener_is_not_who_is_pinned(parties: Parties, tmp_path: Path) -> None:
     impostor = make_identity("bob", tmp_path / "impostor")
     begun = time.monotonic()
-    ada, bob = _connect(parties, caller={}, called={"identity": impostor}, wait=2)
+    ada, bob = _connect(parties, caller={}, called={"identity": impostor}, wait=1)
     assert isinstance(ada, PeerUntrusted)
     assert "is not its own" in str(ada)
     assert isinstance(bob, PeerUnreachable)
@@ -124,17 +124,17 @@ def test_a_call_for_somebody_else(parties: Parties) -> None:
     both_names = Trust("carol", parties.identity("bob").certificate_pem, pinned=True)
     ada = parties.endpoint("ada", {"carol": bob.address}, trusts={"carol": both_names})
     with pytest.raises(PeerUntrusted, match=r"carol: the certificate shown .* Hostname mismatch"):
-        ada.connect("carol", wait=2)
+        ada.connect("carol", wait=1)
 
 
 def test_a_caller_that_nobody_expects(parties: Parties) -> None:
     bob = Endpoint("bob", [Peer("ada")], listen=LOOPBACK, insecure=True)
     eve = Endpoint("eve", [Peer("bob", bob.address)], insecure=True)
     with pytest.raises(PeerUntrusted, match="bob: refuses us: 'eve' is not expected by 'bob'"):
-        eve.connect("bob", wait=2)
+        eve.connect("bob", wait=1)
     carol = Endpoint("ada", [Peer("carol", bob.address)], insecure=True)
     with pytest.raises(PeerUntrusted, match="carol: refuses us: this is 'bob', not 'carol'"):
-        carol.connect("carol", wait=2)
+        carol.connect("carol", wait=1)
     for endpoint in (bob, eve, carol):
         endpoint.close()
 
@@ -162,7 +162,7 @@ def test_an_authority_that_vouches_for_another_name(parties: Parties, tmp_path: 
     bob = parties.endpoint("bob", {"ada": None}, listen=LOOPBACK, trusts=trusts)
     stranger = parties.endpoint("ada", {"bob": bob.address}, identity=authority.issue("eve"))
     caller, called = both(
-        partial(stranger.connect, "bob", wait=2), partial(bob.connect, "ada", wait=2)
+        partial(stranger.connect, "bob", wait=1), partial(bob.connect, "ada", wait=1)
     )
     assert isinstance(caller, PeerUntrusted)
     # A stranger is turned away, and cannot stop the session; at the end it is told of.
@@ -176,7 +176,7 @@ def test_a_stranger_does_not_keep_the_peer_out(parties: Parties, tmp_path: Path)
     bob = parties.endpoint("bob", {"ada": None}, listen=LOOPBACK, trusts=trusts)
     stranger = parties.endpoint("ada", {"bob": bob.address}, identity=authority.issue("eve"))
     with pytest.raises(PeerUntrusted):
-        stranger.connect("bob", wait=2)
+        stranger.connect("bob", wait=1)
     ada = parties.endpoint("ada", {"bob": bob.address}, identity=authority.issue("ada"))
     left, right = both(partial(ada.connect, "bob"), partial(bob.connect, "ada"))
     left.put(b"me", 5)
@@ -191,7 +191,7 @@ def test_the_authority_of_one_peer_does_not_vouch_for_another(
     bob = parties.endpoint("bob", {"ada": None, "eve": None}, listen=LOOPBACK, trusts=trusts)
     forged = parties.endpoint("ada", {"bob": bob.address}, identity=theirs.issue("ada"))
     with pytest.raises(PeerUntrusted, match="bob: refuses us: the certificate"):
-        forged.connect("bob", wait=2)
+        forged.connect("bob", wait=1)
 
 
 @pytest.mark.parametrize("who", ["caller", "called"])
@@ -202,7 +202,7 @@ def test_an_expired_certificate(parties: Parties, tmp_path: Path, who: str) -> N
     left["identity"] = authority.issue("ada", days=-1 if who == "caller" else 30)
     right["identity"] = authority.issue("bob", days=-1 if who == "called" else 30)
     begun = time.monotonic()
-    ada, bob = _connect(parties, caller=left, called=right, wait=2)
+    ada, bob = _connect(parties, caller=left, called=right, wait=1)
     assert isinstance(ada, PeerUntrusted)
     expected = "does not take our certificate" if who == "caller" else "certificate has expired"
     assert expected in str(ada)
@@ -222,7 +222,7 @@ def test_tls_to_a_listener_in_plaintext(parties: Parties) -> None:
     bob = Endpoint("bob", [Peer("ada")], listen=LOOPBACK, insecure=True)
     ada = parties.endpoint("ada", {"bob": bob.address})
     with pytest.raises(PeerUntrusted, match=r"bob: no TLS 1\.3 is spoken"):
-        ada.connect("bob", wait=2)
+        ada.connect("bob", wait=1)
     bob.close()
 
 

@@ -293,7 +293,7 @@ def test_a_peer_with_another_certificate(files: Files, tmp_path: Path) -> None:
         (tmp_path / "other" / f"tax.{suffix}").replace(files.folder / f"tax.{suffix}-new")
     text = files.path("tax").read_text().replace("tax.key", "tax.key-new")
     files.path("tax").write_text(text.replace('"tax.crt"', '"tax.crt-new"'))
-    bank, tax = files.run(_introduce, "bank", "tax", parties=("bank", "tax"), wait=3)
+    bank, tax = files.run(_introduce, "bank", "tax", parties=("bank", "tax"), wait=1.5)
     assert isinstance(bank, PeerUntrusted)
     assert isinstance(tax, PeerUnreachable | PeerUntrusted)
 
