@@ -11,7 +11,8 @@ Inside a function that numba compiles, a value of this type is one register::
             store(to, 8 * i, product)
 
 ``address(array)`` is where a contiguous uint64 array begins, as a plain integer; ``load`` and
-``store`` count words from there and check nothing. The caller keeps the array alive and in bounds.
+``store`` count words from there and check nothing. Its caller's caller holds the array: numba frees
+one that the function makes itself after its last use by name, which ``address`` is.
 Unaligned access is right; access aligned to 64 bytes is fast.
 
 ``madd_low(total, x, y)`` and ``madd_high`` add the low and the high 52 bits of a product of 52-bit
@@ -116,7 +117,9 @@ def emits(result: Any, *args: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _address(_context: Any, array: Any) -> Any:
-    """Where a contiguous uint64 array begins."""
+    """Where a contiguous array begins. Typing fails for any other: a view has gaps."""
+    if not isinstance(array, types.Array) or array.layout != "C":
+        return None
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
@@ -144,12 +147,6 @@ def store(builder: Any, address: Any, word: Any, value: Any) -> None:
 def zero(_builder: Any) -> Any:
     """Zero in all lanes."""
     return splat(0)
-
-
-@emits(lanes)
-def lane_numbers(_builder: Any) -> Any:
-    """0, 1, ... 7."""
-    return ir.Constant(VECTOR, list(range(COUNT)))
 
 
 @emits(lanes, types.uint64)
@@ -218,45 +215,7 @@ def equal(builder: Any, x: Any, y: Any) -> Any:
     return builder.sext(builder.icmp_unsigned("==", x, y), VECTOR)
 
 
-@emits(lanes, lanes, lanes)
-def less(builder: Any, x: Any, y: Any) -> Any:
-    """All ones in lanes where x is below y as unsigned words, zero elsewhere."""
-    return builder.sext(builder.icmp_unsigned("<", x, y), VECTOR)
-
-
 @emits(lanes, lanes, lanes, lanes)
 def select(builder: Any, mask: Any, x: Any, y: Any) -> Any:
     """x in lanes where the mask's top bit is set, y elsewhere; takes the same time for both."""
     return builder.select(builder.icmp_signed("<", mask, splat(0)), x, y)
-
-
-@emits(lanes, types.intp, lanes)
-def gather(builder: Any, address: Any, words: Any) -> Any:
-    """One word per lane, ``words`` words after an address. Tells the places through the cache."""
-    args = [
-        ir.Constant(VECTOR, ir.Undefined),
-        builder.inttoptr(address, ir.IntType(8).as_pointer()),
-        words,
-        ir.Constant(ir.VectorType(ir.IntType(1), COUNT), [1] * COUNT),
-        ir.Constant(ir.IntType(32), 8),
-    ]
-    return instruction(builder, "avx512.mask.gather.qpq.512", args)
-
-
-@emits(lanes, lanes, lanes, lanes)
-def permute(builder: Any, low_words: Any, which: Any, high_words: Any) -> Any:
-    """For each lane, the one of sixteen words that the low four bits of ``which`` name."""
-    return instruction(builder, "avx512.vpermi2var.q.512", [low_words, which, high_words])
-
-
-@emits(types.none, types.intp, lanes, lanes)
-def scatter(builder: Any, address: Any, words: Any, values: Any) -> None:
-    """Write one word per lane, ``words`` words after an address. Tells the places too."""
-    args = [
-        builder.inttoptr(address, ir.IntType(8).as_pointer()),
-        ir.Constant(ir.VectorType(ir.IntType(1), COUNT), [1] * COUNT),
-        words,
-        values,
-        ir.Constant(ir.IntType(32), 8),
-    ]
-    instruction(builder, "avx512.mask.scatter.qpq.512", args, ir.VoidType())

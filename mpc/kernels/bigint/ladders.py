@@ -11,19 +11,8 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.blocks import ROW
 from mpc.kernels.bigint.lookups import FOUR, look_up, look_up_four, scan
 from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
-from mpc.kernels.compiled import inner, kernel
-from mpc.kernels.lanes import (
-    add,
-    address,
-    broadcast,
-    gather,
-    lane_numbers,
-    load,
-    madd_low,
-    scatter,
-    store,
-    zero,
-)
+from mpc.kernels.compiled import kernel
+from mpc.kernels.lanes import address, load
 
 TOGETHER = 32
 """Lane groups that take turns at one table of a comb."""
@@ -121,83 +110,3 @@ def straus_all(
                     else:
                         mul(to, to, factor, modulus, work, limbs, digits)
                 first = last
-
-
-@inner
-def times(numbers: Lanes, factor: int) -> Lanes:
-    return madd_low(zero(), numbers, broadcast(np.uint64(factor)))
-
-
-@inner
-def collect(out: int, table: int, words: Lanes, rows: int) -> None:
-    """Gather elements that lie in a run of words, one per lane."""
-    for row in range(rows):
-        store(out + ROW * row, 0, gather(table + 8 * row, words))
-
-
-@inner
-def spread_out(table: int, words: Lanes, x: int, rows: int) -> None:
-    """The opposite of :func:`collect`."""
-    for row in range(rows):
-        scatter(table + 8 * row, words, load(x + ROW * row, 0))
-
-
-@kernel
-def pippenger_all(
-    start: int,
-    stop: int,
-    out: Words,
-    bases: Words,
-    chosen: Words,
-    exponents: Words,
-    terms: int,
-    window: int,
-    windows: int,
-    n: Words,
-    n_step: int,
-    limbs: int,
-    digits: int,
-    scratch: Words,
-) -> None:
-    """out = the product over terms of base**exponent; every lane has bases of its own.
-
-    Bases are (count, pitch), an element in each row; ``chosen`` (groups, terms, 8) are their
-    numbers, and digits of exponents (groups, windows, terms, 8), lowest window first. Each lane
-    multiplies the bases of equal digit into a bucket. Which bucket shows in the cache, so that
-    exponents are not secret here.
-    """
-    rows, entries = limbs * digits, 1 << window
-    pitch = (rows + 7) // 8 * 8
-    work = address(scratch)
-    x, running, total = (
-        work + ROW * SCRATCH * limbs,
-        work + ROW * (SCRATCH * limbs + rows),
-        work + ROW * (SCRATCH * limbs + 2 * rows),
-    )
-    buckets = work + ROW * (SCRATCH * limbs + 3 * rows)
-    lane = times(lane_numbers(), pitch * entries)
-    for group in range(start, stop):
-        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-        one = modulus + ROW * (limbs + 1)
-        copy(to, one, rows)
-        for i in range(windows - 1, -1, -1):
-            if i < windows - 1:
-                for _ in range(window):
-                    square(to, to, modulus, work, limbs, digits)
-            for entry in range(entries):
-                spread_out(buckets, add(lane, broadcast(np.uint64(entry * pitch))), one, rows)
-            for term in range(terms):
-                digit = load(address(exponents) + ROW * ((group * windows + i) * terms + term), 0)
-                base = load(address(chosen) + ROW * (group * terms + term), 0)
-                where = add(lane, times(digit, pitch))
-                collect(x, address(bases), times(base, pitch), rows)
-                collect(running, buckets, where, rows)
-                mul(x, x, running, modulus, work, limbs, digits)
-                spread_out(buckets, where, x, rows)
-            copy(running, one, rows)
-            copy(total, one, rows)
-            for entry in range(entries - 1, 0, -1):
-                collect(x, buckets, add(lane, broadcast(np.uint64(entry * pitch))), rows)
-                mul(running, running, x, modulus, work, limbs, digits)
-                mul(total, total, running, modulus, work, limbs, digits)
-            mul(to, to, total, modulus, work, limbs, digits)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.loops import digits_all, join_all, split_all
-from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 
 Words = NDArray[np.uint64]
 
@@ -20,7 +20,7 @@ _SECONDS = 1e-7  # About what one element takes here.
 def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
     """The lowest ``limbs`` limbs of little-endian integers (count, width), in lane groups."""
     words = _words(packed)
-    out = lane_groups(-(-len(packed) // LANES), limbs)
+    out = zero_groups(-(-len(packed) // LANES), limbs)
     split_all.over(
         len(packed), _SECONDS, out, words, words.shape[1] - 1, limbs, scratch=lambda: words
     )
@@ -47,7 +47,7 @@ def split_integers(values: Sequence[int], limbs: int) -> Words:
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
     """The lowest ``bits`` of exponents (count, width) in digits: (groups, windows, 8)."""
     words, windows = _words(exponents), -(-bits // window)
-    out = lane_groups(-(-len(exponents) // LANES), windows)
+    out = zero_groups(-(-len(exponents) // LANES), windows)
     digits_all.over(
         len(exponents),
         _SECONDS,

@@ -15,17 +15,19 @@ The cheaper of the two, by a count of products, is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, reduce
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.buckets import arrange_all, pippenger_all
 from mpc.kernels.bigint.integers import bit_length
-from mpc.kernels.bigint.ladders import pippenger_all, straus_all
+from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, cut
 from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -35,6 +37,12 @@ SLAB = 1 << 21
 
 SQUARING = 0.7
 """What a squaring costs, in products."""
+
+FIRST = 0.1
+"""What putting a base into an empty bucket costs, in products."""
+
+SECONDS_PER_STEP = 5e-9
+"""About what arranging one digit takes; decides only how batches are cut."""
 
 
 def entries(window: int) -> int:
@@ -80,7 +88,8 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     window, cost = min(
         ((w, _straus_cost(terms, outputs, bits, w)) for w in range(1, 9)), key=lambda pair: pair[1]
     )
-    plan = _plan(terms, outputs * rows, bits)
+    used = int(np.count_nonzero(_any_byte(exponents), axis=1).max())
+    plan = _plan(terms, used, outputs * rows, bits)
     if rows * cost < plan.cost:
         parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
         return concatenate([_straus(arithmetic, x, exponents, bits, window) for x in parts])
@@ -131,14 +140,20 @@ class _Plan:
     cost: float
 
 
-def _plan(terms: int, outputs: int, bits: int) -> _Plan:
+@cache
+def _plan(terms: int, used: int, outputs: int, bits: int) -> _Plan:
+    """The cheapest way, for outputs of which the fullest has ``used`` exponents that are not 0."""
     plans = []
     for window, spans, shares in product(range(1, 9), (1, 2, 4, 8), (1, 2, 4, 8)):
+        if shares > terms:
+            continue
         windows = -(-bits // (window * spans))
         groups = -(-outputs * spans * shares // LANES)
-        steps = windows * (-(-terms // shares) + 2.1 * (1 << window)) + SQUARING * windows * window
+        entries, steps = 1 << window, used / shares
+        first = entries * (1 - (1 - 1 / entries) ** steps)
+        products = steps - first + FIRST * first + 2 * entries + SQUARING * window
         rejoin = SQUARING * bits * (1 - 1 / spans) + (shares - 1) + (spans - 1)
-        cost = groups * steps + -(-outputs // LANES) * rejoin
+        cost = groups * windows * products + -(-outputs // LANES) * rejoin
         plans.append(_Plan(window, spans, shares, cost))
     return min(plans, key=lambda plan: plan.cost)
 
@@ -173,55 +188,36 @@ def _pippenger(
     plan: _Plan,
 ) -> Residues:
     outputs, terms, width = exponents.shape
-    rows = len(bases) // terms
-    windows = -(-bits // (plan.window * plan.spans))
-    # Terms that are not zero first, so that a sparse or signed matrix takes fewer steps.
-    used = exponents.any(axis=2)
-    steps = -(-max(1, int(used.sum(axis=1).max())) // plan.shares) * plan.shares
-    order = np.argsort(~used, axis=1, kind="stable")
-    order = np.pad(order, ((0, 0), (0, max(0, steps - terms))), mode="edge")[:, :steps]
-    found = _digits(exponents.reshape(-1, width), bits, plan.window)
-    padded = np.zeros((outputs, terms, plan.spans * windows), np.uint64)
-    padded[:, :, : found.shape[1]] = found.reshape(outputs, terms, -1)
-    ordered = np.take_along_axis(padded, order[:, :, None], axis=1)
-    ordered[:, terms:] = 0  # what pads the bases to equal shares
-    # Tasks are (rows, outputs, shares, spans), their steps (windows, steps of a share).
-    shape = (outputs, steps // plan.shares, plan.shares, plan.spans, windows)
-    digits = ordered.reshape(shape).transpose(0, 2, 3, 4, 1)
-    chosen = order.reshape(outputs, -1, plan.shares).transpose(0, 2, 1)[:, :, None]
-    tasks = (rows, outputs, plan.shares, plan.spans)
-    numbers = np.arange(rows).reshape(-1, 1, 1, 1, 1) * terms + chosen
-    steps //= plan.shares
-    done = _buckets(
-        arithmetic,
-        bases,
-        np.broadcast_to(numbers, (*tasks, steps)).reshape(-1, steps),
-        np.broadcast_to(digits, (*tasks, windows, steps)).reshape(-1, windows * steps),
-        plan.window,
+    windows, most = -(-bits // (plan.window * plan.spans)), -(-terms // plan.shares)
+    tasks = len(bases) // terms * outputs * plan.shares * plan.spans
+    groups = -(-tasks // LANES)
+    steps = zero_groups(groups, windows * most).reshape(groups, windows, most, LANES)
+    # Lanes that are left over multiply nothing, and do not keep the others from skipping products.
+    counts = np.full((groups * LANES, windows, 2), [most, 0])
+    arrange_all.over(
+        tasks,
+        most * windows * SECONDS_PER_STEP,
+        steps,
+        counts,
+        cut(exponents.reshape(-1, width), bits, plan.window),
+        outputs,
+        terms,
+        plan.shares,
+        plan.spans,
+        windows,
+        scratch=lambda: np.empty(1 << plan.window, np.int64),
     )
-    return _rejoin(arithmetic, done, plan, windows)
-
-
-def _buckets(
-    arithmetic: SimdArithmetic,
-    bases: Residues,
-    numbers: NDArray[np.intp],
-    digits: NDArray[np.uint64],
-    window: int,
-) -> Residues:
-    """One output for each task: numbers of bases (tasks, steps), digits (tasks, windows*steps)."""
-    count, steps = numbers.shape
-    limbs = arithmetic.rows
-    pitch = -(-limbs // LANES) * LANES
+    counts = counts.reshape(groups, LANES, windows, 2)
+    counts = np.stack([counts[..., 0].min(axis=1), counts[..., 1].max(axis=1)], axis=-1)
+    rows = arithmetic.rows
+    pitch = -(-rows // LANES) * LANES
     flat = lane_groups(len(bases), pitch // LANES).reshape(len(bases), pitch)
-    flat[:, :limbs] = _by_element(bases)
-    out = lane_groups(-(-count // LANES), limbs)
-    windows = digits.shape[1] // steps
-    args = (flat, _lane_groups_of(numbers), _lane_groups_of(digits), steps, window, windows)
-    products = windows * (steps + 2 * (1 << window))
-    extra = 3 * limbs + (pitch << window)
-    arithmetic.run(pippenger_all, products, out, *args, extra=extra)
-    return Residues(out, count)
+    flat[:, :rows] = _by_element(bases)
+    out = lane_groups(groups, rows)
+    args = (flat, pitch, steps, counts, most, plan.window, windows)
+    extra = 3 * pitch + 1 + (pitch << plan.window)
+    arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
+    return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
 
 
 def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
@@ -239,6 +235,11 @@ def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) 
     return out
 
 
+def _any_byte(exponents: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Nonzero where an exponent (..., width) is; by columns, since rows are short."""
+    return reduce(np.bitwise_or, np.moveaxis(exponents, -1, 0))
+
+
 def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.uint64]:
     """Digits (count, windows), lowest first."""
     groups = cut(exponents, bits, window)
@@ -253,7 +254,7 @@ def _by_element(x: Residues) -> NDArray[np.uint64]:
 def _lane_groups_of(columns: NDArray[np.integer]) -> Words:
     """(count, columns) as (groups, columns, 8), zero in the lanes that are left."""
     count, width = columns.shape
-    out = lane_groups(-(-count // LANES), width)
+    out = zero_groups(-(-count // LANES), width)
     whole = count // LANES
     out[:whole] = columns[: whole * LANES].reshape(whole, LANES, width).transpose(0, 2, 1)
     if count % LANES:

@@ -31,7 +31,7 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import SCRATCH
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 from mpc.kernels.compiled import Kernel
 from mpc.kernels.lanes import LIMB_BITS
 
@@ -276,7 +276,7 @@ def _joining(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
 def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
     """Each digit's limbs, followed by zeros up to ``limbs``."""
     groups, digits, size = len(x.data), arithmetic.digits, arithmetic.limbs
-    out = lane_groups(groups, digits * limbs)
+    out = zero_groups(groups, digits * limbs)
     places = out.reshape(groups, digits, limbs, LANES)
     places[:, :, :size] = x.data.reshape(groups, digits, size, LANES)
     return out

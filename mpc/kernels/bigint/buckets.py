@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pippenger's buckets for eight lanes at a time, each lane with bases and digits of its own.
+
+Bases and buckets lie in memory element by element, ``pitch`` words apart, a multiple of eight, so
+that a lane finds its own by address; eight words of eight lanes are turned into rows in registers.
+Which base and which bucket shows in the cache: exponents are not secret here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numpy.typing import NDArray
+
+from mpc.kernels.bigint.blocks import ROW, WORDS
+from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
+from mpc.kernels.compiled import inner, kernel
+from mpc.kernels.lanes import (
+    COUNT,
+    WORD,
+    address,
+    broadcast,
+    emits,
+    load,
+    pointer,
+    read,
+    store,
+    write,
+)
+
+Words = NDArray[np.uint64]
+
+DIGIT = 32
+"""A step is the number of a base, and from this bit on the digit of its exponent."""
+
+_NUMBER = ir.Constant(WORD, (1 << DIGIT) - 1)
+
+
+def _turn(builder: Any, rows: list[Any]) -> list[Any]:
+    """Transpose eight rows of eight words, by exchanging halves of 1, 2 and 4 columns."""
+    for half in (1, 2, 4):
+        low = [j if not j & half else COUNT + j - half for j in range(COUNT)]
+        high = [j + half if not j & half else COUNT + j for j in range(COUNT)]
+        orders = [ir.Constant(ir.VectorType(ir.IntType(32), COUNT), o) for o in (low, high)]
+        for i in (i for i in range(COUNT) if not i & half):
+            pair = rows[i], rows[i + half]
+            rows[i], rows[i + half] = (builder.shuffle_vector(*pair, order) for order in orders)
+    return rows
+
+
+def _elements(
+    builder: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
+) -> list[Any]:
+    """The address of each lane's element: the one its step names, in the lane's own table."""
+    out = []
+    for lane in range(COUNT):
+        step = builder.load(pointer(builder, steps, lane, WORD))
+        number = builder.and_(builder.lshr(step, shift), _NUMBER)
+        place = builder.add(table, builder.mul(number, pitch))
+        out.append(builder.add(place, builder.mul(apart, ir.Constant(WORD, lane))))
+    return out
+
+
+@emits(types.none, types.intp, *[types.intp] * 5)
+def _collect(
+    builder: Any, out: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
+) -> None:
+    """Eight words of each lane's element, as eight rows."""
+    places = _elements(builder, table, steps, shift, pitch, apart)
+    rows = _turn(builder, [read(builder, place, 0) for place in places])
+    for i, row in enumerate(rows):
+        write(builder, out, WORDS * i, row)
+
+
+@emits(types.none, types.intp, *[types.intp] * 5)
+def _spread(
+    builder: Any, x: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
+) -> None:
+    """The opposite: write eight rows as eight words of each lane's element."""
+    elements = _turn(builder, [read(builder, x, WORDS * i) for i in range(COUNT)])
+    places = _elements(builder, table, steps, shift, pitch, apart)
+    for place, words in zip(places, elements, strict=True):
+        write(builder, place, 0, words)
+
+
+@inner
+def collect_base(out: int, bases: int, steps: int, pitch: int) -> None:
+    """The bases that the lanes' steps name."""
+    for row in range(0, pitch, WORDS):
+        _collect(out + ROW * row, bases + 8 * row, steps, 0, 8 * pitch, 0)
+
+
+@inner
+def collect_bucket(out: int, buckets: int, steps: int, pitch: int, apart: int) -> None:
+    """The buckets that the lanes' steps name."""
+    for row in range(0, pitch, WORDS):
+        _collect(out + ROW * row, buckets + 8 * row, steps, DIGIT, 8 * pitch, apart)
+
+
+@inner
+def spread_bucket(x: int, buckets: int, steps: int, pitch: int, apart: int) -> None:
+    """Write the buckets that the lanes' steps name."""
+    for row in range(0, pitch, WORDS):
+        _spread(x + ROW * row, buckets + 8 * row, steps, DIGIT, 8 * pitch, apart)
+
+
+@inner
+def fill(buckets: int, entries: int, one: int, work: int, pitch: int) -> None:
+    """Set all buckets of all lanes to one."""
+    store(work, 0, broadcast(np.uint64(0)))
+    spread_bucket(one, buckets, work, pitch, 0)
+    for entry in range(1, entries * COUNT):
+        for word in range(0, pitch, WORDS):
+            store(buckets + 8 * pitch * entry, word, load(buckets, word))
+
+
+@kernel
+def arrange_all(
+    start: int,
+    stop: int,
+    steps: Words,
+    counts: NDArray[np.int64],
+    exponents: Words,
+    outputs: int,
+    terms: int,
+    shares: int,
+    spans: int,
+    windows: int,
+    seen: NDArray[np.int64],
+) -> None:
+    """What each task multiplies, window by window: (groups, windows, steps, 8).
+
+    A task is one of the ``spans`` runs of windows, of one of the ``shares`` of the terms, of one
+    output, of one row of bases, in this order. ``exponents`` are digits of all outputs and terms.
+    Terms whose digit is zero are left out, and the first of each digit comes first, because it
+    needs no product: ``counts`` (tasks, windows, 2) says how many first ones there are, and how
+    many in all.
+    """
+    for task in range(start, stop):
+        span, rest = task % spans, task // spans
+        share, rest = rest % shares, rest // shares
+        output, row = rest % outputs, rest // outputs
+        for window in range(windows):
+            place, at = span * windows + window, 0
+            seen[:] = -1
+            for late in range(2):
+                for term in range(share, terms, shares):
+                    element = output * terms + term
+                    digit = np.uint64(0)
+                    if place < exponents.shape[1]:
+                        digit = exponents[element // 8, place, element % 8]
+                    if digit == 0:
+                        continue
+                    if late == 0 and seen[digit] < 0:
+                        seen[digit] = term
+                    elif late == 0 or seen[digit] == term:
+                        continue
+                    number = np.uint64(row * terms + term)
+                    steps[task // 8, window, at, task % 8] = number | digit << np.uint64(DIGIT)
+                    at += 1
+                counts[task, window, late] = at
+
+
+@kernel
+def pippenger_all(
+    start: int,
+    stop: int,
+    out: Words,
+    bases: Words,
+    pitch: int,
+    steps: Words,
+    counts: NDArray[np.int64],
+    most: int,
+    window: int,
+    windows: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    scratch: Words,
+) -> None:
+    """out = the product over steps of base**digit, each window raised to its place.
+
+    ``counts`` (groups, windows, 2): as many steps first meet their bucket in every lane, and as
+    many are there at most; ``most`` is what there is room for.
+    """
+    rows, entries = limbs * digits, 1 << window
+    work = address(scratch)
+    x = work + ROW * SCRATCH * limbs
+    running, total = x + ROW * pitch, x + ROW * 2 * pitch
+    named, buckets = x + ROW * 3 * pitch, x + ROW * (3 * pitch + 1)
+    apart = 8 * pitch * entries
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        copy(to, modulus + ROW * (limbs + 1), rows)
+        for i in range(windows - 1, -1, -1):
+            if i < windows - 1:
+                for _ in range(window):
+                    square(to, to, modulus, work, limbs, digits)
+            copy(x, modulus + ROW * (limbs + 1), rows)
+            fill(buckets, entries, x, named, pitch)
+            for at in range(counts[group, i, 1]):
+                step = address(steps) + ROW * ((group * windows + i) * most + at)
+                collect_base(x, address(bases), step, pitch)
+                if at >= counts[group, i, 0]:
+                    collect_bucket(running, buckets, step, pitch, apart)
+                    mul(x, x, running, modulus, work, limbs, digits)
+                spread_bucket(x, buckets, step, pitch, apart)
+            store(named, 0, broadcast(np.uint64((entries - 1) << DIGIT)))
+            collect_bucket(running, buckets, named, pitch, apart)
+            copy(total, running, rows)
+            for entry in range(entries - 2, 0, -1):
+                store(named, 0, broadcast(np.uint64(entry << DIGIT)))
+                collect_bucket(x, buckets, named, pitch, apart)
+                mul(running, running, x, modulus, work, limbs, digits)
+                mul(total, total, running, modulus, work, limbs, digits)
+            mul(to, to, total, modulus, work, limbs, digits)
