@@ -27,6 +27,7 @@ from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
 TERMS = 1000  # of the dot product
+MOMENT = 0.03
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,14 @@ def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) ->
 
 
 def _rate(work: Work) -> float:
+    """Operations in a second, over at least ``MOMENT`` seconds."""
     gc.collect()
-    start = time.perf_counter()
-    work.run()
-    return work.count / (time.perf_counter() - start)
+    rounds, elapsed, start = 0, 0.0, time.perf_counter()
+    while elapsed < MOMENT:
+        work.run()
+        rounds += 1
+        elapsed = time.perf_counter() - start
+    return work.count * rounds / elapsed
 
 
 def _key_generation(bits: int) -> Record:

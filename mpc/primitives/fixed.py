@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpc.errors import ConfigError, DataError, EncodingOverflow
 
-MAX_FRACTION_BITS = 1024
+MAX_FRACTION_BITS = 960
+"""Below the exponents at which float64 loses digits, so that decoding rounds once."""
 
 Integers: TypeAlias = NDArray[Any]
 """Signed integers: int64 where all of them fit, else an object array of Python integers."""

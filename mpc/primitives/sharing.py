@@ -124,7 +124,7 @@ class Share:
 
     def _aligned(self, other: Share | ArrayLike) -> tuple[Share, Share]:
         if not isinstance(other, Share):
-            bits = self.fraction_bits or _scale(other)
+            bits = max(self.fraction_bits, self._scale(other))
             other = public(other, self.party, self.parties, fraction_bits=bits)
         if (self.party, self.parties) != (other.party, other.parties):
             raise KeyMismatch("the operands are shares of different parties")
@@ -134,8 +134,12 @@ class Share:
     def _factor(self, factor: ArrayLike, on_share: str) -> tuple[NDArray[np.uint64], int]:
         if isinstance(factor, Share):
             raise TypeError(on_share)
-        bits = _scale(factor) and (self.fraction_bits or _scale(factor))
+        bits = self._scale(factor)
         return fixed.encode(factor, bits), bits
+
+    def _scale(self, values: ArrayLike) -> int:
+        """The fraction bits of public numbers beside this share: floats get its own, if any."""
+        return (self.fraction_bits or DEFAULT_FRACTION_BITS) if fixed.has_floats(values) else 0
 
     def __repr__(self) -> str:
         return (
@@ -153,10 +157,6 @@ class Share:
 
 
 _MATMUL = "multiplying shared matrices communicates; use arith.matmul"
-
-
-def _scale(values: ArrayLike) -> int:
-    return DEFAULT_FRACTION_BITS if fixed.has_floats(values) else 0
 
 
 def public(values: ArrayLike, party: int, parties: int, *, fraction_bits: int = 0) -> Share:

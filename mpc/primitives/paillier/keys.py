@@ -92,8 +92,8 @@ class PublicKey:
         return _encrypt(self, self.masks.for_plaintexts, values, fraction_bits, bound, packing, rng)
 
     def packing(self, value_bits: int, headroom_adds: int = 0, scalar_bits: int = 0) -> Packing:
-        """Slots for |value| < 2**value_bits, with room for so many additions of its kind and for
-        products by factors below 2**scalar_bits in magnitude."""
+        """Slots for integers (scale included) below 2**value_bits in magnitude, with room to add so
+        many more of them and to multiply by factors below 2**scalar_bits in magnitude."""
         return Packing.of(self.bits, value_bits, headroom_adds, scalar_bits)
 
     def precompute(self, count: int, *, results: int = 0) -> None:
@@ -135,7 +135,10 @@ class PublicKey:
 
 
 class SecretKey:
-    """The factors of n. They show in no repr, do not compare and do not pickle."""
+    """The factors of n. They show in no repr, do not compare and do not pickle.
+
+    Made by `keygen`, `from_primes` and `mpc.primitives.paillier.keystore.load`, which check them.
+    """
 
     __slots__ = ("_made", "_p", "_q", "public")
 

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from mpc.errors import ConfigError, EncodingOverflow
 from mpc.primitives.fixed import Integers
 
+_BLOCK = 4096
+"""Plaintexts whose bits are spread out at a time, a byte each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packing:
@@ -61,17 +64,27 @@ class Packing:
         count = values.shape[-1]
         padded = np.zeros((*values.shape[:-1], self.ciphertexts(count) * self.slots), values.dtype)
         padded[..., :count] = values
-        bits = _sign_extended(_bits(padded.reshape(-1, self.slots)), self.slot_bits)
-        # Flipping the sign bit of a two's complement number adds half its range to it.
-        bits[..., -1] ^= 1
-        rows = np.packbits(
-            bits.reshape(len(bits), self.slots * self.slot_bits), axis=1, bitorder="little"
-        )
-        middles = self._middles
-        return [int.from_bytes(row.tobytes(), "little") - middles for row in rows]
+        rows = padded.reshape(-1, self.slots)
+        blocks = (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+        return [plaintext for block in blocks for plaintext in self._packed(block)]
 
     def unpack(self, plaintexts: list[int], shape: tuple[int, ...]) -> Integers:
         """The values of shape ``shape`` in signed plaintexts."""
+        starts = range(0, max(len(plaintexts), 1), _BLOCK)
+        rows = np.concatenate([self._unpacked(plaintexts[at : at + _BLOCK]) for at in starts])
+        padded = self.ciphertexts(shape[-1]) * self.slots
+        return rows.reshape(*shape[:-1], padded)[..., : shape[-1]]
+
+    def _packed(self, rows: Integers) -> list[int]:
+        bits = _sign_extended(_bits(rows), self.slot_bits)
+        # Flipping the sign bit of a two's complement number adds half its range to it.
+        bits[..., -1] ^= 1
+        bits = bits.reshape(len(bits), self.slots * self.slot_bits)
+        packed = np.packbits(bits, axis=1, bitorder="little")
+        middles = self._middles
+        return [int.from_bytes(row.tobytes(), "little") - middles for row in packed]
+
+    def _unpacked(self, plaintexts: list[int]) -> Integers:
         middles = self._middles
         lifted = [plaintext + middles for plaintext in plaintexts]
         used = self.slot_bits * self.slots
@@ -83,8 +96,7 @@ class Packing:
         bits = np.unpackbits(rows, axis=1, count=used, bitorder="little")
         bits = bits.reshape(len(lifted), self.slots, self.slot_bits)
         bits[..., -1] ^= 1
-        padded = self.ciphertexts(shape[-1]) * self.slots
-        return _signed(bits).reshape(*shape[:-1], padded)[..., : shape[-1]]
+        return _signed(bits)
 
 
 def _bits(values: Integers) -> NDArray[np.uint8]:

@@ -18,9 +18,8 @@ the first is what the randomness of Damgård, Jurik and Nielsen is defined for.
   below 2**-16. (Figure 16 takes an n-th root in all 128 rounds instead of dividing.)
 
 Challenges come from SHAKE-256 over a label, n and w (Fiat–Shamir). Both parts have soundness error
-at most 2**-128 per attempt in the random-oracle model. What is shown leaks nothing: x is a random
-fourth power's root that is itself a square, z is the root of a random number, and each challenge
-is answered once.
+at most 2**-128 per attempt in the random-oracle model. Nothing else is shown: who programs the
+oracle can draw the squares x and the numbers z at random and make the challenges fit.
 
 Not shown: that p and q have the same length, or no structure that helps to factor n. The owner of a
 key who wants others to read what is under it can as well publish p and q.

@@ -41,6 +41,15 @@ def test_shapes_pack_along_their_last_axis(shape: tuple[int, ...], slot_bits: in
     assert np.array_equal(back, values)
 
 
+@pytest.mark.parametrize("slot_bits", [9, 70])
+def test_long_vectors_are_packed_by_the_block(slot_bits: int) -> None:
+    packing = Packing(8, slot_bits, 2)
+    values = np.arange(9001) % 511 - 255
+    plain = packing.pack(values)
+    assert plain[4500] == values[9000]
+    assert packing.unpack(plain, (9001,)).tolist() == values.tolist()
+
+
 def test_slots_are_counted_as_documented() -> None:
     packing = Packing.of(2048, value_bits=32, headroom_adds=3, scalar_bits=10)
     assert packing == Packing(value_bits=32, slot_bits=32 + 2 + 10 + 1, slots=2047 // 45)
