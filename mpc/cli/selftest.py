@@ -73,8 +73,9 @@ def _machine() -> str:
 def _backend() -> str:
     chosen = kernels.backend()
     if chosen == "simd":
-        return "simd kernels, compiled for this CPU and kept on disk"
-    return "portable kernels: right, and slower than on a CPU with AVX-512 IFMA"
+        lanes = "AVX-512" if kernels.wide() else "AVX2; a CPU with AVX-512 IFMA is faster"
+        return f"simd kernels on {lanes}; compiled for this CPU and kept on disk"
+    return "portable kernels: right, and slower than on a CPU with AVX2 or AVX-512 IFMA"
 
 
 def _randomness() -> str:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hot loops, in two backends that give the same results.
 
-``simd``      loops that numba compiles for the eight 64-bit lanes of AVX-512 with IFMA
+``simd``      loops that numba compiles for eight 64-bit lanes: one register of AVX-512 with IFMA,
+              or two of AVX2, where FMA on doubles stands in for the products of IFMA
 ``portable``  the readable reference on gmpy2, numpy and ``cryptography``; runs anywhere
 
 The choice is made at first use: what :func:`use` asks for, else the environment variable
@@ -87,9 +88,23 @@ def _simd_fault() -> str | None:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
     try:
-        from llvmlite import binding
+        missing = sorted({"avx2", "fma"} - features())
     except (ImportError, OSError) as error:
         return f"llvmlite does not load ({error})"
-    features = binding.get_host_cpu_features()
-    missing = [name for name in ("avx512f", "avx512dq", "avx512ifma") if not features.get(name)]
     return f"the CPU lacks {', '.join(missing)}" if missing else None
+
+
+@cache
+def features() -> frozenset[str]:
+    """What the CPU can do, in LLVM's words; or what ``NUMBA_CPU_FEATURES`` says numba may use."""
+    told = os.environ.get("NUMBA_CPU_FEATURES")
+    if told is not None:
+        return frozenset(name[1:] for name in told.split(",") if name.startswith("+"))
+    from llvmlite import binding
+
+    return frozenset(name for name, has in binding.get_host_cpu_features().items() if has)
+
+
+def wide() -> bool:
+    """Whether the lanes are registers of AVX-512 with IFMA, rather than pairs of AVX2's."""
+    return {"avx512f", "avx512dq", "avx512ifma"} <= features()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four 128-bit blocks in one AVX-512 register: the lanes of ``lanes``, taken in pairs.
+"""Four 128-bit blocks at a time: the lanes of ``lanes``, taken in pairs.
 
 A block is two words, the low one first, so that a uint64 array (n, 2) holds n blocks in the order
 of their bytes in memory. ``load``, ``store``, ``spread`` and ``store_block`` take a contiguous
 array of any shape and count its words; they check nothing. The instructions on blocks are VAES and
-VPCLMULQDQ, which ``vaes`` looks for.
+VPCLMULQDQ, which ``vaes`` looks for, on 512 bits at once or on 256 twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic as _intrinsic
 
-from mpc.kernels.lanes import VECTOR, WORD, add, emits, instruction
+from mpc.kernels import vaes
+from mpc.kernels.lanes import VECTOR, WORD, add, by_halves, emits, instruction
 from mpc.kernels.lanes import bit_xor as xor
 from mpc.kernels.lanes import lanes as _lanes
 
@@ -88,21 +89,29 @@ def store_block(_context: Any, array: Any, _word: Any, value: Any) -> Any:
     return types.void(array, types.int64, value), generate
 
 
+def _on_blocks(builder: Any, name: str, args: list[Any], *immediate: Any) -> Any:
+    if vaes.width() == 512:
+        return instruction(builder, f"{name}.512", [*args, *immediate])
+    return by_halves(
+        builder, args, lambda half: instruction(builder, f"{name}.256", [*half, *immediate])
+    )
+
+
 @emits(BLOCKS, BLOCKS, BLOCKS)
 def aes_round(builder: Any, x: Any, key: Any) -> Any:
     """One AES round on each block (FIPS 197, section 5.1: ShiftRows, SubBytes, MixColumns, key)."""
-    return instruction(builder, "aesni.aesenc.512", [x, key])
+    return _on_blocks(builder, "aesni.aesenc", [x, key])
 
 
 @emits(BLOCKS, BLOCKS, BLOCKS)
 def aes_last_round(builder: Any, x: Any, key: Any) -> Any:
     """The last AES round, without MixColumns."""
-    return instruction(builder, "aesni.aesenclast.512", [x, key])
+    return _on_blocks(builder, "aesni.aesenclast", [x, key])
 
 
 def _product(builder: Any, x: Any, y: Any, halves: int) -> Any:
     """Products of 64-bit polynomials; ``halves`` picks a word of x (bit 0) and one of y (bit 4)."""
-    return instruction(builder, "pclmulqdq.512", [x, y, ir.Constant(ir.IntType(8), halves)])
+    return _on_blocks(builder, "pclmulqdq", [x, y], ir.Constant(ir.IntType(8), halves))
 
 
 @emits(BLOCKS, BLOCKS, BLOCKS)

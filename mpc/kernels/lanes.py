@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eight 64-bit lanes of an AVX-512 register, as a type of numba with the instructions we need.
+"""Eight 64-bit lanes, as a type of numba with the instructions we need.
 
-Inside a function that numba compiles, a value of this type is one register::
+Inside a function that numba compiles, a value of this type is one register of AVX-512, or two of
+AVX2, as LLVM lays it out::
 
     @njit(nogil=True, cache=True, error_model="numpy")
     def weigh(out, x, y, groups):
@@ -16,7 +17,10 @@ one that the function makes itself after its last use by name, which ``address``
 Unaligned access is right; access aligned to 64 bytes is fast.
 
 ``madd_low(total, x, y)`` and ``madd_high`` add the low and the high 52 bits of a product of 52-bit
-numbers to ``total``. They need AVX-512 IFMA; the rest needs AVX-512 F and DQ.
+numbers to ``total``. Where AVX-512 IFMA has no instruction for it, doubles hold the factors, which
+have 52 bits, and two fused multiply-adds give both halves of the product exactly (the way of
+Emmart, Zheng, Weems, "Faster Modular Exponentiation Using Double Precision Floating Point
+Arithmetic on the GPU", ARITH 2018, section III, here with rounding to nearest).
 
 Functions for use inside other intrinsics, on llvmlite's builder, are those that take ``builder``.
 """
@@ -27,14 +31,23 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
+
+from mpc import kernels
 
 COUNT = 8
 WORD = ir.IntType(64)
 VECTOR = ir.VectorType(WORD, COUNT)
 LIMB_BITS = 52
+
+_LIMB = (1 << LIMB_BITS) - 1
+_DOUBLES = ir.VectorType(ir.DoubleType(), COUNT)
+_QUARTER = ir.VectorType(WORD, 4)
+_NARROW = ir.VectorType(ir.IntType(32), 8)
+_NOTHING = ir.Constant(VECTOR, ir.Undefined)
 
 
 class LanesType(types.Type):
@@ -83,20 +96,112 @@ def write(builder: Any, address: Any, word: Any, value: Any) -> None:
     builder.store(value, pointer(builder, address, word), align=8)
 
 
-def instruction(builder: Any, name: str, args: list[Any], result: Any = VECTOR) -> Any:
-    """A call of the LLVM intrinsic ``llvm.x86.<name>``."""
-    of = ir.FunctionType(result, [arg.type for arg in args])
+def instruction(builder: Any, name: str, args: list[Any], result: Any = None) -> Any:
+    """A call of the LLVM intrinsic ``llvm.x86.<name>``, with a result like its first argument."""
+    of = ir.FunctionType(result or args[0].type, [arg.type for arg in args])
     return builder.call(builder.module.declare_intrinsic(f"llvm.x86.{name}", (), of), args)
+
+
+def by_halves(builder: Any, args: list[Any], emit: Callable[[list[Any]], Any]) -> Any:
+    """What ``emit`` gives for the lower and for the upper half of registers, joined."""
+    halves = []
+    for half in (0, 1):
+        places = _places(range(half * COUNT // 2, (half + 1) * COUNT // 2))
+        halves.append(emit([builder.shuffle_vector(x, _NOTHING, places) for x in args]))
+    return builder.shuffle_vector(*halves, _places(range(COUNT)))
 
 
 def low(builder: Any, total: Any, x: Any, y: Any) -> Any:
     """``total`` plus the low 52 bits of the products of two 52-bit numbers."""
-    return instruction(builder, "avx512.vpmadd52l.uq.512", [total, x, y])
+    if kernels.wide():
+        return instruction(builder, "avx512.vpmadd52l.uq.512", [total, x, y])
+    _, rest = _halves_of_product(builder, x, y)
+    return builder.add(total, builder.and_(rest, splat(_LIMB)))
 
 
 def high(builder: Any, total: Any, x: Any, y: Any) -> Any:
     """``total`` plus the high 52 bits of the products of two 52-bit numbers."""
-    return instruction(builder, "avx512.vpmadd52h.uq.512", [total, x, y])
+    if kernels.wide():
+        return instruction(builder, "avx512.vpmadd52h.uq.512", [total, x, y])
+    nearest, rest = _halves_of_product(builder, x, y)
+    # Where the nearest multiple of 2^52 is the one above, the rest is negative.
+    return builder.add(builder.add(total, nearest), builder.ashr(rest, splat(63)))
+
+
+def _halves_of_product(builder: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """h and l with x * y = 2^52 h + l and -2^51 <= l <= 2^51.
+
+    Beside ``low`` and ``high`` of the same factors LLVM finds that this is the same, and does it
+    once. A sum with 2^104 has 2^52 as the unit of its last place, so it is rounded to h; what it
+    lacks is a number of 52 bits, which the second multiply-add gives exactly.
+    """
+    x, y = (_double(builder, factor) for factor in (x, y))
+    above, near = _float(2.0**104), _float(1.5 * 2.0**52)
+    rounded = _fused(builder, x, y, above)
+    rest = _fused(builder, x, y, builder.fsub(above, rounded))
+    nearest = builder.sub(builder.bitcast(rounded, VECTOR), splat(_bits_of(2.0**104)))
+    shifted = builder.bitcast(builder.fadd(rest, near), VECTOR)
+    return nearest, builder.sub(shifted, splat(_bits_of(1.5 * 2.0**52)))
+
+
+def _double(builder: Any, x: Any) -> Any:
+    """The low 52 bits as doubles: written behind the exponent of 2^52, which is then taken off."""
+    one = builder.or_(builder.and_(x, splat(_LIMB)), splat(_bits_of(2.0**52)))
+    return builder.fsub(builder.bitcast(one, _DOUBLES), _float(2.0**52))
+
+
+def _fused(builder: Any, x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded once."""
+    of = ir.FunctionType(_DOUBLES, [_DOUBLES] * 3)
+    return builder.call(
+        builder.module.declare_intrinsic(f"llvm.fma.v{COUNT}f64", (), of), [x, y, z]
+    )
+
+
+def _float(value: float) -> Any:
+    return ir.Constant(_DOUBLES, [value] * COUNT)
+
+
+def _bits_of(value: float) -> int:
+    return int(np.float64(value).view(np.uint64))
+
+
+def pick(builder: Any, low: Any, digit: Any, high: Any) -> Any:
+    """In each lane, of the sixteen words of two registers the one that its low four bits name.
+
+    At the same addresses and in the same time for every digit.
+    """
+    if kernels.wide():
+        return instruction(builder, "avx512.vpermi2var.q.512", [low, digit, high])
+    words = _places(range(4)), _places(range(4, 8))
+    quarters = [builder.shuffle_vector(x, _NOTHING, part) for x in (low, high) for part in words]
+    narrow = [builder.bitcast(quarter, _NARROW) for quarter in quarters]
+
+    def picked(half: list[Any]) -> Any:
+        # Words move as pairs of 32 bits, of which word d has numbers 2 d and 2 d + 1.
+        twice = builder.shl(half[0], _quarter(1))
+        pair = builder.or_(twice, builder.shl(builder.or_(twice, _quarter(1)), _quarter(32)))
+        order = builder.bitcast(pair, _NARROW)
+        found = [
+            builder.bitcast(instruction(builder, "avx2.permd", [part, order]), _QUARTER)
+            for part in narrow
+        ]
+        for bit in (2, 3):
+            mask = builder.icmp_unsigned(
+                "!=", builder.and_(half[0], _quarter(1 << bit)), _quarter(0)
+            )
+            found = [builder.select(mask, found[i + 1], found[i]) for i in range(0, len(found), 2)]
+        return found[0]
+
+    return by_halves(builder, [digit], picked)
+
+
+def _quarter(value: int) -> Any:
+    return ir.Constant(_QUARTER, [value] * 4)
+
+
+def _places(places: range) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
 
 
 def emits(result: Any, *args: Any) -> Callable[[Callable[..., Any]], Any]:

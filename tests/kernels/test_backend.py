@@ -22,10 +22,15 @@ N = (1 << 512) - 569  # The largest 512-bit prime.
 def environment(monkeypatch):
     monkeypatch.delenv("MPC_KERNELS", raising=False)
     monkeypatch.delenv("MPC_THREADS", raising=False)
-    kernels._simd_fault.cache_clear()
+    forget()
     yield monkeypatch
     monkeypatch.undo()
+    forget()
+
+
+def forget():
     kernels._simd_fault.cache_clear()
+    kernels.features.cache_clear()
 
 
 def of(ring):
@@ -54,17 +59,29 @@ def test_unknown_backend_is_an_error(environment):
 
 
 def test_auto_falls_back_without_the_instructions(environment):
-    environment.setattr("llvmlite.binding.get_host_cpu_features", without("avx512ifma"))
+    environment.setattr("llvmlite.binding.get_host_cpu_features", without("avx2"))
     assert kernels.backend() == "portable"
     environment.setenv("MPC_KERNELS", "simd")
-    with pytest.raises(ConfigError, match="avx512ifma"):
+    with pytest.raises(ConfigError, match="avx2"):
         kernels.backend()
+
+
+def test_lanes_are_pairs_of_registers_without_ifma(environment):
+    environment.setattr("llvmlite.binding.get_host_cpu_features", without("avx512ifma"))
+    assert not kernels.wide()
+
+
+def test_numba_may_be_held_to_fewer_instructions(environment):
+    environment.setenv("NUMBA_CPU_FEATURES", "+avx2,+fma,-avx512f")
+    assert kernels.features() == {"avx2", "fma"}
+    assert kernels.backend() == "simd"
+    assert not kernels.wide()
 
 
 def test_auto_falls_back_without_a_compiler(environment):
     environment.setenv("NUMBA_DISABLE_JIT", "1")
     assert kernels.backend() == "portable"
-    kernels._simd_fault.cache_clear()
+    forget()
     environment.delenv("NUMBA_DISABLE_JIT")
     environment.setitem(sys.modules, "llvmlite", None)
     assert kernels.backend() == "portable"

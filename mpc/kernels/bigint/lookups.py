@@ -22,8 +22,8 @@ from mpc.kernels.lanes import (
     broadcast,
     emits,
     equal,
-    instruction,
     lanes,
+    pick,
     read,
     splat,
     spread,
@@ -74,7 +74,7 @@ def _picker(name: str, groups: int) -> Any:
             digit = read(builder, digits, 0)
             chosen = builder.icmp_unsigned("==", builder.and_(digit, splat(-SIXTEEN)), wanted)
             for i in range(PIECE):
-                found = instruction(builder, "avx512.vpermi2var.q.512", [low[i], digit, high[i]])
+                found = pick(builder, low[i], digit, high[i])
                 kept = builder.extract_value(values, group * PIECE + i)
                 out.append(builder.select(chosen, found, kept))
             digits = builder.add(digits, step)
