@@ -40,7 +40,8 @@ def kernel(function: Callable[..., None]) -> Kernel:
 def _digest(folder: Path) -> str:
     """Of the sources in a kernel's folder, of the lanes, and of how it is compiled."""
     here = Path(__file__)
-    sources = sorted({*folder.glob("*.py"), here, here.with_name("lanes.py")})
+    shared = (here, here.with_name("lanes.py"), here.with_name("doubles.py"))
+    sources = sorted({*folder.glob("*.py"), *shared})
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 

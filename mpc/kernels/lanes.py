@@ -17,10 +17,7 @@ one that the function makes itself after its last use by name, which ``address``
 Unaligned access is right; access aligned to 64 bytes is fast.
 
 ``madd_low(total, x, y)`` and ``madd_high`` add the low and the high 52 bits of a product of 52-bit
-numbers to ``total``. Where AVX-512 IFMA has no instruction for it, doubles hold the factors, which
-have 52 bits, and two fused multiply-adds give both halves of the product exactly (the way of
-Emmart, Zheng, Weems, "Faster Modular Exponentiation Using Double Precision Floating Point
-Arithmetic on the GPU", ARITH 2018, section III, here with rounding to nearest).
+numbers to ``total``, where AVX-512 IFMA has no instruction for it as ``doubles`` says.
 
 Functions for use inside other intrinsics, on llvmlite's builder, are those that take ``builder``.
 """
@@ -31,12 +28,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
 from mpc import kernels
+from mpc.kernels import doubles
 
 COUNT = 8
 WORD = ir.IntType(64)
@@ -44,7 +41,6 @@ VECTOR = ir.VectorType(WORD, COUNT)
 LIMB_BITS = 52
 
 _LIMB = (1 << LIMB_BITS) - 1
-_DOUBLES = ir.VectorType(ir.DoubleType(), COUNT)
 _QUARTER = ir.VectorType(WORD, 4)
 _NARROW = ir.VectorType(ir.IntType(32), 8)
 _NOTHING = ir.Constant(VECTOR, ir.Undefined)
@@ -115,7 +111,7 @@ def low(builder: Any, total: Any, x: Any, y: Any) -> Any:
     """``total`` plus the low 52 bits of the products of two 52-bit numbers."""
     if kernels.wide():
         return instruction(builder, "avx512.vpmadd52l.uq.512", [total, x, y])
-    _, rest = _halves_of_product(builder, x, y)
+    rest, _ = _halves_of_product(builder, x, y)
     return builder.add(total, builder.and_(rest, splat(_LIMB)))
 
 
@@ -123,47 +119,15 @@ def high(builder: Any, total: Any, x: Any, y: Any) -> Any:
     """``total`` plus the high 52 bits of the products of two 52-bit numbers."""
     if kernels.wide():
         return instruction(builder, "avx512.vpmadd52h.uq.512", [total, x, y])
-    nearest, rest = _halves_of_product(builder, x, y)
+    rest, nearest = _halves_of_product(builder, x, y)
     # Where the nearest multiple of 2^52 is the one above, the rest is negative.
     return builder.add(builder.add(total, nearest), builder.ashr(rest, splat(63)))
 
 
 def _halves_of_product(builder: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """h and l with x * y = 2^52 h + l and -2^51 <= l <= 2^51.
-
-    Beside ``low`` and ``high`` of the same factors LLVM finds that this is the same, and does it
-    once. A sum with 2^104 has 2^52 as the unit of its last place, so it is rounded to h; what it
-    lacks is a number of 52 bits, which the second multiply-add gives exactly.
-    """
-    x, y = (_double(builder, factor) for factor in (x, y))
-    above, near = _float(2.0**104), _float(1.5 * 2.0**52)
-    rounded = _fused(builder, x, y, above)
-    rest = _fused(builder, x, y, builder.fsub(above, rounded))
-    nearest = builder.sub(builder.bitcast(rounded, VECTOR), splat(_bits_of(2.0**104)))
-    shifted = builder.bitcast(builder.fadd(rest, near), VECTOR)
-    return nearest, builder.sub(shifted, splat(_bits_of(1.5 * 2.0**52)))
-
-
-def _double(builder: Any, x: Any) -> Any:
-    """The low 52 bits as doubles: written behind the exponent of 2^52, which is then taken off."""
-    one = builder.or_(builder.and_(x, splat(_LIMB)), splat(_bits_of(2.0**52)))
-    return builder.fsub(builder.bitcast(one, _DOUBLES), _float(2.0**52))
-
-
-def _fused(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once."""
-    of = ir.FunctionType(_DOUBLES, [_DOUBLES] * 3)
-    return builder.call(
-        builder.module.declare_intrinsic(f"llvm.fma.v{COUNT}f64", (), of), [x, y, z]
-    )
-
-
-def _float(value: float) -> Any:
-    return ir.Constant(_DOUBLES, [value] * COUNT)
-
-
-def _bits_of(value: float) -> int:
-    return int(np.float64(value).view(np.uint64))
+    """Of the low 52 bits of x and y. LLVM does the same for ``low`` and ``high`` only once."""
+    limbs = (builder.and_(factor, splat(_LIMB)) for factor in (x, y))
+    return doubles.halves(builder, *(doubles.double(builder, limb) for limb in limbs))
 
 
 def pick(builder: Any, low: Any, digit: Any, high: Any) -> Any:

@@ -73,7 +73,7 @@ def straus(
     """Outputs of digits (groups, passes*bases, 8), lowest pass first."""
     terms, rows = len(table), arithmetic.rows
     out = lane_groups(len(digits), rows)
-    products = passes * (terms + SQUARING * window)
+    products = passes * terms + (passes - 1) * SQUARING * window
     args = (table, digits, terms, window, passes, entries(window))
     arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
     return Residues(out, count)

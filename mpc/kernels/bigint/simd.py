@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
 from mpc.kernels.bigint.ladders import power_all
@@ -38,8 +39,9 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9
-"""About what one multiply-add of eight lanes takes; decides only how batches are cut."""
+SECONDS_PER_MADD = 0.2e-9, 0.7e-9
+"""About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
+are cut."""
 
 COMB_BYTES = 32 << 20
 """The most that the table of a comb takes by default."""
@@ -182,7 +184,8 @@ class SimdArithmetic:
 
     def seconds(self, products: float) -> float:
         """About what so many products of a lane group take."""
-        return products * (4 if self.digits == 1 else 10) * self.limbs**2 * SECONDS_PER_MADD
+        madds = (4 if self.digits == 1 else 10) * self.limbs**2
+        return products * madds * SECONDS_PER_MADD[not kernels.wide()]
 
     def run(self, kernel: Kernel, products: float, out: Words, *args: Any, extra: int = 0) -> None:
         """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch."""
