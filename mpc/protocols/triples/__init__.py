@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correlated randomness for computing on shares, made before the inputs are known; semi-honest.
+
+One interface, whatever it comes from::
+
+    triples = vole.source(mesh)                    no third party (the default)
+    triples = dealer.source(mesh, channel)         a third process hands it out; ``dealer.serve``
+    triples = file.source(mesh, path, key)         made ahead with one of the others; ``file.save``
+
+    triples.prepare([Products(10**6)])             offline, when there is time
+    z = arith.mul(mesh, x, y, triples)             online: takes what it needs
+
+What is drawn and not prepared is made then and there, which takes rounds; ``drawn`` lists what a
+run took, so that the next one can prepare it. All parties prepare and draw the same kinds in the
+same order, as they do when they run the same program on the same shapes.
+
+A correlation serves once: two openings under one mask show the difference of what they hide. So
+``Correlation.take`` gives its arrays once and raises CryptoError after that, whatever is made
+leaves the pool when it is drawn, and a pool that was saved to a file is empty.
+
+Who learns what, and from which third parties privacy is safe, is in each source's docstring.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from mpc.errors import ConfigError, CryptoError
+from mpc.protocols.triples import kinds
+from mpc.protocols.triples.kinds import (
+    Against,
+    Ands,
+    Arrays,
+    Bits,
+    Kind,
+    Numbers,
+    Operand,
+    Products,
+    Selections,
+    Squares,
+    Truncations,
+    Words,
+)
+
+__all__ = [
+    "Against",
+    "Ands",
+    "Bits",
+    "Correlation",
+    "Fixed",
+    "Kind",
+    "Maker",
+    "Numbers",
+    "Operand",
+    "Products",
+    "Selections",
+    "Squares",
+    "Triples",
+    "Truncations",
+]
+
+
+class Maker(Protocol):
+    """Where correlations come from."""
+
+    def make(self, kind: Kind) -> Arrays:
+        """This party's shares of a batch of ``kind``: as many whole units as it likes, but one."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is needed."""
+        ...
+
+
+class Correlation:
+    """This party's shares of the arrays of one kind, to be taken once."""
+
+    __slots__ = ("_arrays", "kind")
+
+    def __init__(self, kind: Kind, arrays: Arrays) -> None:
+        self.kind = kind
+        self._arrays: list[Arrays] = [arrays]
+
+    def take(self) -> Arrays:
+        """The arrays, cut to the count. Raises CryptoError when they were taken before."""
+        try:
+            # One operation, so that of two threads one gets nothing.
+            arrays = self._arrays.pop()
+        except IndexError:
+            raise CryptoError(f"{kinds.name(self.kind)}: used before; it serves once") from None
+        rows = {field.name: field.per for field in self.kind.fields()}
+        return {
+            name: array[: -(-self.kind.count * rows[name] // self.kind.UNIT)]
+            for name, array in arrays.items()
+        }
+
+    def __repr__(self) -> str:
+        return f"Correlation({self.kind}, <secret>)"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Fixed:
+    """A mask (rows, columns) for one factor, which is opened under it once and then used often."""
+
+    kind: Operand
+    mask: Words
+
+    def __repr__(self) -> str:
+        return f"Fixed({self.kind}, <secret>)"
+
+
+class Triples:
+    """A pool of correlations, filled by ``maker``. Not for use by two threads at once."""
+
+    __slots__ = ("_maker", "_operands", "_pool", "drawn")
+
+    def __init__(self, maker: Maker) -> None:
+        self._maker = maker
+        self._pool: dict[Kind, list[tuple[Kind, Arrays]]] = defaultdict(list)
+        self._operands = 0
+        self.drawn: list[Kind] = []
+
+    def prepare(self, wanted: Iterable[Kind]) -> None:
+        """Have at least ``wanted`` in the pool, so that drawing it costs nothing."""
+        totals: dict[Kind, int] = defaultdict(int)
+        for kind in wanted:
+            if isinstance(kind, Operand | Against):
+                raise ConfigError("fixed operands and rows against them are made when drawn")
+            totals[_family(kind)] += kinds.whole(kind).count
+        for family, count in totals.items():
+            self._fill(replace(family, count=count))
+
+    def draw(self, kind: Kind) -> Correlation:
+        """A correlation of ``kind``, out of the pool as far as that goes."""
+        need = kinds.whole(kind)
+        self._fill(need)
+        self.drawn.append(kind)
+        lots = self._pool[_family(kind)]
+        parts: list[Arrays] = []
+        missing = need.count
+        while missing or not parts:
+            held, arrays = lots.pop()
+            first, rest = _cut(held, arrays, min(missing, held.count))
+            parts.append(first)
+            missing -= min(missing, held.count)
+            if rest is not None:
+                lots.append(rest)
+        return Correlation(kind, _joined(parts))
+
+    def fixed(self, rows: int, columns: int) -> Fixed:
+        """A mask for a factor of ``rows`` by ``columns`` that stays over many products."""
+        ready = [k for k, lots in self._pool.items() if isinstance(k, Operand) and lots]
+        of_shape = [k for k in ready if (k.rows, k.columns) == (rows, columns)]
+        kind = of_shape[0] if of_shape else Operand(self._operands, rows, columns)
+        self._operands = max(self._operands, kind.number + 1)
+        kind = replace(kind, count=1)
+        return Fixed(kind, self.draw(kind).take()["b"][0])
+
+    def against(self, fixed: Fixed, count: int) -> Correlation:
+        """``count`` rows a and their products with the mask of ``fixed``."""
+        kind = fixed.kind
+        return self.draw(Against(kind.number, kind.rows, kind.columns, count))
+
+    def prepare_against(self, fixed: Fixed, count: int) -> None:
+        """Make ``count`` rows of ``against`` now."""
+        kind = fixed.kind
+        self._fill(Against(kind.number, kind.rows, kind.columns, count))
+
+    def emptied(self) -> list[tuple[Kind, Arrays]]:
+        """All that is in the pool, which is empty then: for a file."""
+        lots = [lot for family in self._pool.values() for lot in family]
+        self._pool.clear()
+        return lots
+
+    def close(self) -> None:
+        """Tell the source that nothing more is needed; the pool can still be drawn from."""
+        self._maker.close()
+
+    def _fill(self, need: Kind) -> None:
+        lots = self._pool[_family(need)]
+        held = sum(kind.count for kind, _ in lots)
+        while held < need.count or not lots:
+            arrays = self._maker.make(replace(need, count=max(need.UNIT, need.count - held)))
+            lot = _lot(need, arrays)
+            held += lot.count
+            lots.append((lot, arrays))
+
+    def __repr__(self) -> str:
+        return f"Triples({sum(len(lots) for lots in self._pool.values())} lots, <secret>)"
+
+
+def _family(kind: Kind) -> Kind:
+    """All of one kind: what a batch may be cut from."""
+    return replace(kind, count=0)
+
+
+def _lot(kind: Kind, arrays: Arrays) -> Kind:
+    """The kind with the count that ``arrays`` have."""
+    first = kind.fields()[0]
+    return replace(kind, count=len(arrays[first.name]) // first.per * kind.UNIT)
+
+
+def _cut(kind: Kind, arrays: Arrays, count: int) -> tuple[Arrays, tuple[Kind, Arrays] | None]:
+    """``count`` of a batch, and what is left of it."""
+    taken, per = count // kind.UNIT, {field.name: field.per for field in kind.fields()}
+    first = {name: array[: taken * per[name]] for name, array in arrays.items()}
+    if count == kind.count:
+        return first, None
+    rest = {name: array[taken * per[name] :] for name, array in arrays.items()}
+    return first, (replace(kind, count=kind.count - count), rest)
+
+
+def _joined(parts: list[Arrays]) -> Arrays:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

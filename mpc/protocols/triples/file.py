@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correlations made ahead and kept in a file at each party, encrypted, each used once.
+
+    triples = vole.source(mesh); triples.prepare(demand)     at night
+    file.save(mesh, "bank.triples", triples, key)
+    with file.source(mesh, "bank.triples", key) as triples:  by day, as often as there is something
+
+A file is a list of segments. Each is sealed with AES-256-GCM under a key of its own, and these keys
+stand at the front, sealed under the party's ``key`` (32 bytes), which stays with the party. Before
+a segment is read its key is overwritten in the file, and the file is synchronised to the disk; so
+whatever happens after that, to this process or to the machine, the segment does not open again. A
+half of it that was not yet drawn is lost with it, by intention: a segment is at most ``SEGMENT``
+units of the count. A crash in the middle of the overwriting leaves a key that fails to open, which
+counts as used.
+
+When the parties open their files they compare which run of preparation these are from and which
+segments each still has, and all drop what one of them has not. So a file that was put back from a
+backup revives nothing, unless every party does that; the one who drops what others used is not
+asked whether it is honest. What the disk keeps of overwritten blocks is beyond a program; who could
+read it and has ``key`` could undo the hiding of what was opened, so keep both on one machine.
+
+Learns: the parties, of each other, which segments were used; a thief of the file, their sizes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mpc.errors import ConfigError, CryptoError, ParameterMismatch, ProtocolError, WrongPassphrase
+from mpc.net.mesh import Mesh
+from mpc.pb.v1 import triples_pb2 as pb
+from mpc.primitives.rng import SYSTEM, Rng
+from mpc.protocols.triples import Triples, kinds
+from mpc.protocols.triples.kinds import Arrays, Kind
+
+SEGMENT = 1 << 14
+"""At most so many units in a segment: what a crash can waste of each kind."""
+
+KEY_BYTES = 32
+_RUN_BYTES = 16
+_NONCE = bytes(12)  # every segment and every slot has a key or a nonce that serves once
+_SLOT_BYTES = 12 + KEY_BYTES + 16
+_MAGIC = b"mpc:v1:triples\0"
+_HEADER = struct.Struct("<16sI")
+_ENTRY = struct.Struct("<16sQ4QQQ")  # kind, count, parameters, where the segment begins, its length
+_LABEL = b"mpc:v1:triples:file\0"
+
+
+def save(
+    mesh: Mesh,
+    path: str | os.PathLike[str],
+    triples: Triples,
+    key: bytes,
+    *,
+    segment: int = SEGMENT,
+    rng: Rng = SYSTEM,
+) -> None:
+    """Move all that is prepared in ``triples`` to a new file; every party of ``mesh`` does this.
+
+    Raises ConfigError where there is a file already: what it holds would be lost.
+    """
+    sealer = _sealer(key)
+    part = rng.bytes(_RUN_BYTES)
+    parts = {name: m.part for name, m in mesh.exchange(pb.RunName(part=part)).items()}
+    parts[mesh.me] = part
+    joined = b"".join(parts[name] for name in mesh.names)
+    run = hashlib.sha256(_LABEL + joined).digest()[:_RUN_BYTES]
+    pieces = [piece for lot in triples.emptied() for piece in _pieces(*lot, segment)]
+    start = len(_MAGIC) + _HEADER.size + len(pieces) * (_ENTRY.size + _SLOT_BYTES)
+    entries, slots, bodies = [], [], []
+    for index, (kind, arrays) in enumerate(pieces):
+        secret, nonce = rng.bytes(KEY_BYTES), rng.bytes(12)
+        plain = b"".join(arrays[field.name].astype("<u8").tobytes() for field in kind.fields())
+        body = AESGCM(secret).encrypt(_NONCE, plain, _tag(run, index))
+        given = kinds.parameters(kind)
+        padded = given + [0] * (4 - len(given))
+        entries.append(
+            _ENTRY.pack(kinds.name(kind).encode(), kind.count, *padded, start, len(body))
+        )
+        slots.append(nonce + sealer.encrypt(nonce, secret, _tag(run, index)))
+        bodies.append(body)
+        start += len(body)
+    head = _MAGIC + _HEADER.pack(run, len(pieces)) + b"".join(entries)
+    _write(Path(path), b"".join([head, *slots, *bodies]))
+
+
+def source(mesh: Mesh, path: str | os.PathLike[str], key: bytes) -> Triples:
+    """Triples out of the files of all parties of ``mesh``; close it to release the file.
+
+    Raises ConfigError for a file that is missing, in use, or not one of ``save``, WrongPassphrase
+    for another key, and ParameterMismatch for a peer whose file is of another run.
+    """
+    stored = _Stored(Path(path), key)
+    try:
+        stored.agree(mesh)
+    except BaseException:
+        stored.close()
+        raise
+    return Triples(stored)
+
+
+class _Stored:
+    """An open file: its segments, and which of them may still be used."""
+
+    __slots__ = ("_digest", "_file", "_kinds", "_path", "_places", "_run", "_sealer", "_slots",
+                 "_unused")  # fmt: skip
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path, self._sealer = path, _sealer(key)
+        self._file = _locked(path)
+        try:
+            self._run, self._kinds, self._places, self._digest = _directory(path, self._file)
+            self._slots = self._file.tell()
+            self._unused = [self._opens(index) for index in range(len(self._kinds))]
+        except BaseException:
+            self._file.close()
+            raise
+
+    def agree(self, mesh: Mesh) -> None:
+        """Drop what any party of ``mesh`` has not."""
+        mine = pb.Inventory(run=self._run, digest=self._digest, unused=bytes(self._unused))
+        for name, theirs in mesh.exchange(mine).items():
+            if theirs.run != self._run:
+                raise ParameterMismatch(name, "run", self._run.hex(), theirs.run.hex())
+            if theirs.digest != self._digest or len(theirs.unused) != len(self._unused):
+                raise ProtocolError(name, "its file has other segments of the same run")
+            for index, unused in enumerate(theirs.unused):
+                if not unused and self._unused[index]:
+                    self._erase(index)
+
+    def make(self, kind: Kind) -> Arrays:
+        """The next segment of the kind. It is erased before it is read."""
+        family = kinds.whole(kind, 0)
+        for index, unused in enumerate(self._unused):
+            if unused and kinds.whole(self._kinds[index], 0) == family:
+                secret = self._secret(index)
+                self._erase(index)
+                return self._read(index, secret)
+        raise ConfigError(f"{self._path} has no more of {family}; prepare a new one")
+
+    def close(self) -> None:
+        """Release the file for another process."""
+        self._file.close()
+
+    def _slot(self, index: int) -> bytes:
+        self._file.seek(self._slots + index * _SLOT_BYTES)
+        return self._file.read(_SLOT_BYTES)
+
+    def _secret(self, index: int) -> bytes:
+        slot = self._slot(index)
+        return self._sealer.decrypt(slot[:12], slot[12:], _tag(self._run, index))
+
+    def _opens(self, index: int) -> bool:
+        slot = self._slot(index)
+        if slot == bytes(_SLOT_BYTES):
+            return False
+        try:
+            self._secret(index)
+        except InvalidTag:
+            # Zeros in part of it: the machine stopped while it was overwritten.
+            if bytes(4) in slot:
+                return False
+            raise WrongPassphrase(f"{self._path} does not open with this key") from None
+        return True
+
+    def _erase(self, index: int) -> None:
+        self._unused[index] = False
+        self._file.seek(self._slots + index * _SLOT_BYTES)
+        self._file.write(bytes(_SLOT_BYTES))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _read(self, index: int, secret: bytes) -> Arrays:
+        start, length = self._places[index]
+        self._file.seek(start)
+        try:
+            body = self._file.read(length)
+            plain = AESGCM(secret).decrypt(_NONCE, body, _tag(self._run, index))
+        except InvalidTag:
+            raise CryptoError(f"{self._path} is damaged in segment {index}") from None
+        words, kind = np.frombuffer(plain, "<u8").astype(np.uint64), self._kinds[index]
+        arrays, first = {}, 0
+        for field in kind.fields():
+            shape = kinds.shape(kind, field)
+            size = int(np.prod(shape, dtype=np.int64))
+            arrays[field.name] = words[first : first + size].reshape(shape)
+            first += size
+        return arrays
+
+    def __repr__(self) -> str:
+        return f"Stored({self._path}, {sum(self._unused)} of {len(self._unused)} segments left)"
+
+
+def _pieces(kind: Kind, arrays: Arrays, segment: int) -> list[tuple[Kind, Arrays]]:
+    """A batch in segments."""
+    total, out = kinds.units(kind), []
+    for first in range(0, total, segment):
+        last = min(total, first + segment)
+        part = {
+            field.name: arrays[field.name][field.per * first : field.per * last]
+            for field in kind.fields()
+        }
+        out.append((kinds.whole(kind, (last - first) * kind.UNIT), part))
+    return out
+
+
+def _sealer(key: bytes) -> AESGCM:
+    if len(key) != KEY_BYTES:
+        raise ConfigError(f"the key of a file of triples has {KEY_BYTES} bytes, not {len(key)}")
+    return AESGCM(key)
+
+
+def _tag(run: bytes, index: int) -> bytes:
+    return _LABEL + run + index.to_bytes(4, "little")
+
+
+def _locked(path: Path) -> BinaryIO:
+    try:
+        opened = path.open("r+b", buffering=0)
+    except OSError as error:
+        raise ConfigError(f"cannot open {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        opened.close()
+        raise ConfigError(f"{path} is in use by another process") from None
+    return opened  # type: ignore[return-value]  # unbuffered, so a write is on its way at once
+
+
+def _directory(
+    path: Path, opened: BinaryIO
+) -> tuple[bytes, list[Kind], list[tuple[int, int]], bytes]:
+    head = opened.read(len(_MAGIC) + _HEADER.size)
+    if len(head) != len(_MAGIC) + _HEADER.size or not head.startswith(_MAGIC):
+        raise ConfigError(f"{path} is not a file of triples of this version")
+    run, count = _HEADER.unpack_from(head, len(_MAGIC))
+    listed = opened.read(count * _ENTRY.size)
+    if len(listed) != count * _ENTRY.size:
+        raise ConfigError(f"{path} is cut short")
+    found, places = [], []
+    digest = hashlib.sha256(_LABEL)
+    for called, many, *given, start, length in _ENTRY.iter_unpack(listed):
+        name = called.rstrip(b"\0").decode("ascii", "replace")
+        wanted = {"truncations": 1, "operand": 3, "against": 3}.get(name, 0)
+        found.append(kinds.named(name, given[:wanted], many))
+        places.append((start, length))
+        digest.update(_ENTRY.pack(called, many, *given, 0, length))
+    return run, found, places, digest.digest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists; unused correlations are not overwritten") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of correlated randomness: which arrays a kind has, and what holds between them.
+
+Each array is shared among all parties, by sums modulo 2^64 or by XOR. The *free* arrays are
+uniform; ``complete`` computes the others from them, in the clear: it is what a dealer does, and the
+definition against which every other source is tested.
+
+A kind has a ``count``. Its arrays grow with it along their first axis, so a large batch is cut into
+small ones; packed bits are cut at whole words, so counts of those are taken in units of 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError
+from mpc.kernels import bits, ring
+
+Words = NDArray[np.uint64]
+Arrays: TypeAlias = dict[str, Words]
+Operands: TypeAlias = Mapping[int, Words]
+"""The values (or shares) of fixed operands by their numbers."""
+
+MAX_COUNT = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """An array of a kind: ``per`` rows for each unit of the count, each of shape ``tail``."""
+
+    name: str
+    per: int = 1
+    tail: tuple[int, ...] = ()
+    xor: bool = False
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """c = a * b modulo 2^64."""
+
+    UNIT: ClassVar[int] = 1
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("a", free=True), Field("b", free=True), Field("c")
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        return {"c": free["a"] * free["b"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Squares:
+    """c = a * a modulo 2^64."""
+
+    UNIT: ClassVar[int] = 1
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("a", free=True), Field("c")
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        return {"c": free["a"] * free["a"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Ands:
+    """c = a & b, ``count`` words of 64 bits, shared by XOR."""
+
+    UNIT: ClassVar[int] = 1
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return (
+            Field("a", xor=True, free=True),
+            Field("b", xor=True, free=True),
+            Field("c", xor=True),
+        )
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        return {"c": free["a"] & free["b"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Random bits in both forms (daBits): ``packed`` by XOR, ``number`` modulo 2^64."""
+
+    UNIT: ClassVar[int] = 64
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("packed", xor=True, free=True), Field("number", per=64)
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        return {"number": _numbers(free["packed"])}
+
+
+@dataclass(frozen=True, slots=True)
+class Selections:
+    """Bits in both forms, with the products of each and a word: ``product`` = number * a."""
+
+    UNIT: ClassVar[int] = 64
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return (
+            Field("packed", xor=True, free=True),
+            Field("a", per=64, free=True),
+            Field("number", per=64),
+            Field("product", per=64),
+        )
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        number = _numbers(free["packed"])
+        return {"number": number, "product": number * free["a"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Random words in both forms (edaBits): ``word`` by XOR, ``number`` modulo 2^64."""
+
+    UNIT: ClassVar[int] = 1
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("word", xor=True, free=True), Field("number")
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        return {"number": free["word"].copy()}
+
+
+@dataclass(frozen=True, slots=True)
+class Truncations:
+    """Random words with their parts: ``top``, bit 63, and ``high``, bits ``shift`` to 62."""
+
+    UNIT: ClassVar[int] = 1
+    shift: int
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("number", free=True), Field("high"), Field("top")
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        number = free["number"]
+        below = number & np.uint64(2**63 - 1)
+        return {"high": below >> np.uint64(self.shift), "top": number >> np.uint64(63)}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """The mask b (rows, columns) of a factor that stays the same over many products."""
+
+    UNIT: ClassVar[int] = 1
+    number: int
+    rows: int
+    columns: int
+    count: int = 1
+
+    def fields(self) -> tuple[Field, ...]:
+        return (Field("b", tail=(self.rows, self.columns), free=True),)
+
+    def complete(self, _free: Arrays, _operands: Operands) -> Arrays:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """c = a @ b for ``count`` rows a and the mask b of the operand of that number."""
+
+    UNIT: ClassVar[int] = 1
+    number: int
+    rows: int
+    columns: int
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        return Field("a", tail=(self.rows,), free=True), Field("c", tail=(self.columns,))
+
+    def complete(self, free: Arrays, operands: Operands) -> Arrays:
+        return {"c": ring.matmul(free["a"], operands[self.number])}
+
+
+Kind: TypeAlias = (
+    Products | Squares | Ands | Bits | Selections | Numbers | Truncations | Operand | Against
+)
+K = TypeVar("K", bound=Kind)
+
+_KINDS: dict[str, type[Kind]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        Products, Squares, Ands, Bits, Selections, Numbers, Truncations, Operand, Against
+    )
+}  # fmt: skip
+
+
+def _numbers(packed: Words) -> Words:
+    return bits.unpack(packed, bits.WORD * len(packed)).astype(np.uint64)
+
+
+def units(kind: Kind) -> int:
+    """How many units the count of ``kind`` takes."""
+    return -(-kind.count // kind.UNIT)
+
+
+def shape(kind: Kind, field: Field) -> tuple[int, ...]:
+    """The shape of an array of ``kind``, whole units of it."""
+    return (field.per * units(kind), *field.tail)
+
+
+def whole(kind: K, count: int | None = None) -> K:
+    """``kind`` with its count, or ``count``, rounded up to whole units."""
+    counted = kind if count is None else replace(kind, count=count)
+    return replace(counted, count=units(counted) * kind.UNIT)
+
+
+def name(kind: Kind) -> str:
+    """How messages and files call this kind."""
+    return type(kind).__name__.lower()
+
+
+def parameters(kind: Kind) -> list[int]:
+    """The numbers that make the kind, but for its count."""
+    return [getattr(kind, field.name) for field in fields(kind) if field.name != "count"]
+
+
+def named(called: str, given: list[int], count: int) -> Kind:
+    """The inverse of ``name`` and ``parameters``. Raises ConfigError for what is no kind."""
+    if called not in _KINDS:
+        raise ConfigError(f"there is no kind of correlation named {called!r}")
+    names = [field.name for field in fields(_KINDS[called]) if field.name != "count"]
+    if len(names) != len(given) or not 0 <= count <= MAX_COUNT:
+        raise ConfigError(f"{called} with {given} and a count of {count}")
+    values = dict(zip(names, given, strict=True))
+    if values.get("shift", 0) > 62 or any(not 0 <= value <= MAX_COUNT for value in given):
+        raise ConfigError(f"{called} with {given}")
+    return _KINDS[called](**values, count=count)
