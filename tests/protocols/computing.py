@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from mpc import testing
+from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
+from mpc.pb.v1 import arith_pb2
 from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
 from mpc.protocols import arith, seeds
@@ -63,6 +66,73 @@ class Party:
 
     def reveal(self, x: Share) -> Any:
         return arith.reveal(self.mesh, x)
+
+
+class Recording:
+    """A channel that keeps every message that came, and may change one on its way out."""
+
+    def __init__(self, channel: Channel, change: Callable[[Message], None] | None = None) -> None:
+        self.peer = channel.peer
+        self.came: list[Message] = []
+        self._channel = channel
+        self._change = change
+
+    def send(self, message: Message) -> None:
+        if self._change is not None:
+            self._change(message)
+        self._channel.send(message)
+
+    def put(self, frame: bytes) -> None:
+        if self._change is None:
+            self._channel.put(frame)
+            return
+        name = frame[2 : 2 + frame[1]].decode().rpartition(".")[2]
+        message = getattr(arith_pb2, name).FromString(frame[2 + frame[1] :])
+        self.send(message)
+
+    def recv(self, kind: type[Any]) -> Any:
+        message = self._channel.recv(kind)
+        self.came.append(message)
+        return message
+
+
+def recorded(mesh: Mesh, change: Callable[[Message], None] | None = None) -> Mesh:
+    """``mesh`` with a ``Recording`` for every channel."""
+    channels: Any = {name: Recording(mesh.channel(name), change) for name in mesh.peers}
+    return Mesh(mesh.me, mesh.names, channels)
+
+
+def openings(mesh: Mesh) -> list[bytes]:
+    """The words of every opening that reached the party of a ``recorded`` mesh."""
+    return [
+        message.words.data
+        for name in mesh.peers
+        for message in mesh.channel(name).came  # type: ignore[attr-defined]
+        if isinstance(message, arith_pb2.Opening)
+    ]
+
+
+def looks_uniform(data: bytes) -> bool:
+    """Chi-square of the bytes over their 256 values, with a threshold that chance passes but once
+    in ten million: the statistic is close to normal with mean 255 and deviation 22.6."""
+    assert len(data) > 256 * 20, "too few bytes to tell"
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    expected = len(data) / 256
+    return bool(((counts - expected) ** 2 / expected).sum() < 255 + 5.2 * 22.6)
+
+
+def view(parties: int, job: Callable[[Party], Any], *, seeds: int) -> bytes:
+    """All that the last party receives in openings, over many runs of one job."""
+    seen: list[bytes] = []
+
+    def play(party: Party) -> None:
+        job(party)
+        if party.mesh.me == party.mesh.names[-1]:
+            seen.extend(openings(party.mesh))
+
+    for seed in range(seeds):
+        compute(parties, play, seed=f"view {seed}", wrap=recorded)
+    return b"".join(seen)
 
 
 def compute(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15mpc/pb/v1/arith.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x18\n\x08SeedHalf\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"6\n\x07Opening\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x1d\n\x05words\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"-\n\x0cHandedShares\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"c\n\x0f\x45ncryptedShares\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x1e\n\x06shares\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x1c\n\x04tops\x18\x03 \x01(\x0b\x32\x0e.mpc.v1.Column\"8\n\x11MaskedCiphertexts\x12#\n\x0b\x63iphertexts\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15mpc/pb/v1/arith.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x18\n\x08SeedHalf\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"6\n\x07Opening\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x1d\n\x05words\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"-\n\x0cHandedShares\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"J\n\x0f\x45ncryptedShares\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12#\n\x0b\x63iphertexts\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"8\n\x11MaskedCiphertexts\x12#\n\x0b\x63iphertexts\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HANDEDSHARES']._serialized_start=140
   _globals['_HANDEDSHARES']._serialized_end=185
   _globals['_ENCRYPTEDSHARES']._serialized_start=187
-  _globals['_ENCRYPTEDSHARES']._serialized_end=286
-  _globals['_MASKEDCIPHERTEXTS']._serialized_start=288
-  _globals['_MASKEDCIPHERTEXTS']._serialized_end=344
+  _globals['_ENCRYPTEDSHARES']._serialized_end=261
+  _globals['_MASKEDCIPHERTEXTS']._serialized_start=263
+  _globals['_MASKEDCIPHERTEXTS']._serialized_end=319
 # @@protoc_insertion_point(module_scope)

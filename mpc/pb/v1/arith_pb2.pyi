@@ -27,14 +27,12 @@ class HandedShares(_message.Message):
     def __init__(self, words: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
 
 class EncryptedShares(_message.Message):
-    __slots__ = ("public_key", "shares", "tops")
+    __slots__ = ("public_key", "ciphertexts")
     PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
-    SHARES_FIELD_NUMBER: _ClassVar[int]
-    TOPS_FIELD_NUMBER: _ClassVar[int]
+    CIPHERTEXTS_FIELD_NUMBER: _ClassVar[int]
     public_key: bytes
-    shares: _columns_pb2.Column
-    tops: _columns_pb2.Column
-    def __init__(self, public_key: _Optional[bytes] = ..., shares: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ..., tops: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+    ciphertexts: _columns_pb2.Column
+    def __init__(self, public_key: _Optional[bytes] = ..., ciphertexts: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
 
 class MaskedCiphertexts(_message.Message):
     __slots__ = ("ciphertexts",)
