@@ -7,7 +7,7 @@ the borrow is one prefix of generate and propagate bits (``boolean.carry``): 1 +
 ANDs a number, in one batch whatever its size. The result is bits shared by XOR, so that comparisons
 can be combined cheaply; ``select`` takes them as they are, ``convert.to_number`` makes numbers.
 
-    is_negative, less_than                    7 rounds
+    is_negative, less_than                    1 + log2(width) rounds
     equal                                     1 + log2(width) rounds
     select                                    1 round
     maximum, argmax       over k columns      8 log2 k rounds, k - 1 comparisons a row
@@ -34,17 +34,25 @@ from mpc.protocols.triples import Selections, Triples
 SIGN = bits.WORD - 1
 
 
-def is_negative(mesh: Mesh, x: Share, triples: Triples) -> XorShare:
-    """For each of the n elements of x, in order, whether it is below zero: bits (n,)."""
+def is_negative(mesh: Mesh, x: Share, triples: Triples, *, width: int = SIGN) -> XorShare:
+    """For each of the n elements of x, in order, whether it is below zero: bits (n,).
+
+    ``width``: where x, as encoded, is known to be in [-2^width, 2^width), its bit of that number is
+    its sign, and takes fewer rounds and ANDs.
+    """
+    if not 1 <= width <= SIGN:
+        raise ConfigError(f"the sign is behind 1 to {SIGN} bits, not {width}")
     held = convert.subtraction(mesh, x, triples)
-    below = slice(0, SIGN)
+    below = slice(0, width)
     borrow = boolean.carry(mesh, held.generates[below], held.propagates[below], triples)
-    return held.differences[SIGN] ^ borrow
+    return held.differences[width] ^ borrow
 
 
-def less_than(mesh: Mesh, x: Share, y: Share | float, triples: Triples) -> XorShare:
-    """Whether x < y in each place: bits (n,). y may be public."""
-    return is_negative(mesh, x - y, triples)
+def less_than(
+    mesh: Mesh, x: Share, y: Share | float, triples: Triples, *, width: int = SIGN
+) -> XorShare:
+    """Whether x < y in each place: bits (n,). y may be public. ``width`` is that of x - y."""
+    return is_negative(mesh, x - y, triples, width=width)
 
 
 def equal(

@@ -89,6 +89,22 @@ def test_equality_of_narrow_numbers(width):
     assert compute(2, job)[0] == (x == 0).astype(int).tolist()
 
 
+@pytest.mark.parametrize("width", [1, 2, 5, 62])
+def test_signs_of_narrow_numbers(width):
+    reach = 2**width
+    x = np.array([0, 1, -1, reach - 1, -reach, reach // 2, -(reach // 2)])
+
+    def job(p):
+        mesh, held = recorded(p.mesh), p.share(x, fraction_bits=0)
+        found = compare.is_negative(mesh, held, p.triples, width=width)
+        assert len(mesh.channel(mesh.peers[0]).came) == 1 + np.ceil(np.log2(width))
+        return bits_of(p, found), bits_of(
+            p, compare.less_than(p.mesh, held, 0, p.triples, width=width)
+        )
+
+    assert compute(2, job)[0] == ((x < 0).astype(int).tolist(),) * 2
+
+
 @pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.parametrize("count", [1, 64, 70])
 @pytest.mark.usefixtures("backend")
@@ -222,6 +238,8 @@ def test_what_does_not_fit_is_refused():
         for bad in (
             lambda: compare.equal(p.mesh, x, 0, p.triples, width=0),
             lambda: compare.equal(p.mesh, x, 0, p.triples, width=65),
+            lambda: compare.is_negative(p.mesh, x, p.triples, width=0),
+            lambda: compare.is_negative(p.mesh, x, p.triples, width=64),
             lambda: compare.times_bit(p.mesh, less, x[:3], p.triples),
             lambda: compare.ranks(p.mesh, x[0], p.triples),
             lambda: convert.from_planes(p.mesh, less, p.triples),
