@@ -20,10 +20,16 @@ class MaskedFactors(_message.Message):
     def __init__(self, factors: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
 
 class MatrixCorrection(_message.Message):
-    __slots__ = ("words",)
-    WORDS_FIELD_NUMBER: _ClassVar[int]
-    words: _columns_pb2.Column
-    def __init__(self, words: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _columns_pb2.Column
+    def __init__(self, rows: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
+class ZeroSeed(_message.Message):
+    __slots__ = ("seed",)
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    seed: bytes
+    def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
 
 class DealerHello(_message.Message):
     __slots__ = ("parties",)

@@ -42,6 +42,7 @@ from mpc.protocols.triples.kinds import (
     Operand,
     Products,
     Selections,
+    Sines,
     Squares,
     Truncations,
     Words,
@@ -59,6 +60,7 @@ __all__ = [
     "Operand",
     "Products",
     "Selections",
+    "Sines",
     "Squares",
     "Triples",
     "Truncations",
@@ -70,6 +72,10 @@ class Maker(Protocol):
 
     def make(self, kind: Kind) -> Arrays:
         """This party's shares of a batch of ``kind``: as many whole units as it likes, but one."""
+        ...
+
+    def operands(self) -> list[Operand]:
+        """Fixed operands that were made ahead, with rows against them."""
         ...
 
     def close(self) -> None:
@@ -130,7 +136,7 @@ class Triples:
         totals: dict[Kind, int] = defaultdict(int)
         for kind in wanted:
             if isinstance(kind, Operand | Against):
-                raise ConfigError("fixed operands and rows against them are made when drawn")
+                raise ConfigError("fixed operands have prepare_fixed, and rows prepare_against")
             totals[_family(kind)] += kinds.whole(kind).count
         for family, count in totals.items():
             self._fill(replace(family, count=count))
@@ -152,13 +158,18 @@ class Triples:
                 lots.append(rest)
         return Correlation(kind, _joined(parts))
 
+    def prepare_fixed(self, rows: int, columns: int, count: int) -> None:
+        """A mask for a later ``fixed`` of this shape, and ``count`` rows against it."""
+        kind = self._operand(rows, columns)
+        self._fill(kind)
+        self._fill(Against(kind.number, rows, columns, count))
+
     def fixed(self, rows: int, columns: int) -> Fixed:
         """A mask for a factor of ``rows`` by ``columns`` that stays over many products."""
-        ready = [k for k, lots in self._pool.items() if isinstance(k, Operand) and lots]
-        of_shape = [k for k in ready if (k.rows, k.columns) == (rows, columns)]
-        kind = of_shape[0] if of_shape else Operand(self._operands, rows, columns)
-        self._operands = max(self._operands, kind.number + 1)
-        kind = replace(kind, count=1)
+        pooled = [kind for lots in self._pool.values() for kind, _ in lots]
+        ready = [kind for kind in [*pooled, *self._maker.operands()] if isinstance(kind, Operand)]
+        of_shape = [kind for kind in ready if (kind.rows, kind.columns) == (rows, columns)]
+        kind = of_shape[0] if of_shape else self._operand(rows, columns)
         return Fixed(kind, self.draw(kind).take()["b"][0])
 
     def against(self, fixed: Fixed, count: int) -> Correlation:
@@ -180,6 +191,10 @@ class Triples:
     def close(self) -> None:
         """Tell the source that nothing more is needed; the pool can still be drawn from."""
         self._maker.close()
+
+    def _operand(self, rows: int, columns: int) -> Operand:
+        self._operands += 1
+        return Operand(self._operands - 1, rows, columns)
 
     def _fill(self, need: Kind) -> None:
         lots = self._pool[_family(need)]

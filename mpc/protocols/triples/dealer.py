@@ -168,7 +168,12 @@ class _Dealt:
             start += size
         return arrays
 
+    def operands(self) -> list[Operand]:
+        """Operands are made when they are asked for."""
+        return []
+
     def close(self) -> None:
+        """Tell the dealer that nothing more is needed."""
         if self._leads:
             self._channel.send(pb.CorrelationRequest())
 

@@ -41,7 +41,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import triples_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols.triples import Triples, kinds
-from mpc.protocols.triples.kinds import Arrays, Kind
+from mpc.protocols.triples.kinds import Arrays, Kind, Operand
 
 SEGMENT = 1 << 14
 """At most so many units in a segment: what a crash can waste of each kind."""
@@ -148,6 +148,11 @@ class _Stored:
                 return self._read(index, secret)
         raise ConfigError(f"{self._path} has no more of {family}; prepare a new one")
 
+    def operands(self) -> list[Operand]:
+        """Those in the file that were not used."""
+        held = zip(self._kinds, self._unused, strict=True)
+        return [kind for kind, unused in held if unused and isinstance(kind, Operand)]
+
     def close(self) -> None:
         """Release the file for another process."""
         self._file.close()
@@ -234,7 +239,7 @@ def _locked(path: Path) -> BinaryIO:
     except OSError:
         opened.close()
         raise ConfigError(f"{path} is in use by another process") from None
-    return opened  # type: ignore[return-value]  # unbuffered, so a write is on its way at once
+    return opened  # unbuffered, so a write is on its way at once
 
 
 def _directory(
@@ -251,8 +256,7 @@ def _directory(
     digest = hashlib.sha256(_LABEL)
     for called, many, *given, start, length in _ENTRY.iter_unpack(listed):
         name = called.rstrip(b"\0").decode("ascii", "replace")
-        wanted = {"truncations": 1, "operand": 3, "against": 3}.get(name, 0)
-        found.append(kinds.named(name, given[:wanted], many))
+        found.append(kinds.named(name, given[: kinds.parameter_count(name)], many))
         places.append((start, length))
         digest.update(_ENTRY.pack(called, many, *given, 0, length))
     return run, found, places, digest.digest()

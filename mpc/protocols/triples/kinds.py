@@ -152,6 +152,31 @@ class Truncations:
 
 
 @dataclass(frozen=True, slots=True)
+class Sines:
+    """Angles r modulo 2^period_bits, and sin and cos of 2 pi k r / 2^period_bits, k = 1, 2, ...
+
+    ``angle`` is a uniform word, of which the low ``period_bits`` are r: a number in fixed point
+    whose period is that power of two is opened as the low bits of its difference to it. ``sine``
+    and ``cosine`` (count, frequencies) are in fixed point with ``fraction_bits``, to the nearest
+    unit here and with a dealer, within ``sines.ERROR_UNITS`` without one.
+    """
+
+    UNIT: ClassVar[int] = 1
+    period_bits: int
+    frequencies: int
+    fraction_bits: int
+    count: int
+
+    def fields(self) -> tuple[Field, ...]:
+        tail = (self.frequencies,)
+        return Field("angle", free=True), Field("sine", tail=tail), Field("cosine", tail=tail)
+
+    def complete(self, free: Arrays, _operands: Operands) -> Arrays:
+        sine, cosine = turns(self, free["angle"])
+        return {"sine": sine, "cosine": cosine}
+
+
+@dataclass(frozen=True, slots=True)
 class Operand:
     """The mask b (rows, columns) of a factor that stays the same over many products."""
 
@@ -186,16 +211,44 @@ class Against:
 
 
 Kind: TypeAlias = (
-    Products | Squares | Ands | Bits | Selections | Numbers | Truncations | Operand | Against
+    Products
+    | Squares
+    | Ands
+    | Bits
+    | Selections
+    | Numbers
+    | Truncations
+    | Sines
+    | Operand
+    | Against
 )
 K = TypeVar("K", bound=Kind)
 
 _KINDS: dict[str, type[Kind]] = {
     kind.__name__.lower(): kind
     for kind in (
-        Products, Squares, Ands, Bits, Selections, Numbers, Truncations, Operand, Against
+        Products, Squares, Ands, Bits, Selections, Numbers, Truncations, Sines, Operand, Against
     )
 }  # fmt: skip
+
+_LIMITS = {
+    "shift": (0, 62),
+    "period_bits": (1, 52),
+    "frequencies": (1, 1 << 10),
+    "fraction_bits": (1, 40),
+    "rows": (0, 1 << 24),
+    "columns": (0, 1 << 24),
+}
+
+
+def turns(kind: Sines, angle: Words) -> tuple[Words, Words]:
+    """Sines and cosines (count, frequencies) of multiples of ``angle``, in fixed point."""
+    k = np.arange(1, kind.frequencies + 1, dtype=np.uint64)
+    turn = (angle[:, None] * k) & np.uint64((1 << kind.period_bits) - 1)
+    radians = turn.astype(np.float64) * (2 * np.pi / (1 << kind.period_bits))
+    scale = float(1 << kind.fraction_bits)
+    sine, cosine = (np.rint(part * scale) for part in (np.sin(radians), np.cos(radians)))
+    return sine.astype(np.int64).view(np.uint64), cosine.astype(np.int64).view(np.uint64)
 
 
 def _numbers(packed: Words) -> Words:
@@ -236,6 +289,13 @@ def named(called: str, given: list[int], count: int) -> Kind:
     if len(names) != len(given) or not 0 <= count <= MAX_COUNT:
         raise ConfigError(f"{called} with {given} and a count of {count}")
     values = dict(zip(names, given, strict=True))
-    if values.get("shift", 0) > 62 or any(not 0 <= value <= MAX_COUNT for value in given):
-        raise ConfigError(f"{called} with {given}")
+    for field, value in values.items():
+        least, most = _LIMITS.get(field, (0, MAX_COUNT))
+        if not least <= value <= most:
+            raise ConfigError(f"{called} with {field} {value}, which is {least} to {most}")
     return _KINDS[called](**values, count=count)
+
+
+def parameter_count(called: str) -> int:
+    """How many numbers ``named`` takes for a kind; 0 for what is no kind."""
+    return len(fields(_KINDS[called])) - 1 if called in _KINDS else 0

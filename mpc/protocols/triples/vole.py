@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Correlations that the computing parties make among themselves, by oblivious transfer and vector
-OLE between every two of them (``products``); semi-honest, any number may collude.
+OLE between every two of them (``products``, ``matrices``, ``sines``); semi-honest, any number may
+collude.
 
 Each party draws its shares of the free arrays. What follows from them is a sum of what each party
 computes alone and of products of two parties' numbers. With parties i < j, i always the sender:
@@ -11,10 +12,18 @@ computes alone and of products of two parties' numbers. With parties i < j, i al
                                 where [x] b takes a product with every party that holds a share
     selections                  the same, and [(x ^ b) a] = [x a] + b [a - 2 x a]
     numbers, truncations        64 bits in both forms, of which the rest are sums
+    sines                       one party's angle after the other's
 
-Learns: a party nothing of what others hold, even together with all parties but one. Per pair it
-takes 1 silent transfer for a bit, 2 for a bit of ands or a selection, 64 for a number or a
-truncation, 128 for a product, and 64 for a square.
+A share of a square or of a bit has the lowest bit of what the party drew itself. With two parties
+that tells nothing: who opens one has the sum and its own share. Among three or more, every two add
+and take off a pseudorandom share of zero (``ZeroSeed``), so that the shares of all parties but one
+are uniform, whatever else of the correlation is opened.
+
+Learns: a party nothing of what others hold, even together with all parties but one; sizes and kinds
+are public. A pair makes 128 base transfers once, and then takes 1 silent transfer for a bit, 2 for
+a bit of ands or a selection, 64 for a number or a truncation, 128 for a product, 64 for a square,
+and 2 (f + 2) for a sine with its cosine of f fraction bits. A party that deviates makes what it
+gets wrong, unnoticed.
 """
 
 from __future__ import annotations
@@ -24,11 +33,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from mpc.errors import ConfigError, ProtocolError
 from mpc.kernels import bits, ring
-from mpc.net.channel import Channel
+from mpc.net import columns
 from mpc.net.mesh import Mesh
+from mpc.pb.v1 import triples_pb2 as pb
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
-from mpc.protocols.triples import Maker, Triples, kinds, products
+from mpc.protocols.triples import Maker, Triples, kinds, matrices, products, sines
 from mpc.protocols.triples.kinds import (
     Against,
     Ands,
@@ -39,20 +50,24 @@ from mpc.protocols.triples.kinds import (
     Operand,
     Products,
     Selections,
+    Sines,
     Squares,
     Truncations,
     Words,
 )
+from mpc.protocols.triples.partners import Partner
 
-_LARGEST = {Numbers: 1 << 14, Truncations: 1 << 14}
+_LARGEST = {Numbers: 1 << 14, Truncations: 1 << 14, Sines: 1 << 14}
 _OTHERS = 1 << 20  # at most so many of one kind in a batch: it bounds memory
 
-Pair = Callable[[Channel, bool, Rng], Words]
-"""What two parties do: over their channel, whether this one is the sender, randomness; a share."""
+_ROWS_BY_VOLE = 256  # from so many rows on a run of vector OLE is cheaper, as measured
 
 
 def source(mesh: Mesh, *, rng: Rng = SYSTEM) -> Triples:
-    """Triples made with the other parties of ``mesh`` when they are prepared or drawn."""
+    """Triples made with the other parties of ``mesh`` when they are prepared or drawn.
+
+    Raises ConfigError where there is no other party.
+    """
     maker: Maker = _Pairwise(mesh, rng)
     return Triples(maker)
 
@@ -60,22 +75,50 @@ def source(mesh: Mesh, *, rng: Rng = SYSTEM) -> Triples:
 class _Pairwise:
     """Makes correlations over ``mesh``, and remembers this party's shares of fixed operands."""
 
-    __slots__ = ("_mesh", "_operands", "_rng", "_turn")
+    __slots__ = ("_mesh", "_operands", "_partners", "_rng", "_turn", "_zeros")
 
     def __init__(self, mesh: Mesh, rng: Rng) -> None:
+        if not mesh.peers:
+            raise ConfigError("correlations are made by at least two parties")
         self._mesh = mesh
         self._rng = rng
         self._turn = mesh.names.index(mesh.me)
+        self._partners = {
+            name: Partner(
+                mesh.channel(name),
+                Prg(rng.bytes(SEED_BYTES)),
+                first=self._turn < mesh.names.index(name),
+            )
+            for name in mesh.peers
+        }
         self._operands: dict[int, Words] = {}
+        self._zeros: list[tuple[Prg, bool]] | None = None
+
+    def operands(self) -> list[Operand]:
+        """Operands are made when they are asked for."""
+        return []
 
     def close(self) -> None:
         """There is nobody to tell."""
 
     def make(self, kind: Kind) -> Arrays:
-        kind = kinds.whole(kind, min(kind.count, _LARGEST.get(type(kind), _OTHERS)))
+        kind = kinds.whole(kind, min(kind.count, _most(kind)))
+        made = self._made(kind)
+        if len(self._mesh.names) == 2:
+            return made
+        for field in kind.fields():
+            if not (field.free or field.xor):
+                made[field.name] = made[field.name] + self._zero(made[field.name].shape)
+        return made
+
+    def _made(self, kind: Kind) -> Arrays:
         if isinstance(kind, Numbers | Truncations):
             return self._from_bits(kind)
-        free = self._free(kind)
+        free = {
+            field.name: uint64(self._rng, kinds.shape(kind, field))
+            for field in kind.fields()
+            if field.free
+        }
         return free | self._rest(kind, free)
 
     def _rest(self, kind: Kind, free: Arrays) -> Arrays:
@@ -92,66 +135,83 @@ class _Pairwise:
                 rest = {"number": self._bits(free["packed"])}
             case Selections():
                 rest = self._selections(free["packed"], free["a"])
+            case Sines():
+                rest = self._sines(kind, free["angle"])
             case Operand(number=number):
                 self._operands[number] = free["b"][0]
             case Against(number=number):
-                rest = {"c": self._against(free["a"], self._operands[number])}
+                rest = self._against(free["a"], self._operands[number])
         return rest
 
-    def _free(self, kind: Kind) -> Arrays:
-        return {
-            field.name: uint64(self._rng, kinds.shape(kind, field))
-            for field in kind.fields()
-            if field.free
-        }
+    def _zero(self, shape: tuple[int, ...]) -> Words:
+        """This party's share of zero."""
+        if self._zeros is None:
+            self._zeros = self._zero_seeds()
+        out = np.zeros(shape, np.uint64)
+        for stream, adds in self._zeros:
+            words = uint64(stream, shape)
+            out = out + words if adds else out - words
+        return out
 
-    def _each(self, work: Pair) -> list[Words]:
-        """What ``work`` gives with every peer; with all at once, each with its own randomness."""
-        rngs = [Prg(self._rng.bytes(SEED_BYTES)) for _ in self._mesh.peers]
-        turns = [self._mesh.names.index(name) for name in self._mesh.peers]
-        channels = [self._mesh.channel(name) for name in self._mesh.peers]
-        sends = [self._turn < turn for turn in turns]
-        with ThreadPoolExecutor(len(channels)) as pool:
-            return list(pool.map(work, channels, sends, rngs))
+    def _zero_seeds(self) -> list[tuple[Prg, bool]]:
+        mine = {name: pb.ZeroSeed(seed=self._rng.bytes(SEED_BYTES)) for name in self._mesh.peers}
+        streams = []
+        for name, theirs in self._mesh.exchange(mine).items():
+            if len(theirs.seed) != SEED_BYTES:
+                raise ProtocolError(name, f"a seed has {SEED_BYTES} bytes, not {len(theirs.seed)}")
+            both = np.frombuffer(mine[name].seed, np.uint8) ^ np.frombuffer(theirs.seed, np.uint8)
+            streams.append((Prg(both.tobytes()), self._partners[name].first))
+        return streams
+
+    def _each(self, work: Callable[[Partner], Words]) -> list[Words]:
+        """What ``work`` gives with every partner; with all at once."""
+        return self._with(list(self._partners.values()), work)
+
+    @staticmethod
+    def _with(partners: list[Partner], work: Callable[[Partner], Words]) -> list[Words]:
+        if len(partners) < 2:
+            return [work(partner) for partner in partners]
+        with ThreadPoolExecutor(len(partners)) as pool:
+            return list(pool.map(work, partners))
 
     def _products(self, a: Words, b: Words) -> Words:
-        def cross(channel: Channel, sends: bool, rng: Rng) -> Words:
-            if sends:
-                shares = products.words_sender(channel, np.concatenate([a, b]), rng)
-            else:
-                shares = products.words_receiver(channel, np.concatenate([b, a]), rng)
-            return shares[: len(a)] + shares[len(a) :]
-
-        return np.asarray(a * b + _total(self._each(cross)))
+        return np.asarray(a * b + _total(self._each(lambda partner: _cross(partner, a, b))))
 
     def _squares(self, a: Words) -> Words:
-        def cross(channel: Channel, sends: bool, rng: Rng) -> Words:
-            role = products.words_sender if sends else products.words_receiver
-            return role(channel, a, rng)
+        def cross(partner: Partner) -> Words:
+            role = products.words_sender if partner.first else products.words_receiver
+            return role(partner, a)
 
         return np.asarray(a * a + np.uint64(2) * _total(self._each(cross)))
 
     def _ands(self, a: Words, b: Words) -> Words:
-        def cross(channel: Channel, sends: bool, rng: Rng) -> Words:
-            if sends:
-                shares = products.ands_sender(channel, np.concatenate([a, b]), rng)
+        def cross(partner: Partner) -> Words:
+            if partner.first:
+                shares = products.ands_sender(partner, np.concatenate([a, b]))
             else:
-                shares = products.ands_receiver(channel, np.concatenate([b, a]), rng)
+                shares = products.ands_receiver(partner, np.concatenate([b, a]))
             return shares[: len(a)] ^ shares[len(a) :]
 
         return np.asarray(a & b ^ np.bitwise_xor.reduce(self._each(cross)))
 
-    def _against(self, a: Words, b: Words) -> Words:
-        rows, width = len(a), b.shape[1]
+    def _against(self, a: Words, b: Words) -> Arrays:
+        (count, inside), width = a.shape, b.shape[1]
+        if 0 in (count, inside, width):
+            return {"c": np.zeros((count, width), np.uint64)}
+        if count < _ROWS_BY_VOLE:
+            left = np.repeat(a[:, None, :], width, axis=1).reshape(-1)
+            right = np.broadcast_to(b.T, (count, width, inside)).reshape(-1)
+            spread = _total(self._each(lambda partner: _cross(partner, left, right)))
+            return {"c": ring.matmul(a, b) + _summed(spread.reshape(count, width, inside))}
+        if len(self._partners) == 1:
+            # Its rows are random, so they may as well be those that come out of vector OLE.
+            a, shares = _both_ways(next(iter(self._partners.values())), count, b)
+            return {"a": a, "c": ring.matmul(a, b) + shares}
 
-        def cross(channel: Channel, sends: bool, rng: Rng) -> Words:
-            if sends:
-                mine = products.matrix_sender(channel, b, rows, rng)
-                return mine + products.matrix_receiver(channel, a, width, rng)
-            mine = products.matrix_receiver(channel, a, width, rng)
-            return mine + products.matrix_sender(channel, b, rows, rng)
+        def corrected(partner: Partner) -> Words:
+            return _corrected(partner, a, b)
 
-        return np.asarray(ring.matmul(a, b) + _total(self._each(cross)))
+        return {"c": ring.matmul(a, b) + _total(self._each(corrected))}
 
     def _bits(self, packed: Words) -> Words:
         mine = bits.unpack(packed, bits.WORD * len(packed))
@@ -181,19 +241,28 @@ class _Pairwise:
         Unless ``later``, the shares of the parties after it are zero, and they take no part.
         """
         if turn == self._turn:
-            own = mine[:, None] * shares
-            peers = [
-                name for name in self._mesh.peers if later or self._mesh.names.index(name) < turn
-            ]
-            for name in peers:
-                own = own + products.bits_receiver(
-                    self._mesh.channel(name), mine, shares.shape[1], self._rng
-                )
-            return own
+            partners = [p for p in self._partners.values() if later or not p.first]
+            width = shares.shape[1]
+            theirs = self._with(partners, lambda p: products.bits_receiver(p, mine, width))
+            return _total([mine[:, None] * shares, *theirs])
         if turn < self._turn and not later:
             return np.zeros_like(shares)
-        channel = self._mesh.channel(self._mesh.names[turn])
-        return products.bits_sender(channel, shares, self._rng)
+        return products.bits_sender(self._partners[self._mesh.names[turn]], shares)
+
+    def _sines(self, kind: Sines, angle: Words) -> Arrays:
+        parties = len(self._mesh.names)
+        words = sines.length(parties, kind.fraction_bits)
+        factors = sines.own(kind, angle, words)
+        held = factors
+        if self._turn:
+            before = [p for p in self._partners.values() if not p.first]
+            held = sines.total(
+                self._with(before, lambda p: sines.receiver(p, kind, factors, words))
+            )
+        for name in self._mesh.names[self._turn + 1 :]:
+            held = sines.sender(self._partners[name], kind, held)
+        sine, cosine = sines.cut(kind, held, parties, leads=self._turn == 0)
+        return {"sine": sine, "cosine": cosine}
 
     def _from_bits(self, kind: Numbers | Truncations) -> Arrays:
         word = uint64(self._rng, kind.count)
@@ -206,6 +275,51 @@ class _Pairwise:
             np.ascontiguousarray(number[:, kind.shift : 63]), weights[: 63 - kind.shift]
         )
         return {"number": total, "high": high, "top": number[:, 63].copy()}
+
+
+def _most(kind: Kind) -> int:
+    if isinstance(kind, Against):
+        return matrices.most_rows(max(1, kind.rows))
+    return _LARGEST.get(type(kind), _OTHERS)
+
+
+def _cross(partner: Partner, a: Words, b: Words) -> Words:
+    """Shares of this party's a times the partner's b, and the other way, place by place."""
+    if partner.first:
+        shares = products.words_sender(partner, np.concatenate([a, b]))
+    else:
+        shares = products.words_receiver(partner, np.concatenate([b, a]))
+    return shares[: len(a)] + shares[len(a) :]
+
+
+def _both_ways(partner: Partner, count: int, b: Words) -> tuple[Words, Words]:
+    """Rows (count, inside), and shares of these times the partner's b and of its rows times b."""
+    inside, width = b.shape
+    if partner.first:
+        sent = matrices.sender(partner, b, count)
+        rows, received = matrices.receiver(partner, inside, width, count)
+    else:
+        rows, received = matrices.receiver(partner, inside, width, count)
+        sent = matrices.sender(partner, b, count)
+    return rows, sent + received
+
+
+def _corrected(partner: Partner, a: Words, b: Words) -> Words:
+    """As ``_both_ways``, for given rows: each tells its own minus its pseudorandom ones."""
+    channel = partner.channel
+    rows, shares = _both_ways(partner, len(a), b)
+    channel.send(pb.MatrixCorrection(rows=columns.pack(a - rows)))
+    moved = columns.unpack(
+        channel.recv(pb.MatrixCorrection).rows,
+        width=8 * a.shape[1],
+        count=len(a),
+        peer=channel.peer,
+    )
+    return shares + ring.matmul(moved.view("<u8").astype(np.uint64), b)
+
+
+def _summed(products_: Words) -> Words:
+    return np.asarray(products_.sum(axis=2, dtype=np.uint64))
 
 
 def _total(shares: list[Words]) -> Words:

@@ -106,21 +106,28 @@ def receiver(
     return fields.receiver(channel, count, ring, rng)[:2]
 
 
-def transfers_sender(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> Words:
-    """Random oblivious transfer: uint64 (count, 2, 2), both keys of each, [transfer, choice]."""
+def transfers_sender(
+    channel: Channel, count: int, *, bases: ot.SenderBases | None = None, rng: Rng = SYSTEM
+) -> Words:
+    """Random oblivious transfer: uint64 (count, 2, 2), both keys of each, [transfer, choice].
+
+    ``bases`` of an earlier run, for a delta whose lowest bit is 1, spare it transfers of its own.
+    """
     if _nothing(count):
         return np.empty((0, 2, 2), np.uint64)
-    delta = _factor(BITS, None, rng)
-    rows, session = fields.sender(channel, count, BITS, delta, rng)
+    delta = _factor(BITS, None if bases is None else bases.delta, rng)
+    rows, session = fields.sender(channel, count, BITS, delta, rng, bases)
     session = _transfer_session(session)
     return np.stack([ot.pads(rows, session), ot.pads(rows ^ delta, session)], axis=1)
 
 
-def transfers_receiver(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> tuple[Bits, Words]:
+def transfers_receiver(
+    channel: Channel, count: int, *, bases: ot.ReceiverBases | None = None, rng: Rng = SYSTEM
+) -> tuple[Bits, Words]:
     """Random oblivious transfer: random choices uint8 (count,), and the keys (count, 2) chosen."""
     if _nothing(count):
         return np.empty(0, np.uint8), np.empty((0, 2), np.uint64)
-    choices, rows, session = fields.receiver(channel, count, BITS, rng)
+    choices, rows, session = fields.receiver(channel, count, BITS, rng, bases)
     return choices.astype(np.uint8), ot.pads(rows, _transfer_session(session))
 
 

@@ -17,15 +17,22 @@ Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 
 
-def sender(channel: Channel, count: int, ring: Ring, delta: Words, rng: Rng) -> tuple[Words, bytes]:
+def sender(
+    channel: Channel,
+    count: int,
+    ring: Ring,
+    delta: Words,
+    rng: Rng,
+    bases: ot.SenderBases | None = None,
+) -> tuple[Words, bytes]:
     """b (count, 2), and bytes that belong to this run."""
     noise = ring.noise(count)
     if ring.few(count):
-        held = ot.correlated_sender(channel, count * ring.value_bits, delta, rng=rng)
+        held = ot.correlated_sender(channel, count * ring.value_bits, delta, bases=bases, rng=rng)
         return combined(held.rows, ring.value_bits), held.session
     first = points.side_rows(noise)
     last = first + noise.points * ring.rows_per_point
-    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, rng=rng)
+    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, bases=bases, rng=rng)
     if ring == BITS:
         # The value at every point is one, and its product with delta the sender holds alone.
         shares = np.tile(delta, (noise.points, 1))
@@ -38,11 +45,15 @@ def sender(channel: Channel, count: int, ring: Ring, delta: Words, rng: Rng) -> 
 
 
 def receiver(
-    channel: Channel, count: int, ring: Ring, rng: Rng
+    channel: Channel,
+    count: int,
+    ring: Ring,
+    rng: Rng,
+    bases: ot.ReceiverBases | None = None,
 ) -> tuple[Words | Bits, Words, bytes]:
     """a, c (count, 2), and bytes that belong to this run."""
     if ring.few(count):
-        return _few(channel, count, ring, rng)
+        return _few(channel, count, ring, rng, bases)
     noise = ring.noise(count)
     places, mask = points.draw(noise, rng), uint64(rng, 2)
     sides = puncturable.sides(places, noise.block).reshape(-1)
@@ -51,7 +62,8 @@ def receiver(
     else:
         values = _drawn(ring, noise.points, rng)
         chosen = bits_of(values)
-    held = ot.correlated_receiver(channel, np.concatenate([sides, chosen, bits_of(mask)]), rng=rng)
+    chosen_bits = np.concatenate([sides, chosen, bits_of(mask)])
+    held = ot.correlated_receiver(channel, chosen_bits, bases=bases, rng=rng)
     last = len(sides) + len(chosen)
     if ring == BITS:
         shares = np.zeros((noise.points, 2), np.uint64)
@@ -69,10 +81,12 @@ def receiver(
     return a, c, held.session
 
 
-def _few(channel: Channel, count: int, ring: Ring, rng: Rng) -> tuple[Words | Bits, Words, bytes]:
+def _few(
+    channel: Channel, count: int, ring: Ring, rng: Rng, bases: ot.ReceiverBases | None
+) -> tuple[Words | Bits, Words, bytes]:
     values = _drawn(ring, count, rng)
     bits = values.astype(np.uint8) if ring == BITS else bits_of(values)
-    held = ot.correlated_receiver(channel, bits, rng=rng)
+    held = ot.correlated_receiver(channel, bits, bases=bases, rng=rng)
     return (bits if ring == BITS else values), combined(held.rows, ring.value_bits), held.session
 
 
