@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Some parties over memory links, each with triples of a source; and what their shares add up to."""
+"""Parties over memory links, each with triples of a source, and what their shares add up to."""
 
 from __future__ import annotations
 

@@ -11,8 +11,6 @@ import pytest
 from mesh_runs import SOURCES, by_dealer, by_file, by_vole, holds, whole
 
 from mpc import kernels
-from mpc.errors import ConfigError, CryptoError
-from mpc.net import memory
 from mpc.protocols import triples as pool
 from mpc.protocols.triples import (
     Ands,
@@ -25,9 +23,8 @@ from mpc.protocols.triples import (
     Truncations,
     kinds,
     sines,
-    vole,
 )
-from mpc.testing import run_mesh, seeded
+from mpc.testing import run_mesh
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 # Odd counts, and those that end inside a word of packed bits.
@@ -79,7 +76,11 @@ def test_on_both_kernels(source, backend, tmp_path):
 def test_batches_are_cut_where_they_are_drawn(source, tmp_path):
     """From one prepared lot, in pieces of odd sizes, and more than was prepared."""
     counts = [1, 3, 2, 5, 1]
-    cut = [replace(kind, count=count * kind.UNIT - kind.UNIT // 3) for kind in KINDS for count in counts]
+    cut = [
+        replace(kind, count=count * kind.UNIT - kind.UNIT // 3)
+        for kind in KINDS
+        for count in counts
+    ]
 
     def role(mesh, triples):
         if source != "file":

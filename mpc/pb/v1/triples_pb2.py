@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mpc/pb/v1/triples.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\",\n\x0b\x43hoiceFlips\x12\x1d\n\x05\x66lips\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"0\n\rMaskedFactors\x12\x1f\n\x07\x66\x61\x63tors\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"0\n\x10MatrixCorrection\x12\x1c\n\x04rows\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x18\n\x08ZeroSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"\x1e\n\x0b\x44\x65\x61lerHello\x12\x0f\n\x07parties\x18\x01 \x03(\t\"\x1a\n\nDealerSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"E\n\x12\x43orrelationRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x03(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"+\n\nCorrection\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"8\n\tInventory\x12\x0b\n\x03run\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0e\n\x06unused\x18\x03 \x01(\x0c\"\x17\n\x07RunName\x12\x0c\n\x04part\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mpc/pb/v1/triples.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\",\n\x0b\x43hoiceFlips\x12\x1d\n\x05\x66lips\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"0\n\rMaskedFactors\x12\x1f\n\x07\x66\x61\x63tors\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"0\n\x10MatrixCorrection\x12\x1c\n\x04rows\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1e\n\x0b\x44\x65\x61lerHello\x12\x0f\n\x07parties\x18\x01 \x03(\t\"\x1a\n\nDealerSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"E\n\x12\x43orrelationRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x03(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"+\n\nCorrection\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"8\n\tInventory\x12\x0b\n\x03run\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0e\n\x06unused\x18\x03 \x01(\x0c\"\x17\n\x07RunName\x12\x0c\n\x04part\x18\x01 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,18 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MASKEDFACTORS']._serialized_end=154
   _globals['_MATRIXCORRECTION']._serialized_start=156
   _globals['_MATRIXCORRECTION']._serialized_end=204
-  _globals['_ZEROSEED']._serialized_start=206
-  _globals['_ZEROSEED']._serialized_end=230
-  _globals['_DEALERHELLO']._serialized_start=232
-  _globals['_DEALERHELLO']._serialized_end=262
-  _globals['_DEALERSEED']._serialized_start=264
-  _globals['_DEALERSEED']._serialized_end=290
-  _globals['_CORRELATIONREQUEST']._serialized_start=292
-  _globals['_CORRELATIONREQUEST']._serialized_end=361
-  _globals['_CORRECTION']._serialized_start=363
-  _globals['_CORRECTION']._serialized_end=406
-  _globals['_INVENTORY']._serialized_start=408
-  _globals['_INVENTORY']._serialized_end=464
-  _globals['_RUNNAME']._serialized_start=466
-  _globals['_RUNNAME']._serialized_end=489
+  _globals['_DEALERHELLO']._serialized_start=206
+  _globals['_DEALERHELLO']._serialized_end=236
+  _globals['_DEALERSEED']._serialized_start=238
+  _globals['_DEALERSEED']._serialized_end=264
+  _globals['_CORRELATIONREQUEST']._serialized_start=266
+  _globals['_CORRELATIONREQUEST']._serialized_end=335
+  _globals['_CORRECTION']._serialized_start=337
+  _globals['_CORRECTION']._serialized_end=380
+  _globals['_INVENTORY']._serialized_start=382
+  _globals['_INVENTORY']._serialized_end=438
+  _globals['_RUNNAME']._serialized_start=440
+  _globals['_RUNNAME']._serialized_end=463
 # @@protoc_insertion_point(module_scope)

@@ -25,12 +25,6 @@ class MatrixCorrection(_message.Message):
     rows: _columns_pb2.Column
     def __init__(self, rows: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
 
-class ZeroSeed(_message.Message):
-    __slots__ = ("seed",)
-    SEED_FIELD_NUMBER: _ClassVar[int]
-    seed: bytes
-    def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
-
 class DealerHello(_message.Message):
     __slots__ = ("parties",)
     PARTIES_FIELD_NUMBER: _ClassVar[int]

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from mpc.errors import ConfigError, CryptoError
+from mpc.errors import ConfigError, CryptoError, MpcError
 from mpc.protocols.triples import kinds
 from mpc.protocols.triples.kinds import (
     Against,
@@ -72,10 +73,6 @@ class Maker(Protocol):
 
     def make(self, kind: Kind) -> Arrays:
         """This party's shares of a batch of ``kind``: as many whole units as it likes, but one."""
-        ...
-
-    def operands(self) -> list[Operand]:
-        """Fixed operands that were made ahead, with rows against them."""
         ...
 
     def close(self) -> None:
@@ -121,12 +118,16 @@ class Fixed:
 
 
 class Triples:
-    """A pool of correlations, filled by ``maker``. Not for use by two threads at once."""
+    """A pool of correlations, filled by ``maker``, which may hold fixed ``operands`` made ahead.
 
-    __slots__ = ("_maker", "_operands", "_pool", "drawn")
+    Not for use by two threads at once.
+    """
 
-    def __init__(self, maker: Maker) -> None:
+    __slots__ = ("_held", "_maker", "_operands", "_pool", "drawn")
+
+    def __init__(self, maker: Maker, *, operands: Iterable[Operand] = ()) -> None:
         self._maker = maker
+        self._held = list(operands)
         self._pool: dict[Kind, list[tuple[Kind, Arrays]]] = defaultdict(list)
         self._operands = 0
         self.drawn: list[Kind] = []
@@ -163,13 +164,14 @@ class Triples:
         kind = self._operand(rows, columns)
         self._fill(kind)
         self._fill(Against(kind.number, rows, columns, count))
+        self._held.append(kind)
 
     def fixed(self, rows: int, columns: int) -> Fixed:
         """A mask for a factor of ``rows`` by ``columns`` that stays over many products."""
-        pooled = [kind for lots in self._pool.values() for kind, _ in lots]
-        ready = [kind for kind in [*pooled, *self._maker.operands()] if isinstance(kind, Operand)]
-        of_shape = [kind for kind in ready if (kind.rows, kind.columns) == (rows, columns)]
+        of_shape = [kind for kind in self._held if (kind.rows, kind.columns) == (rows, columns)]
         kind = of_shape[0] if of_shape else self._operand(rows, columns)
+        if of_shape:
+            self._held.remove(kind)
         return Fixed(kind, self.draw(kind).take()["b"][0])
 
     def against(self, fixed: Fixed, count: int) -> Correlation:
@@ -186,7 +188,16 @@ class Triples:
         """All that is in the pool, which is empty then: for a file."""
         lots = [lot for family in self._pool.values() for lot in family]
         self._pool.clear()
+        self._held.clear()
         return lots
+
+    def __enter__(self) -> Triples:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        # After an error nobody waits for a message more; what is held is released all the same.
+        with suppress(MpcError) if kind is not None else nullcontext():
+            self.close()
 
     def close(self) -> None:
         """Tell the source that nothing more is needed; the pool can still be drawn from."""

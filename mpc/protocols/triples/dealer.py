@@ -4,9 +4,11 @@
     every party k                         dealer
       DealerHello          ------------>  the computing parties, in their order
                            <------------  DealerSeed, one for each party
-    the first party
       CorrelationRequest   ------------>  expands all seeds, adds up, computes the rest
-                           <------------  Correction
+    the first party        <------------  Correction
+
+The requests of all parties must be alike, so parties that are about to use different things are
+stopped with ParameterMismatch; those that wait for nothing go on until they hear of it.
 
 All shares are AES-CTR keystream of the parties' seeds, but for those of the first party in what
 follows from the uniform arrays: it gets these, 8 bytes for each word, and the others get nothing
@@ -51,9 +53,10 @@ def source(mesh: Mesh, channel: Channel) -> Triples:
 
 
 def serve(mesh: Mesh, *, rng: Rng = SYSTEM) -> None:
-    """Be the dealer of all other parties of ``mesh``, until the first of them needs no more.
+    """Be the dealer of all other parties of ``mesh``, until they need no more.
 
-    Raises ConfigError where the computing parties say that this process is one of them.
+    Raises ConfigError where the computing parties say that this process is one of them, and
+    ParameterMismatch where they do not ask for the same.
     """
     parties = _agreed(mesh)
     streams = []
@@ -63,7 +66,7 @@ def serve(mesh: Mesh, *, rng: Rng = SYSTEM) -> None:
         streams.append(_Stream(seed))
     operands: dict[int, Words] = {}
     first = mesh.channel(parties[0])
-    while (request := first.recv(pb.CorrelationRequest)).kind:
+    while (request := _requested(mesh, parties)).kind:
         kind = _wanted(first.peer, request, operands)
         correction = _corrected(kind, streams, operands)
         first.send(pb.Correction(words=columns.pack(correction)))
@@ -81,6 +84,16 @@ def _agreed(mesh: Mesh) -> tuple[str, ...]:
     if set(parties) != set(mesh.peers) or len(parties) != len(mesh.peers):
         raise ConfigError(f"{parties} compute, but the dealer has channels to {mesh.peers}")
     return parties
+
+
+def _requested(mesh: Mesh, parties: tuple[str, ...]) -> pb.CorrelationRequest:
+    """What all parties ask for next."""
+    first = mesh.channel(parties[0]).recv(pb.CorrelationRequest)
+    for name in parties[1:]:
+        other = mesh.channel(name).recv(pb.CorrelationRequest)
+        if other != first:
+            raise ParameterMismatch(name, "correlation", kinds.told(first), kinds.told(other))
+    return first
 
 
 def _wanted(peer: str, request: pb.CorrelationRequest, operands: dict[int, Words]) -> Kind:
@@ -150,13 +163,9 @@ class _Dealt:
 
     def make(self, kind: Kind) -> Arrays:
         kind = _bounded(kinds.whole(kind))
+        self._channel.send(kinds.request(kind))
         if not self._leads:
             return _expanded(kind, self._stream, leads=False)
-        self._channel.send(
-            pb.CorrelationRequest(
-                kind=kinds.name(kind), parameters=kinds.parameters(kind), count=kind.count
-            )
-        )
         arrays = _expanded(kind, self._stream, leads=True)
         rest = [(field.name, kinds.shape(kind, field)) for field in kind.fields() if not field.free]
         sizes = [int(np.prod(shape, dtype=np.int64)) for _, shape in rest]
@@ -168,14 +177,9 @@ class _Dealt:
             start += size
         return arrays
 
-    def operands(self) -> list[Operand]:
-        """Operands are made when they are asked for."""
-        return []
-
     def close(self) -> None:
         """Tell the dealer that nothing more is needed."""
-        if self._leads:
-            self._channel.send(pb.CorrelationRequest())
+        self._channel.send(pb.CorrelationRequest())
 
 
 def _bounded(kind: Kind) -> Kind:

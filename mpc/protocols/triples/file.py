@@ -6,20 +6,25 @@
     with file.source(mesh, "bank.triples", key) as triples:  by day, as often as there is something
 
 A file is a list of segments. Each is sealed with AES-256-GCM under a key of its own, and these keys
-stand at the front, sealed under the party's ``key`` (32 bytes), which stays with the party. Before
-a segment is read its key is overwritten in the file, and the file is synchronised to the disk; so
-whatever happens after that, to this process or to the machine, the segment does not open again. A
-half of it that was not yet drawn is lost with it, by intention: a segment is at most ``SEGMENT``
-units of the count. A crash in the middle of the overwriting leaves a key that fails to open, which
-counts as used.
+stand in slots at the front, sealed under the party's ``key`` (32 bytes), which the party keeps
+elsewhere. Before a segment is read its slot is overwritten, and the file is synchronised to the
+disk; so whatever happens after that, to this process or to the machine, the segment does not open
+again. A half of it that was not yet drawn is lost with it, by intention: a segment is at most
+``SEGMENT`` units of the count. A slot that does not open, as a crash in the middle of the
+overwriting leaves it, counts as used. The list of segments, the run and the party are sealed too.
 
 When the parties open their files they compare which run of preparation these are from and which
-segments each still has, and all drop what one of them has not. So a file that was put back from a
-backup revives nothing, unless every party does that; the one who drops what others used is not
-asked whether it is honest. What the disk keeps of overwritten blocks is beyond a program; who could
-read it and has ``key`` could undo the hiding of what was opened, so keep both on one machine.
+segments each still has, and all drop what one of them has not. So what is possible where a file was
+put back from a backup, or copied: **one party's revives nothing**, since the others no longer have
+what was used. Files that *all* parties put back would serve again, and two copies in use at once,
+at every party, would too: nothing in a file can tell that there is another, and the lock holds for
+one file on one machine. So a party keeps no copies. The others' word that they still have a segment
+is not enough to revive one here. What the disk keeps of overwritten blocks (SSDs, journals,
+copy-on-write) is beyond a program; who reads it and has ``key`` can undo the hiding of what was
+opened, so keep them apart.
 
-Learns: the parties, of each other, which segments were used; a thief of the file, their sizes.
+Learns: the parties, of each other, which segments were used; a thief of the file, the kinds and
+sizes of the segments, and which were used.
 """
 
 from __future__ import annotations
@@ -51,7 +56,8 @@ _RUN_BYTES = 16
 _NONCE = bytes(12)  # every segment and every slot has a key or a nonce that serves once
 _SLOT_BYTES = 12 + KEY_BYTES + 16
 _MAGIC = b"mpc:v1:triples\0"
-_HEADER = struct.Struct("<16sI")
+_HEADER = struct.Struct("<16s16sI")  # run, party, segments
+_CHECK_BYTES = 12 + 16  # seals what stands before it, and tells whether a key is the right one
 _ENTRY = struct.Struct("<16sQ4QQQ")  # kind, count, parameters, where the segment begins, its length
 _LABEL = b"mpc:v1:triples:file\0"
 
@@ -67,7 +73,8 @@ def save(
 ) -> None:
     """Move all that is prepared in ``triples`` to a new file; every party of ``mesh`` does this.
 
-    Raises ConfigError where there is a file already: what it holds would be lost.
+    Raises ConfigError where there is a file already, since what it holds would be lost, and where
+    it cannot be written; what was prepared is gone then, also for the others.
     """
     sealer = _sealer(key)
     part = rng.bytes(_RUN_BYTES)
@@ -76,7 +83,7 @@ def save(
     joined = b"".join(parts[name] for name in mesh.names)
     run = hashlib.sha256(_LABEL + joined).digest()[:_RUN_BYTES]
     pieces = [piece for lot in triples.emptied() for piece in _pieces(*lot, segment)]
-    start = len(_MAGIC) + _HEADER.size + len(pieces) * (_ENTRY.size + _SLOT_BYTES)
+    start = len(_MAGIC) + _HEADER.size + _CHECK_BYTES + len(pieces) * (_ENTRY.size + _SLOT_BYTES)
     entries, slots, bodies = [], [], []
     for index, (kind, arrays) in enumerate(pieces):
         secret, nonce = rng.bytes(KEY_BYTES), rng.bytes(12)
@@ -90,23 +97,26 @@ def save(
         slots.append(nonce + sealer.encrypt(nonce, secret, _tag(run, index)))
         bodies.append(body)
         start += len(body)
-    head = _MAGIC + _HEADER.pack(run, len(pieces)) + b"".join(entries)
-    _write(Path(path), b"".join([head, *slots, *bodies]))
+    head = _MAGIC + _HEADER.pack(run, _party(mesh), len(pieces)) + b"".join(entries)
+    nonce = rng.bytes(12)
+    check = nonce + sealer.encrypt(nonce, b"", _LABEL + head)
+    _write(Path(path), b"".join([head, check, *slots, *bodies]))
 
 
 def source(mesh: Mesh, path: str | os.PathLike[str], key: bytes) -> Triples:
     """Triples out of the files of all parties of ``mesh``; close it to release the file.
 
-    Raises ConfigError for a file that is missing, in use, or not one of ``save``, WrongPassphrase
-    for another key, and ParameterMismatch for a peer whose file is of another run.
+    Raises ConfigError for a file that is missing, in use, cut short, of another party or not one of
+    ``save``, WrongPassphrase for another key (or a damaged list of segments), and ParameterMismatch
+    for a peer whose file is of another run.
     """
-    stored = _Stored(Path(path), key)
+    stored = _Stored(Path(path), key, _party(mesh))
     try:
         stored.agree(mesh)
     except BaseException:
         stored.close()
         raise
-    return Triples(stored)
+    return Triples(stored, operands=stored.operands())
 
 
 class _Stored:
@@ -115,11 +125,12 @@ class _Stored:
     __slots__ = ("_digest", "_file", "_kinds", "_path", "_places", "_run", "_sealer", "_slots",
                  "_unused")  # fmt: skip
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, party: bytes) -> None:
         self._path, self._sealer = path, _sealer(key)
         self._file = _locked(path)
         try:
-            self._run, self._kinds, self._places, self._digest = _directory(path, self._file)
+            directory = _directory(path, self._file, self._sealer, party)
+            self._run, self._kinds, self._places, self._digest = directory
             self._slots = self._file.tell()
             self._unused = [self._opens(index) for index in range(len(self._kinds))]
         except BaseException:
@@ -146,7 +157,8 @@ class _Stored:
                 secret = self._secret(index)
                 self._erase(index)
                 return self._read(index, secret)
-        raise ConfigError(f"{self._path} has no more of {family}; prepare a new one")
+        wanted = " ".join(map(str, [kinds.name(kind), *kinds.parameters(kind)]))
+        raise ConfigError(f"{self._path} has no more of {wanted}; prepare a new one")
 
     def operands(self) -> list[Operand]:
         """Those in the file that were not used."""
@@ -166,24 +178,22 @@ class _Stored:
         return self._sealer.decrypt(slot[:12], slot[12:], _tag(self._run, index))
 
     def _opens(self, index: int) -> bool:
-        slot = self._slot(index)
-        if slot == bytes(_SLOT_BYTES):
-            return False
         try:
             self._secret(index)
         except InvalidTag:
-            # Zeros in part of it: the machine stopped while it was overwritten.
-            if bytes(4) in slot:
-                return False
-            raise WrongPassphrase(f"{self._path} does not open with this key") from None
+            return False
         return True
 
     def _erase(self, index: int) -> None:
         self._unused[index] = False
-        self._file.seek(self._slots + index * _SLOT_BYTES)
-        self._file.write(bytes(_SLOT_BYTES))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            os.pwrite(self._file.fileno(), bytes(_SLOT_BYTES), self._slots + index * _SLOT_BYTES)
+            os.fsync(self._file.fileno())
+            erased = not self._opens(index)
+        except OSError as error:
+            raise CryptoError(f"{self._path}: cannot mark as used: {error.strerror}") from None
+        if not erased:
+            raise CryptoError(f"{self._path}: cannot mark segment {index} as used")
 
     def _read(self, index: int, secret: bytes) -> Arrays:
         start, length = self._places[index]
@@ -242,24 +252,37 @@ def _locked(path: Path) -> BinaryIO:
     return opened  # unbuffered, so a write is on its way at once
 
 
+def _party(mesh: Mesh) -> bytes:
+    """Who the shares are of, among whom, so that nobody uses the ones another party knows."""
+    told = "\0".join([mesh.me, *mesh.names]).encode()
+    return hashlib.sha256(_LABEL + b"party\0" + told).digest()[:_RUN_BYTES]
+
+
 def _directory(
-    path: Path, opened: BinaryIO
+    path: Path, opened: BinaryIO, sealer: AESGCM, party: bytes
 ) -> tuple[bytes, list[Kind], list[tuple[int, int]], bytes]:
+    """The run, the segments' kinds and places, and a digest of what they are."""
     head = opened.read(len(_MAGIC) + _HEADER.size)
     if len(head) != len(_MAGIC) + _HEADER.size or not head.startswith(_MAGIC):
         raise ConfigError(f"{path} is not a file of triples of this version")
-    run, count = _HEADER.unpack_from(head, len(_MAGIC))
-    listed = opened.read(count * _ENTRY.size)
-    if len(listed) != count * _ENTRY.size:
-        raise ConfigError(f"{path} is cut short")
+    run, of, count = _HEADER.unpack_from(head, len(_MAGIC))
+    listed, check = opened.read(count * _ENTRY.size), opened.read(_CHECK_BYTES)
+    try:
+        sealer.decrypt(check[:12].ljust(12), check[12:], _LABEL + head + listed)
+    except InvalidTag:
+        raise WrongPassphrase(
+            f"{path} does not open with this key, or its list of segments is damaged"
+        ) from None
+    if of != party:
+        raise ConfigError(f"{path} is not this party's, or was prepared among others")
     found, places = [], []
-    digest = hashlib.sha256(_LABEL)
     for called, many, *given, start, length in _ENTRY.iter_unpack(listed):
         name = called.rstrip(b"\0").decode("ascii", "replace")
         found.append(kinds.named(name, given[: kinds.parameter_count(name)], many))
         places.append((start, length))
-        digest.update(_ENTRY.pack(called, many, *given, 0, length))
-    return run, found, places, digest.digest()
+    if os.fstat(opened.fileno()).st_size < max((sum(place) for place in places), default=0):
+        raise ConfigError(f"{path} is cut short")
+    return run, found, places, hashlib.sha256(_LABEL + listed).digest()
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -274,6 +297,12 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
+        # The name too is on the disk before the others count on it.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         with suppress(OSError):
             path.unlink()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mpc.errors import ConfigError
 from mpc.kernels import bits, ring
+from mpc.pb.v1 import triples_pb2 as pb
 
 Words = NDArray[np.uint64]
 Arrays: TypeAlias = dict[str, Words]
@@ -299,3 +300,14 @@ def named(called: str, given: list[int], count: int) -> Kind:
 def parameter_count(called: str) -> int:
     """How many numbers ``named`` takes for a kind; 0 for what is no kind."""
     return len(fields(_KINDS[called])) - 1 if called in _KINDS else 0
+
+
+def request(kind: Kind) -> pb.CorrelationRequest:
+    """``kind`` as parties and dealers tell each other."""
+    return pb.CorrelationRequest(kind=name(kind), parameters=parameters(kind), count=kind.count)
+
+
+def told(message: pb.CorrelationRequest) -> str:
+    """What a peer asks for, whether or not there is such a kind, fit for an error message."""
+    called = "".join(c if c.isprintable() else "?" for c in message.kind[:40])
+    return f"{called or 'nothing more'} {list(message.parameters[:4])} of {message.count}"

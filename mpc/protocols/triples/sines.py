@@ -82,7 +82,8 @@ def receiver(partner: Partner, kind: Sines, factors: Words, words: int) -> Words
         message = columns.unpack_uint64(
             channel.recv(pb.MaskedFactors).factors, count=keys.size, peer=channel.peer
         )
-        taken = np.negative(chosen.astype(np.uint64))[None, None] & message.reshape(shape)
+        masks: Words = np.negative(chosen.astype(np.uint64))
+        taken: Words = masks & message.reshape(shape)
         out[:, :, part] = _weighed(_sum(keys.reshape(shape), taken))
     return out
 
@@ -167,4 +168,4 @@ def _sum(x: Words, y: Words) -> Words:
 def _negative(x: Words) -> Words:
     one = np.zeros_like(x)
     one[0] = 1
-    return _sum(np.invert(x), one)
+    return _sum(np.asarray(~x, np.uint64), one)

@@ -16,8 +16,11 @@ computes alone and of products of two parties' numbers. With parties i < j, i al
 
 A share of a square or of a bit has the lowest bit of what the party drew itself. With two parties
 that tells nothing: who opens one has the sum and its own share. Among three or more, every two add
-and take off a pseudorandom share of zero (``ZeroSeed``), so that the shares of all parties but one
-are uniform, whatever else of the correlation is opened.
+and take off a pseudorandom share of zero (``seeds.zero``), so that the shares of all parties but
+one are uniform, whatever else of the correlation is opened.
+
+Before each batch all parties say what they are about to make (``CorrelationRequest``), and stop
+with ParameterMismatch where that is not the same.
 
 Learns: a party nothing of what others hold, even together with all parties but one; sizes and kinds
 are public. A pair makes 128 base transfers once, and then takes 1 silent transfer for a bit, 2 for
@@ -33,12 +36,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mpc.errors import ConfigError, ProtocolError
+from mpc.errors import ConfigError, ParameterMismatch
 from mpc.kernels import bits, ring
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import triples_pb2 as pb
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
+from mpc.protocols import seeds
 from mpc.protocols.triples import Maker, Triples, kinds, matrices, products, sines
 from mpc.protocols.triples.kinds import (
     Against,
@@ -75,7 +79,7 @@ def source(mesh: Mesh, *, rng: Rng = SYSTEM) -> Triples:
 class _Pairwise:
     """Makes correlations over ``mesh``, and remembers this party's shares of fixed operands."""
 
-    __slots__ = ("_mesh", "_operands", "_partners", "_rng", "_turn", "_zeros")
+    __slots__ = ("_mesh", "_operands", "_partners", "_rng", "_seeds", "_turn")
 
     def __init__(self, mesh: Mesh, rng: Rng) -> None:
         if not mesh.peers:
@@ -92,23 +96,22 @@ class _Pairwise:
             for name in mesh.peers
         }
         self._operands: dict[int, Words] = {}
-        self._zeros: list[tuple[Prg, bool]] | None = None
-
-    def operands(self) -> list[Operand]:
-        """Operands are made when they are asked for."""
-        return []
+        self._seeds: seeds.Seeds | None = None
 
     def close(self) -> None:
         """There is nobody to tell."""
 
     def make(self, kind: Kind) -> Arrays:
         kind = kinds.whole(kind, min(kind.count, _most(kind)))
+        self._agree(kind)
         made = self._made(kind)
         if len(self._mesh.names) == 2:
             return made
+        if self._seeds is None:
+            self._seeds = seeds.agree(self._mesh, rng=self._rng)
         for field in kind.fields():
             if not (field.free or field.xor):
-                made[field.name] = made[field.name] + self._zero(made[field.name].shape)
+                made[field.name] = made[field.name] + self._seeds.zero(made[field.name].shape)
         return made
 
     def _made(self, kind: Kind) -> Arrays:
@@ -143,25 +146,12 @@ class _Pairwise:
                 rest = self._against(free["a"], self._operands[number])
         return rest
 
-    def _zero(self, shape: tuple[int, ...]) -> Words:
-        """This party's share of zero."""
-        if self._zeros is None:
-            self._zeros = self._zero_seeds()
-        out = np.zeros(shape, np.uint64)
-        for stream, adds in self._zeros:
-            words = uint64(stream, shape)
-            out = out + words if adds else out - words
-        return out
-
-    def _zero_seeds(self) -> list[tuple[Prg, bool]]:
-        mine = {name: pb.ZeroSeed(seed=self._rng.bytes(SEED_BYTES)) for name in self._mesh.peers}
-        streams = []
+    def _agree(self, kind: Kind) -> None:
+        """Stop where another party makes something else, which might fit and be wrong."""
+        mine = kinds.request(kind)
         for name, theirs in self._mesh.exchange(mine).items():
-            if len(theirs.seed) != SEED_BYTES:
-                raise ProtocolError(name, f"a seed has {SEED_BYTES} bytes, not {len(theirs.seed)}")
-            both = np.frombuffer(mine[name].seed, np.uint8) ^ np.frombuffer(theirs.seed, np.uint8)
-            streams.append((Prg(both.tobytes()), self._partners[name].first))
-        return streams
+            if theirs != mine:
+                raise ParameterMismatch(name, "correlation", str(kind), kinds.told(theirs))
 
     def _each(self, work: Callable[[Partner], Words]) -> list[Words]:
         """What ``work`` gives with every partner; with all at once."""
