@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mpc.apps import scorecard_file
+from mpc.protocols import scoring
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "joint_score"
 
@@ -50,7 +51,7 @@ def test_the_script_scores_the_applicants(tmp_path: Path) -> None:
             assert row["probability"] == row["band"] == ""
             continue
         values = [float(sources[f.owner][code][f.name]) for f in card.features]
-        probability = scorecard_file.probability(card.logit(np.array([values])))
+        probability = scoring.logistic(card.logit(np.array([values])))
         assert float(row["probability"]) == pytest.approx(probability[0], abs=1e-8)
         assert row["band"] == scorecard_file.band(card.bands, probability)[0]
         scored += 1

@@ -96,7 +96,7 @@ def play(
     if mesh.me in plan.features and holding is not None:
         features = _standardised(mesh, plan, holding, positions, scorecard)
     notify(f"scoring {rows:,} companies")
-    logits = scoring.score(
+    logits = scoring.paillier.score(
         mesh,
         plan.roles,
         rows=rows,
@@ -234,5 +234,5 @@ def _scores(
     bands: Sequence[Band], positions: NDArray[np.intp], logits: NDArray[np.float64]
 ) -> Scores:
     order = np.argsort(positions)
-    probability = scorecard_file.probability(logits[order])
+    probability = scoring.logistic(logits[order])
     return Scores(positions[order], probability, scorecard_file.band(bands, probability))

@@ -121,12 +121,6 @@ def load(path: str | Path, *, owners: Collection[str] | None = None) -> Scorecar
     return _Reader(str(path), owners).scorecard(data)
 
 
-def probability(logit: Floats) -> Floats:
-    """1 / (1 + exp(-logit)), without overflow at either end."""
-    small = np.exp(-np.abs(logit))
-    return np.asarray(np.where(logit >= 0, 1 / (1 + small), small / (1 + small)))
-
-
 def band(bands: Sequence[Band], probabilities: Floats) -> list[str]:
     """The name of the band in which each of ``probabilities`` lies."""
     starts = np.array([band.start for band in bands])

@@ -13,6 +13,7 @@ from mpc.apps.companies import in_the_open, write_demo
 from mpc.apps.identifiers import CREDIT_CODE
 from mpc.apps.tables import Table
 from mpc.errors import ConfigError
+from mpc.protocols import scoring
 from mpc.testing import run_mesh
 
 
@@ -105,7 +106,7 @@ def test_answers_in_the_open_agree_with_the_library(demo):
             for owner, features in card.owners.items()
         ]
     )
-    probabilities = scorecard_file.probability(card.logit(values))
+    probabilities = scoring.logistic(card.logit(values))
     bands = scorecard_file.band(card.bands, probabilities)
     assert [i for i, a in answers.items() if a.band is not None] == common
     np.testing.assert_allclose([answers[i].probability for i in common], probabilities, rtol=1e-12)

@@ -15,11 +15,12 @@ import pytest
 
 from mpc.apps import scorecard, tables
 from mpc.apps.scorecard import Holding, Plan
-from mpc.apps.scorecard_file import Band, Feature, Scorecard, band, probability
+from mpc.apps.scorecard_file import Band, Feature, Scorecard, band
 from mpc.errors import ConfigError, DataError, ProtocolError
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
+from mpc.protocols import scoring
 from mpc.testing import run_mesh
 
 CARD = Scorecard(
@@ -104,7 +105,7 @@ def test_the_receiver_gets_the_scores_of_the_companies_in_common(tmp_path: Path,
     assert [ids[position] for position in scores.positions] == common
     assert 1 < len(common) <= len(ids)
     rows = np.array([[value(f, c) for f in card(of).features] for c in common])
-    expected = probability(card(of).logit(rows))
+    expected = scoring.logistic(card(of).logit(rows))
     assert scores.probability == pytest.approx(expected, abs=1e-8)
     assert scores.band == band(CARD.bands, expected)
 

@@ -18,7 +18,7 @@ from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
 from mpc.protocols import arith, seeds
 from mpc.protocols.triples import Triples, kinds
-from mpc.protocols.triples.kinds import Arrays, Kind, Operand
+from mpc.protocols.triples.kinds import Arrays, Field, Kind, Operand
 
 
 class Ideal:
@@ -37,17 +37,19 @@ class Ideal:
         if isinstance(kind, Operand):
             self._operands[kind.number] = free["b"][0]
         whole = free | kind.complete(free, self._operands)
-        return {f.name: self._share(whole[f.name], f.xor) for f in fields}
+        return {f.name: self._share(whole[f.name], f) for f in fields}
 
     def close(self) -> None:
         """There is nobody to tell."""
 
-    def _share(self, value: Any, xor: bool) -> Any:
-        random = [uint64(self._rng, value.shape) for _ in range(self._parties - 1)]
+    def _share(self, value: Any, field: Field) -> Any:
+        holders = [party for party in range(self._parties) if field.held_by(party)]
+        random = [uint64(self._rng, value.shape) for _ in holders[1:]]
         rest = value
         for words in random:
-            rest = rest ^ words if xor else rest - words
-        return [rest, *random][self._party]
+            rest = rest ^ words if field.xor else rest - words
+        shares = dict(zip(holders, [rest, *random], strict=True))
+        return shares.get(self._party, np.zeros_like(value))
 
 
 @dataclass(frozen=True)

@@ -159,30 +159,34 @@ class Triples:
                 lots.append(rest)
         return Correlation(kind, _joined(parts))
 
-    def prepare_fixed(self, rows: int, columns: int, count: int) -> None:
+    def prepare_fixed(self, rows: int, columns: int, count: int, *, holder: int = 0) -> None:
         """A mask for a later ``fixed`` of this shape, and ``count`` rows against it."""
-        kind = self._operand(rows, columns)
+        kind = self._operand(rows, columns, holder)
         self._fill(kind)
-        self._fill(Against(kind.number, rows, columns, count))
+        self._fill(_rows(kind, count))
         self._held.append(kind)
 
-    def fixed(self, rows: int, columns: int) -> Fixed:
-        """A mask for a factor of ``rows`` by ``columns`` that stays over many products."""
-        of_shape = [kind for kind in self._held if (kind.rows, kind.columns) == (rows, columns)]
-        kind = of_shape[0] if of_shape else self._operand(rows, columns)
+    def fixed(self, rows: int, columns: int, *, holder: int = 0) -> Fixed:
+        """A mask for a factor of ``rows`` by ``columns`` that stays over many products.
+
+        With a ``holder``, the number of a party but the first, the first party alone knows the
+        mask, and the holder alone the rows ``against`` it, for products between these two. All
+        parties draw both, so as to keep in step; the others get zeros.
+        """
+        wanted = (rows, columns, holder)
+        of_shape = [k for k in self._held if (k.rows, k.columns, k.holder) == wanted]
+        kind = of_shape[0] if of_shape else self._operand(rows, columns, holder)
         if of_shape:
             self._held.remove(kind)
         return Fixed(kind, self.draw(kind).take()["b"][0])
 
     def against(self, fixed: Fixed, count: int) -> Correlation:
         """``count`` rows a and their products with the mask of ``fixed``."""
-        kind = fixed.kind
-        return self.draw(Against(kind.number, kind.rows, kind.columns, count))
+        return self.draw(_rows(fixed.kind, count))
 
     def prepare_against(self, fixed: Fixed, count: int) -> None:
         """Make ``count`` rows of ``against`` now."""
-        kind = fixed.kind
-        self._fill(Against(kind.number, kind.rows, kind.columns, count))
+        self._fill(_rows(fixed.kind, count))
 
     def emptied(self) -> list[tuple[Kind, Arrays]]:
         """All that is in the pool, which is empty then: for a file."""
@@ -203,9 +207,9 @@ class Triples:
         """Tell the source that nothing more is needed; the pool can still be drawn from."""
         self._maker.close()
 
-    def _operand(self, rows: int, columns: int) -> Operand:
+    def _operand(self, rows: int, columns: int, holder: int) -> Operand:
         self._operands += 1
-        return Operand(self._operands - 1, rows, columns)
+        return Operand(self._operands - 1, rows, columns, holder=holder)
 
     def _fill(self, need: Kind) -> None:
         lots = self._pool[_family(need)]
@@ -218,6 +222,10 @@ class Triples:
 
     def __repr__(self) -> str:
         return f"Triples({sum(len(lots) for lots in self._pool.values())} lots, <secret>)"
+
+
+def _rows(kind: Operand, count: int) -> Against:
+    return Against(kind.number, kind.rows, kind.columns, count, kind.holder)
 
 
 def _family(kind: Kind) -> Kind:
@@ -244,4 +252,12 @@ def _cut(kind: Kind, arrays: Arrays, count: int) -> tuple[Arrays, tuple[Kind, Ar
 def _joined(parts: list[Arrays]) -> Arrays:
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: _appended([part[name] for part in parts]) for name in parts[0]}
+
+
+def _appended(parts: list[Words]) -> Words:
+    if any(part.strides[0] for part in parts):
+        return np.concatenate(parts)
+    # What this party holds no share of (``kinds.absent``) takes no memory.
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    return np.broadcast_to(np.uint64(0), shape)

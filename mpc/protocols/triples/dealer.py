@@ -49,7 +49,7 @@ def source(mesh: Mesh, channel: Channel) -> Triples:
     seed = channel.recv(pb.DealerSeed).seed
     if len(seed) != aes.KEY_BYTES:
         raise ProtocolError(channel.peer, f"a seed has {aes.KEY_BYTES} bytes, not {len(seed)}")
-    return Triples(_Dealt(channel, _Stream(seed), leads=mesh.me == mesh.names[0]))
+    return Triples(_Dealt(channel, _Stream(seed), mesh.names.index(mesh.me)))
 
 
 def serve(mesh: Mesh, *, rng: Rng = SYSTEM) -> None:
@@ -67,7 +67,7 @@ def serve(mesh: Mesh, *, rng: Rng = SYSTEM) -> None:
     operands: dict[int, Words] = {}
     first = mesh.channel(parties[0])
     while (request := _requested(mesh, parties)).kind:
-        kind = _wanted(first.peer, request, operands)
+        kind = _wanted(first.peer, request, operands, len(parties))
         correction = _corrected(kind, streams, operands)
         first.send(pb.Correction(words=columns.pack(correction)))
 
@@ -96,13 +96,17 @@ def _requested(mesh: Mesh, parties: tuple[str, ...]) -> pb.CorrelationRequest:
     return first
 
 
-def _wanted(peer: str, request: pb.CorrelationRequest, operands: dict[int, Words]) -> Kind:
+def _wanted(
+    peer: str, request: pb.CorrelationRequest, operands: dict[int, Words], parties: int
+) -> Kind:
     try:
         kind = kinds.named(request.kind, list(request.parameters), request.count)
     except ConfigError as error:
         raise ProtocolError(peer, f"asks for {error}") from None
     if kind != _bounded(kind):
         raise ProtocolError(peer, f"asks for too much at once: {kind}")
+    if isinstance(kind, kinds.Operand | kinds.Against) and kind.holder >= parties:
+        raise ProtocolError(peer, f"asks for products with party {kind.holder} of {parties}")
     if isinstance(kind, kinds.Against):
         held = operands.get(kind.number)
         if held is None or held.shape != (kind.rows, kind.columns):
@@ -112,7 +116,7 @@ def _wanted(peer: str, request: pb.CorrelationRequest, operands: dict[int, Words
 
 def _corrected(kind: Kind, streams: list[_Stream], operands: dict[int, Words]) -> Words:
     """The first party's shares of all arrays that are not free, one after the other."""
-    shares = [_expanded(kind, stream, leads=i == 0) for i, stream in enumerate(streams)]
+    shares = [_expanded(kind, stream, party) for party, stream in enumerate(streams)]
     fields = kind.fields()
     free = {
         field.name: _total(field, [share[field.name] for share in shares])
@@ -154,19 +158,19 @@ class _Stream:
 class _Dealt:
     """This party's side: its stream, and for the first party what the dealer sends."""
 
-    __slots__ = ("_channel", "_leads", "_stream")
+    __slots__ = ("_channel", "_party", "_stream")
 
-    def __init__(self, channel: Channel, stream: _Stream, *, leads: bool) -> None:
+    def __init__(self, channel: Channel, stream: _Stream, party: int) -> None:
         self._channel = channel
         self._stream = stream
-        self._leads = leads
+        self._party = party
 
     def make(self, kind: Kind) -> Arrays:
         kind = _bounded(kinds.whole(kind))
         self._channel.send(kinds.request(kind))
-        if not self._leads:
-            return _expanded(kind, self._stream, leads=False)
-        arrays = _expanded(kind, self._stream, leads=True)
+        arrays = _expanded(kind, self._stream, self._party)
+        if self._party:
+            return arrays
         rest = [(field.name, kinds.shape(kind, field)) for field in kind.fields() if not field.free]
         sizes = [int(np.prod(shape, dtype=np.int64)) for _, shape in rest]
         message = self._channel.recv(pb.Correction)
@@ -189,12 +193,14 @@ def _bounded(kind: Kind) -> Kind:
     return kinds.whole(kind, max(kind.UNIT, min(kinds.units(kind), most) * kind.UNIT))
 
 
-def _expanded(kind: Kind, stream: _Stream, *, leads: bool) -> Arrays:
-    """A party's shares of ``kind``; for the first party, which ``leads``, of free arrays only."""
+def _expanded(kind: Kind, stream: _Stream, party: int) -> Arrays:
+    """A party's shares of ``kind``; for the first party of free arrays only."""
     return {
         field.name: stream.words(kinds.shape(kind, field))
+        if field.held_by(party)
+        else kinds.absent(kind, field)
         for field in kind.fields()
-        if field.free or not leads
+        if field.free or party
     }
 
 

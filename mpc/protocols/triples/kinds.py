@@ -7,6 +7,10 @@ definition against which every other source is tested.
 
 A kind has a ``count``. Its arrays grow with it along their first axis, so a large batch is cut into
 small ones; packed bits are cut at whole words, so counts of those are taken in units of 64.
+
+Arrays may be *held* by some of the parties only, and then the others' shares are zeros: a factor
+that the first party alone knows, rows that another one alone knows, and their product, which is
+shared between these two (``Operand`` and ``Against`` with a ``holder``).
 """
 
 from __future__ import annotations
@@ -32,13 +36,20 @@ MAX_COUNT = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An array of a kind: ``per`` rows for each unit of the count, each of shape ``tail``."""
+    """An array of a kind: ``per`` rows for each unit of the count, each of shape ``tail``.
+
+    ``held`` are the numbers of the parties who have a share of it; nobody named means everybody.
+    """
 
     name: str
     per: int = 1
     tail: tuple[int, ...] = ()
     xor: bool = False
     free: bool = False
+    held: tuple[int, ...] = ()
+
+    def held_by(self, party: int) -> bool:
+        return not self.held or party in self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +190,21 @@ class Sines:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """The mask b (rows, columns) of a factor that stays the same over many products."""
+    """The mask b (rows, columns) of a factor that stays the same over many products.
+
+    With a ``holder``, the number of a party other than the first, b is known to the first party.
+    """
 
     UNIT: ClassVar[int] = 1
     number: int
     rows: int
     columns: int
     count: int = 1
+    holder: int = 0
 
     def fields(self) -> tuple[Field, ...]:
-        return (Field("b", tail=(self.rows, self.columns), free=True),)
+        held = (0,) if self.holder else ()
+        return (Field("b", tail=(self.rows, self.columns), free=True, held=held),)
 
     def complete(self, _free: Arrays, _operands: Operands) -> Arrays:
         return {}
@@ -196,16 +212,24 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """c = a @ b for ``count`` rows a and the mask b of the operand of that number."""
+    """c = a @ b for ``count`` rows a and the mask b of the operand of that number.
+
+    With a ``holder`` this party knows a, and shares c with the first party, who knows b.
+    """
 
     UNIT: ClassVar[int] = 1
     number: int
     rows: int
     columns: int
     count: int
+    holder: int = 0
 
     def fields(self) -> tuple[Field, ...]:
-        return Field("a", tail=(self.rows,), free=True), Field("c", tail=(self.columns,))
+        knows, both = ((self.holder,), (0, self.holder)) if self.holder else ((), ())
+        return (
+            Field("a", tail=(self.rows,), free=True, held=knows),
+            Field("c", tail=(self.columns,), held=both),
+        )
 
     def complete(self, free: Arrays, operands: Operands) -> Arrays:
         return {"c": ring.matmul(free["a"], operands[self.number])}
@@ -270,6 +294,11 @@ def whole(kind: K, count: int | None = None) -> K:
     """``kind`` with its count, or ``count``, rounded up to whole units."""
     counted = kind if count is None else replace(kind, count=count)
     return replace(counted, count=units(counted) * kind.UNIT)
+
+
+def absent(kind: Kind, field: Field) -> Words:
+    """The share of a party that holds none of ``field``: zeros, which take no memory."""
+    return np.broadcast_to(np.uint64(0), shape(kind, field))
 
 
 def name(kind: Kind) -> str:

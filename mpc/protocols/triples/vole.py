@@ -7,7 +7,8 @@ Each party draws its shares of the free arrays. What follows from them is a sum 
 computes alone and of products of two parties' numbers. With parties i < j, i always the sender:
 
     products, squares, ands     a_i b_j + a_j b_i for every two
-    against                     (rows of i) (matrix of j), and the other way
+    against                     (rows of i) (matrix of j), and the other way; with a holder, the
+                                rows of the holder times the first party's matrix
     bits in both forms          [x ^ b] = [x] + b - 2 [x] b, one party's bits b after the other's,
                                 where [x] b takes a product with every party that holds a share
     selections                  the same, and [(x ^ b) a] = [x a] + b [a - 2 x a]
@@ -110,7 +111,7 @@ class _Pairwise:
         if self._seeds is None:
             self._seeds = seeds.agree(self._mesh, rng=self._rng)
         for field in kind.fields():
-            if not (field.free or field.xor):
+            if not (field.free or field.xor or field.held):
                 made[field.name] = made[field.name] + self._seeds.zero(made[field.name].shape)
         return made
 
@@ -119,9 +120,13 @@ class _Pairwise:
             return self._from_bits(kind)
         free = {
             field.name: uint64(self._rng, kinds.shape(kind, field))
+            if field.held_by(self._turn)
+            else kinds.absent(kind, field)
             for field in kind.fields()
             if field.free
         }
+        if isinstance(kind, Against) and kind.holder:
+            return self._between(kind, free)
         return free | self._rest(kind, free)
 
     def _rest(self, kind: Kind, free: Arrays) -> Arrays:
@@ -202,6 +207,28 @@ class _Pairwise:
             return _corrected(partner, a, b)
 
         return {"c": ring.matmul(a, b) + _total(self._each(corrected))}
+
+    def _between(self, kind: Against, free: Arrays) -> Arrays:
+        """Rows that the holder knows, and their products with the first party's matrix."""
+        count, inside, width = kind.count, kind.rows, kind.columns
+        share: Words = np.broadcast_to(np.uint64(0), (count, width))
+        if self._turn not in (0, kind.holder) or 0 in (count, inside, width):
+            return free | {"c": share}
+        partner = self._partners[self._mesh.names[kind.holder - self._turn]]
+        few, matrix = count < _ROWS_BY_VOLE, self._operands[kind.number]
+        if self._turn == 0:
+            if not few:
+                return free | {"c": matrices.sender(partner, matrix, count)}
+            spread = np.broadcast_to(matrix.T, (count, width, inside)).reshape(-1)
+            share = products.words_sender(partner, spread)
+        else:
+            if not few:
+                # Its rows are random, so they may as well be those that come out of vector OLE.
+                rows, share = matrices.receiver(partner, inside, width, count)
+                return {"a": rows, "c": share}
+            spread = np.repeat(free["a"][:, None, :], width, axis=1).reshape(-1)
+            share = products.words_receiver(partner, spread)
+        return free | {"c": _summed(share.reshape(count, width, inside))}
 
     def _bits(self, packed: Words) -> Words:
         mine = bits.unpack(packed, bits.WORD * len(packed))

@@ -65,7 +65,7 @@ class Case:
     def bound(self) -> NDArray[np.float64]:
         weights = np.concatenate(list(self.model.weights.values()))
         features = np.concatenate(list(self.features.values()), axis=1)
-        return scoring.error_bound(self.roles, weights, features)
+        return scoring.paillier.error_bound(self.roles, weights, features)
 
     def play(self, mesh: Mesh, **changes: object) -> NDArray[np.float64] | None:
         owner = mesh.me == self.roles.model_owner
@@ -75,7 +75,7 @@ class Case:
             "model": self.model if owner else None,
             "secret": self.secret if owner else None,
         }
-        return scoring.score(mesh, self.roles, **(given | changes))
+        return scoring.paillier.score(mesh, self.roles, **(given | changes))
 
     def run(self, **changes: dict[str, object]) -> dict[str, NDArray[np.float64] | None]:
         roles = {name: partial(self.play, **changes.get(name, {})) for name in self.roles.parties}
@@ -110,7 +110,7 @@ def test_only_the_receiver_gets_the_plain_logits(
 
 def test_the_error_bound_is_small() -> None:
     roles = ROLES["all apart"]
-    assert scoring.error_bound(roles, np.full(6, 2.0), np.full((1, 6), 3.0))[0] < 1e-8
+    assert scoring.paillier.error_bound(roles, np.full(6, 2.0), np.full((1, 6), 3.0))[0] < 1e-8
 
 
 def test_extreme_values_keep_to_their_slots(secret: paillier.SecretKey) -> None:
