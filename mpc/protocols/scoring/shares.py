@@ -154,6 +154,12 @@ def open_model(
     return Opened(mesh, roles, triples, seeds, masks, words, model)
 
 
+def prepare_model(mesh: Mesh, roles: Roles, triples: Triples, rows: int) -> None:
+    """Make what a later ``open_model`` and ``rows`` rows take, before even the model is known."""
+    for name in roles.helpers:
+        triples.prepare_fixed(roles.features[name], 1, rows, holder=mesh.names.index(name))
+
+
 def prepare(opened: Opened, rows: int) -> None:
     """Make what ``rows`` rows take before their features are known."""
     for name, mask in opened.masks.items():
