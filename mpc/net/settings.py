@@ -73,6 +73,12 @@ class Section:
             raise self.fault(key, f"must be a whole number, not {value!r}")
         return value
 
+    def number(self, key: str) -> float:
+        value = self._take(key, None)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.fault(key, f"must be a number, not {value!r}")
+        return float(value)
+
     def file(self, key: str) -> Path:
         """A path, taken from the folder of this file when it is relative."""
         return self.path.parent / self.text(key)

@@ -11,16 +11,23 @@ A blacklist check and a joint score, each in TOML::
                                            tax_office = ["vat_growth", "arrears_months"]
                                            power_utility = ["kwh_trend"]
 
+A score may say what its receiver gets: ``output`` is "probability" (with its band; the default),
+"band", "decision" (whether the probability is at least ``threshold``, a number here or in the model
+owner's scorecard) or "reasons". ``reasons`` is how many features come with it, of those that lower
+the score most, or raise it with ``reasons_for = "high"``. ``form`` is "auto", "shares" or
+"paillier", with ``key_bits``.
+
 Everything in it is public to the parties it names, and compared between them before anything else
 is sent: two parties with different files both get an error that shows the first difference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.net import settings
 
@@ -66,7 +73,7 @@ class ScoreJob:
     model_owner: str
     receiver: str
     features: dict[str, tuple[str, ...]]
-    key_bits: int = KEY_BITS
+    wanted: Wanted = field(default_factory=Wanted)
 
     kind = "score"
 
@@ -86,7 +93,12 @@ class ScoreJob:
             "receiver": self.receiver,
             "feature_owners": list(self.features),
             **owned,
-            "key_bits": self.key_bits,
+            "output": self.wanted.output,
+            "threshold": str(self.wanted.threshold),
+            "reasons": self.wanted.reasons,
+            "reasons_for": "high" if self.wanted.raising else "low",
+            "form": self.wanted.form,
+            "key_bits": self.wanted.key_bits,
         }
 
     def gives(self, party: str) -> str:
@@ -102,10 +114,22 @@ class ScoreJob:
 
     def learns(self, party: str) -> str:
         if party == self.receiver:
-            return "each score; which of its ids each feature owner knows"
+            return f"{self._result()}; which of its ids each feature owner knows"
         if party in self.features:
             return "which of its companies are scored; means and scales of its features"
         return "how many companies are scored"
+
+    def _result(self) -> str:
+        results = {
+            "probability": ["each score"],
+            "band": ["each score's band"],
+            "decision": ["whether each score is at least the threshold"],
+            "reasons": [],
+        }[self.wanted.output]
+        if self.wanted.reasons:
+            verb = "raise" if self.wanted.raising else "lower"
+            results = [*results, f"the {self.wanted.reasons} features that {verb} each score most"]
+        return ", ".join(results)
 
 
 Job: TypeAlias = BlacklistJob | ScoreJob
@@ -143,13 +167,33 @@ def _score(file: settings.Section) -> ScoreJob:
         model_owner=file.text("model_owner"),
         receiver=file.text("receiver"),
         features=features,
-        key_bits=file.whole("key_bits", KEY_BITS),
+        wanted=_wanted(file),
     )
     if not [owner for owner in features if owner != job.model_owner]:
         raise file.fault("features", "needs an owner other than the model owner")
-    if job.key_bits not in (2048, 3072, 4096):
-        raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {job.key_bits}")
+    if job.wanted.reasons > len(names):
+        raise file.fault("reasons", f"asks for {job.wanted.reasons} of {len(names)} features")
     return job
+
+
+def _wanted(file: settings.Section) -> Wanted:
+    bits = file.whole("key_bits", KEY_BITS)
+    if bits not in (2048, 3072, 4096):
+        raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {bits}")
+    side = file.text("reasons_for", "low")
+    if side not in ("low", "high"):
+        raise file.fault("reasons_for", f'must be "low" or "high", not {side!r}')
+    try:
+        return Wanted(
+            output=file.text("output", "probability"),
+            reasons=file.whole("reasons", 0),
+            raising=side == "high",
+            threshold=file.number("threshold") if file.has("threshold") else None,
+            form=file.text("form", "auto"),
+            key_bits=bits,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{file.path}: {error}") from None
 
 
 def check_member(job: Job, party: str) -> None:

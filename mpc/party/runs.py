@@ -8,14 +8,17 @@ written whole or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mpc.apps import blacklist, identifiers, scorecard, scorecard_file, tables
+from mpc.apps.score_results import Scores
 from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
@@ -157,7 +160,7 @@ def _hold(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Not
 def _prepare_score(
     me: str, job: ScoreJob, grant: Grant, input: Path | None
 ) -> Callable[[Mesh, Notify], _Outcome]:
-    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.key_bits)
+    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted)
     card = None
     if me == job.model_owner:
         if grant.scorecard is None:
@@ -176,25 +179,34 @@ def _prepare_score(
     return play
 
 
-def _scored(holding: scorecard.Holding, scores: scorecard.Scores) -> _Outcome:
+def _scored(holding: scorecard.Holding, scores: Scores) -> _Outcome:
     """Every id of the receiver, those that not all feature owners know without a score."""
-    ids = holding.ids.array()
-    probability: list[float | None] = [None] * len(ids)
-    band: list[str | None] = [None] * len(ids)
-    found = zip(scores.positions.tolist(), scores.probability.tolist(), scores.band, strict=True)
-    for position, value, name in found:
-        probability[position], band[position] = value, name
-    table = pa.table(
-        {
-            "id": ids,
-            "probability": pa.array(probability, pa.float64()),
-            "band": pa.array(band, pa.string()),
-        }
-    )
-    names = list(dict.fromkeys(scores.band))
-    counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in sorted(names))
-    scored, missing = len(scores.positions), len(ids) - len(scores.positions)
-    findings = [f"{scored:,} companies scored" + (f": {counts}" if counts else "")]
-    if missing:
+    ids, positions = holding.ids.array(), scores.positions
+    table: dict[str, Any] = {"id": ids}
+    findings = [f"{len(positions):,} companies scored"]
+    if scores.probability is not None:
+        table["probability"] = _placed(positions, scores.probability, len(ids), pa.float64())
+    if scores.band is not None:
+        table["band"] = _placed(positions, scores.band, len(ids), pa.string())
+        names = sorted(set(scores.band))
+        counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in names)
+        findings[0] += f": {counts}" if counts else ""
+    if scores.decision is not None:
+        table["decision"] = _placed(positions, scores.decision, len(ids), pa.bool_())
+        findings[0] += f", {scores.decision.sum():,} at the threshold or above"
+    if scores.reasons is not None:
+        for place, column in enumerate(zip(*scores.reasons, strict=True), 1):
+            table[f"reason_{place}"] = _placed(positions, column, len(ids), pa.string())
+    if missing := len(ids) - len(positions):
         findings.append(f"{missing:,} not scored: not every feature owner knows them")
-    return _Outcome(findings, table)
+    return _Outcome(findings, pa.table(table))
+
+
+def _placed(
+    positions: NDArray[np.intp], values: Iterable[Any], count: int, kind: pa.DataType
+) -> pa.Array:
+    """``values`` at their positions in a column of ``count``, empty elsewhere."""
+    column: list[Any] = [None] * count
+    for position, value in zip(positions.tolist(), values, strict=True):
+        column[position] = value
+    return pa.array(column, kind)
