@@ -14,11 +14,11 @@ from mpc import testing
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2
-from mpc.primitives.rng import Prg, uint64
+from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
 from mpc.protocols import arith, seeds
 from mpc.protocols.triples import Triples, kinds
-from mpc.protocols.triples.kinds import Against, Arrays, Field, Kind, Operand
+from mpc.protocols.triples.kinds import Arrays, Field, Kind, Operand
 
 
 class Ideal:
@@ -26,38 +26,25 @@ class Ideal:
 
     def __init__(self, party: int, parties: int, seed: int | str = 0) -> None:
         self._rng = testing.seeded(f"ideal {seed}")
-        self._seed = seed
-        self._pairs: dict[Kind, Prg] = {}
         self._party = party
         self._parties = parties
         self._operands: dict[int, Any] = {}
 
     def make(self, kind: Kind) -> Arrays:
         kind = kinds.whole(kind)
-        fields, rng = kind.fields(), self._stream(kind)
-        free = {f.name: uint64(rng, kinds.shape(kind, f)) for f in fields if f.free}
+        fields = kind.fields()
+        free = {f.name: uint64(self._rng, kinds.shape(kind, f)) for f in fields if f.free}
         if isinstance(kind, Operand):
             self._operands[kind.number] = free["b"][0]
         whole = free | kind.complete(free, self._operands)
-        return {f.name: self._share(whole[f.name], f, rng) for f in fields}
-
-    def operands(self) -> list[Operand]:
-        """They are made when they are asked for."""
-        return []
+        return {f.name: self._share(whole[f.name], f) for f in fields}
 
     def close(self) -> None:
         """There is nobody to tell."""
 
-    def _stream(self, kind: Kind) -> Prg:
-        """One for all kinds, but for what only two parties draw."""
-        if not (isinstance(kind, Against) and kind.holder):
-            return self._rng
-        family = kinds.whole(kind, 0)
-        return self._pairs.setdefault(family, testing.seeded(f"ideal {self._seed} {family}"))
-
-    def _share(self, value: Any, field: Field, rng: Prg) -> Any:
+    def _share(self, value: Any, field: Field) -> Any:
         holders = [party for party in range(self._parties) if field.held_by(party)]
-        random = [uint64(rng, value.shape) for _ in holders[1:]]
+        random = [uint64(self._rng, value.shape) for _ in holders[1:]]
         rest = value
         for words in random:
             rest = rest ^ words if field.xor else rest - words

@@ -42,7 +42,7 @@ GOLDEN = (
         ("utility", "receiver"): (2807, 2502, 18),
         ("bank", "receiver"): (2807, 2502, 18),
     },
-    "5fadcf1cbd346a4d20c01803f99963847e8813d78c289ebf5cf11425b0f32162",
+    "2cbdccc9f65ce5eb2fd6dd689f98b856fd4cfabcf8aae5cbe64a4ec8d0bbebe2",
 )
 
 Job = Callable[[shares.Opened, Case], Any]

@@ -162,9 +162,8 @@ def prepare_model(mesh: Mesh, roles: Roles, triples: Triples, rows: int) -> None
 
 def prepare(opened: Opened, rows: int) -> None:
     """Make what ``rows`` rows take before their features are known."""
-    for name, mask in opened.masks.items():
-        if opened.owns or name == opened.mesh.me:
-            opened.triples.prepare_against(mask, rows)
+    for mask in opened.masks.values():
+        opened.triples.prepare_against(mask, rows)
 
 
 def probability(opened: Opened, *, rows: int, features: Floats | None = None) -> Floats | None:
@@ -258,12 +257,13 @@ def logit(opened: Opened, *, rows: int, features: Floats | None = None) -> Share
     """Shares of the logits (rows,) among all parties, to compute with; as in ``probability``."""
     mesh, roles = opened.mesh, opened.roles
     values = checked_features(roles, mesh.me, rows, features)
-    words = np.zeros(rows, np.uint64)
+    # All draw for all, to keep in step; a party that has no part in a product gets zeros.
+    drawn = {name: opened.triples.against(m, rows).take() for name, m in opened.masks.items()}
+    words = opened.seeds.zero(rows)
     if opened.owns:
-        words = _collected(opened, values)
+        words += _collected(opened, values) + sum(t["c"][:, 0] for t in drawn.values())
     elif mesh.me in roles.helpers:
-        words = _answered(opened, values)
-    words = words + opened.seeds.zero(rows)
+        words += _answered(opened, values, **drawn[mesh.me])
     return Share(words, mesh.names.index(mesh.me), len(mesh.names), 2 * FRACTION_BITS)
 
 
@@ -282,25 +282,22 @@ def error_bound(roles: Roles, model: Model, features: Floats) -> Floats:
 # --- the linear part ---------------------------------------------------------------------------
 
 
-def _answered(opened: Opened, values: Floats) -> Words:
-    """A feature owner's part of the logits."""
+def _answered(opened: Opened, values: Floats, a: Words, c: Words) -> Words:
+    """A feature owner's part of the logits, with rows ``a`` and its shares ``c`` of their sums."""
     mesh, rows = opened.mesh, len(values)
     channel = mesh.channel(opened.roles.model_owner)
-    t = opened.triples.against(opened.masks[mesh.me], rows).take()
     for part in _blocks(values.shape):
-        masked = _fixed(values[part]) - t["a"][part]
+        masked = _fixed(values[part]) - a[part]
         channel.send(pb.MaskedFeatures(rows=rows, words=columns.pack(masked)))
-    return t["c"][:, 0] + ring.matmul(t["a"], opened.words[mesh.me])
+    return c[:, 0] + ring.matmul(a, opened.words[mesh.me])
 
 
 def _collected(opened: Opened, values: Floats) -> Words:
-    """The model owner's part of the logits."""
+    """The model owner's part of the logits, but for its shares of the masks' products."""
     mesh, roles, rows = opened.mesh, opened.roles, len(values)
     total = np.full(rows, _intercept(opened.model), np.uint64)
     if mesh.me in roles.features:
         total += ring.matmul(_fixed(values), opened.words[mesh.me])
-    for name in roles.helpers:
-        total += opened.triples.against(opened.masks[name], rows).take()["c"][:, 0]
     for name in roles.helpers:
         channel, width = mesh.channel(name), roles.features[name]
         for part in _blocks((rows, width)):
