@@ -21,7 +21,7 @@ from mpc.protocols.vole import points, rings
 from mpc.testing import run_pair, seeded
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
-RINGS = [vole.BITS, vole.WORDS, vole.BLOCKS, vole.Z64]
+RINGS = [vole.BITS, vole.NIBBLES, vole.WORDS, vole.BLOCKS, vole.Z64]
 NAMES = [ring.name for ring in RINGS]
 every_ring = pytest.mark.parametrize("ring", RINGS, ids=NAMES)
 # By way of trees in every ring.

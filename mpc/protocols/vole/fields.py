@@ -61,7 +61,7 @@ def receiver(
         values, chosen = np.ones(noise.points, np.uint64), np.empty(0, np.uint8)
     else:
         values = _drawn(ring, noise.points, rng)
-        chosen = bits_of(values)
+        chosen = bits_of(values, ring.value_bits)
     chosen_bits = np.concatenate([sides, chosen, bits_of(mask)])
     held = ot.correlated_receiver(channel, chosen_bits, bases=bases, rng=rng)
     last = len(sides) + len(chosen)
@@ -85,12 +85,13 @@ def _few(
     channel: Channel, count: int, ring: Ring, rng: Rng, bases: ot.ReceiverBases | None
 ) -> tuple[Words | Bits, Words, bytes]:
     values = _drawn(ring, count, rng)
-    bits = values.astype(np.uint8) if ring == BITS else bits_of(values)
+    bits = bits_of(values, ring.value_bits)
     held = ot.correlated_receiver(channel, bits, bases=bases, rng=rng)
-    return (bits if ring == BITS else values), combined(held.rows, ring.value_bits), held.session
+    a = bits if ring == BITS else values
+    return a, combined(held.rows, ring.value_bits), held.session
 
 
 def _drawn(ring: Ring, count: int, rng: Rng) -> Words:
-    if ring == BITS:
-        return uint64(rng, count) & np.uint64(1)
-    return uint64(rng, (count, 2) if ring == BLOCKS else count)
+    if ring == BLOCKS:
+        return uint64(rng, (count, 2))
+    return uint64(rng, count) & np.uint64((1 << ring.value_bits) - 1)
