@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An oblivious pseudorandom function that the holder has programmed, one point of it for each bin.
+
+Rindal, Schoppmann, "VOLE-PSI" (EUROCRYPT 2021, eprint 2021/266, section 5), after Pinkas,
+Schneider, Tkachenko, Yanai (EUROCRYPT 2019), with the store and vector OLE of ``psi``::
+
+    asker, keys q, each in a bin                      holder, rows x
+      LookupLayout           --- seeds --------->
+                             <-- VOLE: C = A D + B -->  D, B                     protocols.vole
+      LookupStore            --- A + P, P(q) = H(q) ->  K = B + (A + P) D; in parts
+      F(q) = C(q)                                       F(x) = K(x) + D H(x)
+
+and for each of the three hash functions h, whose bin for x is h(x)::
+
+                             <-- LookupHintSeed ---
+                             <-- LookupHint -------     store of (x, h): (t, v - m)[h(x)] ^ pads
+
+where the key in the store and the pads come from a hash of F(x), x and h. The holder draws the
+targets t (a word for each bin) and the masks m (a word for each bin and value); the v are a row's
+values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and of any other
+key words that are uniform to it, as a store of other pairs would have given: pads of keys it cannot
+evaluate F at are pseudorandom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ProtocolError
+from mpc.kernels import gf128, hashing
+from mpc.net import columns
+from mpc.net.channel import Channel
+from mpc.pb.v1 import lookup_pb2 as pb
+from mpc.primitives import cuckoo, okvs
+from mpc.primitives.rng import Rng, uint64
+from mpc.protocols import vole
+from mpc.protocols.lookup.transfers import expanded
+
+Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What both sides know: numbers of keys and rows, values of a row, and a key of this run."""
+
+    keys: int
+    rows: int
+    columns: int
+    session: bytes = field(repr=False)
+
+    @property
+    def bins(self) -> int:
+        return cuckoo.bins(self.keys)
+
+
+def asker(
+    channel: Channel, digests: Words, table: cuckoo.Table, sizes: Sizes, seed: bytes, rng: Rng
+) -> Words:
+    """A word and the values' words (bins, 1 + columns) for each bin; ``seed`` is of the rows.
+
+    Bins without a key get uniform words.
+    """
+    points = _evaluated(channel, digests, sizes, seed, rng)
+    out = uint64(rng, (sizes.bins, 1 + sizes.columns))
+    parameters = okvs.Parameters.of(sizes.rows)
+    width = 8 * (1 + sizes.columns)
+    for choice in range(cuckoo.HASHES):
+        mine = np.flatnonzero(table.choices == choice)
+        hashed = _hashed(points[mine], digests[mine], choice, sizes)
+        rows = okvs.Rows.of(hashed[:, :2], _hint_seed(channel), parameters)
+        pads = expanded(hashed[:, 2:], 1 + sizes.columns, sizes.session)
+        for part, place, inside in rows.parts():
+            count, peer = place.stop - place.start, channel.peer
+            column = channel.recv(pb.LookupHint).values
+            store = columns.unpack(column, width=width, count=count, peer=peer).view("<u8")
+            order = rows.order[part]
+            out[table.places[mine[order]]] = _decoded(inside, store) ^ pads[order]
+    return out
+
+
+def holder(
+    channel: Channel,
+    digests: Words,
+    values: Words,
+    bins: Places,
+    sizes: Sizes,
+    seed: bytes,
+    rng: Rng,
+) -> tuple[Words, Words]:
+    """Targets (bins,) and masks (bins, columns); ``bins`` (rows, 3) are where rows may stand."""
+    points = _evaluate(channel, digests, sizes, seed, rng)
+    parameters = okvs.Parameters.of(sizes.rows)
+    drawn = uint64(rng, (sizes.bins, 1 + sizes.columns))
+    for choice in range(cuckoo.HASHES):
+        hashed = _hashed(points, digests, choice, sizes)
+        fresh = rng.bytes(okvs.SEED_BYTES)
+        channel.send(pb.LookupHintSeed(seed=fresh))
+        rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
+        for part, _, inside in rows.parts():
+            order = rows.order[part]
+            there = drawn[bins[order, choice]]
+            there[:, 1:] = values[order] - there[:, 1:]
+            there ^= expanded(hashed[order, 2:], 1 + sizes.columns, sizes.session)
+            store = _encoded(inside, there, rng)
+            channel.send(pb.LookupHint(values=columns.pack(store)))
+    return drawn[:, 0].copy(), drawn[:, 1:].copy()
+
+
+def _evaluated(
+    channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng
+) -> Words:
+    """F of the asker's keys (n, 2)."""
+    parameters = okvs.Parameters.of(sizes.keys)
+    rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
+    a, c = vole.receiver(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
+    out = np.empty((len(digests), 2), np.uint64)
+    for part, place, inside in rows.parts():
+        order = rows.order[part]
+        masked = inside.encode(np.ascontiguousarray(digests[order, :2]), rng) ^ a[place]
+        channel.send(pb.LookupStore(values=columns.pack(masked)))
+        out[order] = inside.decode(c[place])
+    return out
+
+
+def _evaluate(channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
+    """F of the holder's rows (n, 2), of which the asker learns what is at its own keys."""
+    parameters = okvs.Parameters.of(sizes.keys)
+    rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
+    delta, b = vole.sender(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
+    out = np.empty((len(digests), 2), np.uint64)
+    for part, place, inside in rows.parts():
+        order, count = rows.order[part], place.stop - place.start
+        column = channel.recv(pb.LookupStore).values
+        store = columns.unpack(column, width=16, count=count, peer=channel.peer).view("<u8")
+        shares = inside.decode(gf128.multiply_add(b[place], store, delta))
+        points = np.ascontiguousarray(digests[order, :2])
+        out[order] = gf128.multiply_add(shares, points, delta)
+    return out
+
+
+def _hashed(points: Words, digests: Words, choice: int, sizes: Sizes) -> Words:
+    """For each (x, h): its key in the store (2 words), and the seed of its pads (2 words)."""
+    named = np.full((len(digests), 5), choice, np.uint64)
+    named[:, :4] = digests
+    return hashing.joined(points, named, key=sizes.session, person=b"lookup:h")
+
+
+def _hint_seed(channel: Channel) -> bytes:
+    seed = channel.recv(pb.LookupHintSeed).seed
+    if len(seed) != okvs.SEED_BYTES:
+        raise ProtocolError(channel.peer, f"a seed has {okvs.SEED_BYTES} bytes, not {len(seed)}")
+    return bytes(seed)
+
+
+def _encoded(rows: okvs.Rows, values: Words, rng: Rng) -> Words:
+    """A store of any number of words in which rows have ``values``."""
+    pairs = [
+        rows.encode(np.ascontiguousarray(values[:, word : word + 2]), rng)
+        for word in range(0, values.shape[1], 2)
+    ]
+    return np.concatenate(pairs, axis=1)
+
+
+def _decoded(rows: okvs.Rows, store: Words) -> Words:
+    """What rows have in a store of any number of words."""
+    pairs = [
+        rows.decode(np.ascontiguousarray(store[:, word : word + 2]))
+        for word in range(0, store.shape[1], 2)
+    ]
+    return np.concatenate(pairs, axis=1)
