@@ -6,46 +6,51 @@ neighbours, one network for the first of each pair and one for the second, and s
 n log2 n - n / 2 switches, whose settings are all that tells one permutation of n from another::
 
     network = Network(n)
-    settings = network.route(sources)          output o is to be input sources[o]
-    for layer, bits in zip(network.layers(), settings):
-        x = layer.moved(x), where layer.outward
-        swap x[layer.left] and x[layer.left + 1] where bits are one
-        x = layer.moved(x), unless layer.outward
+    settings = network.route(sources)              output o is to be input sources[o]
+    for layer, chosen in zip(network.layers(), settings):
+        apart, unlike = layer.differences(words, bits)
+        words, bits = layer.switch(words, bits, chosen[:, None] * apart, chosen & unlike)
 
-Time depends on n alone for whoever applies it, and on the permutation for whoever routes it.
+A layer works on elements of several words and one bit. Its switches add ``moved`` to the first of
+two elements and take it from the second, which swaps them where it is their difference; on shares,
+it is a share of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels import switches
 
-Places = NDArray[np.int64]
+Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Switches of elements ``left`` and ``left`` + 1, with a move of all elements after them or,
-    where ``outward``, before."""
+    """The switches of one depth, on the way in or out, and the moves behind or before them."""
 
-    left: Places
     outward: bool
-    _moves: Places
+    _starts: Places
 
-    def moved(self, elements: NDArray[Any]) -> NDArray[Any]:
-        """The elements (n, ...) in the order of the next switches."""
-        if not self.outward:
-            return elements[self._moves]
-        out = np.empty_like(elements)
-        out[self._moves] = elements
-        return out
+    @property
+    def switches(self) -> int:
+        """How many there are."""
+        return _switches(self._starts, self.outward)
+
+    def differences(self, words: Words, bits: Bits) -> tuple[Words, Bits]:
+        """Second minus first, and second XOR first, of each switch."""
+        return switches.kernel().differences(words, bits, self._starts, self.outward)
+
+    def switch(self, words: Words, bits: Bits, moved: Words, flipped: Bits) -> tuple[Words, Bits]:
+        """The elements, words (n, w) and bits (n,), after the layer."""
+        held = np.ascontiguousarray(words), np.ascontiguousarray(bits)
+        return switches.kernel().switch(*held, self._starts, self.outward, moved, flipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +63,34 @@ class Network:
         """The layers in the order of the way through."""
         levels = _levels(self.size)
         for starts in levels:
-            yield _layer(starts, outward=False)
-        for starts in reversed(levels):
-            layer = _layer(starts, outward=True)
-            # A segment of two has no switch on the way out.
-            yield replace(layer, left=layer.left[_pairs(starts)])
+            yield Layer(False, starts)
+        # The innermost have two elements at most, and no switch on the way out.
+        for starts in levels[-2::-1]:
+            yield Layer(True, starts)
 
     def switches(self) -> int:
         """How many switches there are."""
-        return sum(
-            int(np.sum(sizes // 2) + np.sum((sizes // 2)[sizes > 2]))
-            for sizes in map(np.diff, _levels(self.size))
-        )
+        return sum(layer.switches for layer in self.layers())
 
     def route(self, sources: Places) -> list[Bits]:
         """The settings of each layer that make output o of ``size`` input ``sources[o]``."""
         inward, outward = [], []
+        held = sources.astype(np.int32)
+        scratch = np.empty((2, self.size), np.int32)
         for starts in _levels(self.size):
-            before, after, sources = switches.route(sources, starts)
+            before = np.empty(_switches(starts, False), np.uint8)
+            after = np.empty(_switches(starts, True), np.uint8)
+            inner = np.empty_like(held)
+            switches.kernel().route(held, starts, before, after, inner, scratch)
             inward.append(before)
-            outward.append(after[_pairs(starts)])
-        return inward + outward[::-1]
+            outward.append(after)
+            held = inner
+        return inward + outward[-2::-1]
+
+
+def _switches(starts: Places, outward: bool) -> int:
+    sizes = np.diff(starts)
+    return int(np.sum((sizes // 2)[sizes > 2 * outward]))
 
 
 def _levels(size: int) -> list[Places]:
@@ -87,24 +99,6 @@ def _levels(size: int) -> list[Places]:
     starts = np.array([0, size], np.int64)
     while np.any(np.diff(starts) > 1):
         levels.append(starts)
-        ends = starts[1:]
         halves = np.diff(starts) // 2
-        starts = np.unique(np.concatenate([starts[:-1], starts[:-1] + halves, ends]))
+        starts = np.unique(np.concatenate([starts, starts[:-1] + halves]))
     return levels
-
-
-def _layer(starts: Places, *, outward: bool) -> Layer:
-    halves = np.diff(starts) // 2
-    firsts = np.repeat(starts[:-1], halves)
-    within = np.arange(len(firsts)) - np.repeat(np.cumsum(halves) - halves, halves)
-    left = firsts + 2 * within
-    moves = np.arange(starts[-1])
-    moves[firsts + within] = left
-    moves[firsts + within + np.repeat(halves, halves)] = left + 1
-    return Layer(left, outward, moves)
-
-
-def _pairs(starts: Places) -> NDArray[np.bool_]:
-    """Which pairs are in segments of more than two."""
-    sizes = np.diff(starts)
-    return np.repeat(sizes > 2, sizes // 2)

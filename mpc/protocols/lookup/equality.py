@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ProtocolError
-from mpc.kernels import aes, gf128
+from mpc.kernels import aes, choices, gf128
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
@@ -43,9 +43,6 @@ Bits = NDArray[np.uint8]
 
 RUN = 1 << 20
 """Choices of one run of vector OLE, which is what bounds memory."""
-
-_BLOCK = 1 << 13  # choices whose keys stay in the cache
-_SYMBOLS = 16
 
 
 def asker(channel: Channel, words: Words, session: bytes, rng: Rng) -> Bits:
@@ -120,14 +117,7 @@ def _offer(channel: Channel, tables: NDArray[np.uint16], session: bytes, rng: Rn
 def _pads(b: Words, corrections: Bits, delta: Words, session: bytes) -> NDArray[np.uint16]:
     """For each choice, one bit of H(b + (correction + v) delta) in bit v."""
     schedule = aes.schedule(session[: aes.KEY_BYTES])
-    factors = np.zeros((_SYMBOLS, 2), np.uint64)
-    factors[:, 0] = np.arange(_SYMBOLS)
+    factors = np.zeros((choices.CHOICES, 2), np.uint64)
+    factors[:, 0] = np.arange(choices.CHOICES)
     multiples = gf128.multiply(factors, delta)
-    out = np.zeros(len(b), np.uint16)
-    for start in range(0, len(b), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        keys = b[block] ^ multiples[corrections[block]]
-        for v in range(_SYMBOLS):
-            hashed = aes.correlation_robust(schedule, keys ^ multiples[v])[:, 0]
-            out[block] |= (hashed & np.uint64(1)).astype(np.uint16) << np.uint16(v)
-    return out
+    return choices.pads(schedule, b ^ multiples[corrections], multiples)

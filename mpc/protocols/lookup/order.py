@@ -43,15 +43,12 @@ def permute_asker(
     settings = network.route(sources)
     choices = np.concatenate([np.empty(0, np.uint8), *settings])
     transfers = Receiver(channel, choices, session, rng)
-    held = words, bits[:, None]
     for layer, setting in zip(network.layers(), settings, strict=True):
-        if layer.outward:
-            held = layer.moved(held[0]), layer.moved(held[1])
-        products = transfers.multiply(len(setting), words.shape[1], 1)
-        held = _switched(held, layer.left, products, setting)
-        if not layer.outward:
-            held = layer.moved(held[0]), layer.moved(held[1])
-    return held[1][:, 0], held[0]
+        shares, flips = transfers.multiply(layer.switches, words.shape[1], 1)
+        apart, unlike = layer.differences(words, bits)
+        shares += setting[:, None] * apart
+        words, bits = layer.switch(words, bits, shares, flips[:, 0] ^ setting & unlike)
+    return bits, words
 
 
 def permute_holder(
@@ -60,38 +57,11 @@ def permute_holder(
     """The holder's side of ``permute_asker``."""
     network = Network(len(bits))
     transfers = Sender(channel, network.switches(), session, rng)
-    held = words, bits[:, None]
     for layer in network.layers():
-        if layer.outward:
-            held = layer.moved(held[0]), layer.moved(held[1])
-        left = layer.left
-        differences = held[0][left + 1] - held[0][left], held[1][left + 1] ^ held[1][left]
-        held = _switched(held, left, transfers.multiply(*differences), None)
-        if not layer.outward:
-            held = layer.moved(held[0]), layer.moved(held[1])
-    return held[1][:, 0], held[0]
-
-
-def _switched(
-    held: tuple[Words, Bits],
-    left: NDArray[np.int64],
-    products: tuple[Words, Bits],
-    setting: Bits | None,
-) -> tuple[Words, Bits]:
-    """One layer on a party's shares: ``products`` are its shares of what each switch moves.
-
-    The party that knows the ``setting`` adds what it moves of its own shares.
-    """
-    words, bits = held[0].copy(), held[1].copy()
-    moved, flipped = products
-    if setting is not None:
-        moved = moved + setting[:, None] * (held[0][left + 1] - held[0][left])
-        flipped = flipped ^ setting[:, None] & (held[1][left + 1] ^ held[1][left])
-    words[left] += moved
-    words[left + 1] -= moved
-    bits[left] ^= flipped
-    bits[left + 1] ^= flipped
-    return words, bits
+        apart, unlike = layer.differences(words, bits)
+        shares, flips = transfers.multiply(apart, unlike[:, None])
+        words, bits = layer.switch(words, bits, shares, flips[:, 0])
+    return bits, words
 
 
 def select_asker(
