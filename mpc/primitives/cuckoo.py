@@ -13,15 +13,16 @@ Circuit-Based PSI with Linear Communication", EUROCRYPT 2019, after experiments 
 tables) are extrapolated, and hold for many keys only. ``bins`` is a bound instead. By Hall's
 theorem a set of keys finds no places only if some k of them have k - 1 bins in all; in the smallest
 such set each of these bins is a bin of at least two of the k. With b bins the expected number of
-such sets is at most, summed over k from 4 to n (three keys always find places),
+such sets is at most the sum over k from 4 to n (three keys always find places) of the smaller of
 
+    C(n, k) C(b, k - 1) (C(k - 1, 3) / C(b, 3))^k
     C(n, k) C(b, k - 1) (3k)! (e^x - 1 - x)^(k - 1) x^(-3k) b^(-3k) (b^2 / ((b - 1)(b - 2)))^k
 
-for any x > 0: the number of ways in which 3k balls fill k - 1 bins at least twice each is the
+for any x > 0: the number of ways in which 3k balls fill k - 1 bins at least twice each is below the
 coefficient of x^(3k) in (3k)! (e^x - 1 - x)^(k - 1), and the last factor is for the three bins of a
 key being distinct. ``bins`` is the least b for which that is below 2^-40: 1.3 n from 10^4 keys on,
-where four keys in three bins are all that counts; 1.42 n for 1,000 and 5.2 n for 100. The key's
-bins are modulo b of 64 uniform bits, which is 2^-40 from uniform for any b below 2^24.
+where four keys in three bins are all that counts, 1.33 n for 1,000 and 2.3 n for 100. A
+key's bins are 64 uniform bits modulo b, which is 2^-40 from uniform for any b below 2^24.
 
 A table is found if there is one: keys are peeled off as in ``primitives.okvs``, and the few left
 over move others along augmenting paths. If there is none, another seed is drawn, so the seed tells
@@ -80,13 +81,14 @@ def failure_bits(keys: int, size: int) -> float:
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 3 * max(keys, size) + 1)))])
     k = np.arange(4, keys + 1)
 
-    def chosen(n: int, of: NDArray[np.int64]) -> NDArray[np.float64]:
+    def chosen(n: int | NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.asarray(logs[n] - logs[of] - logs[n - of])
 
     x = _saddle(3 * k / (k - 1))
     distinct = 2 * math.log(size) - math.log((size - 1) * (size - 2))
-    terms = chosen(keys, k) + chosen(size, k - 1) + logs[3 * k] + k * distinct
-    terms += (k - 1) * np.log(np.expm1(x) - x) - 3 * k * np.log(x * size)
+    inside = chosen(k - 1, np.array(3)) - math.log(math.comb(size, 3))
+    twice = (k - 1) * np.log(np.expm1(x) - x) - 3 * k * np.log(x * size) + logs[3 * k]
+    terms = chosen(keys, k) + chosen(size, k - 1) + np.minimum(k * inside, twice + k * distinct)
     top = float(terms.max())
     return -(top + math.log(float(np.exp(terms - top).sum()))) / math.log(2)
 

@@ -100,5 +100,8 @@ def _levels(size: int) -> list[Places]:
     while np.any(np.diff(starts) > 1):
         levels.append(starts)
         halves = np.diff(starts) // 2
-        starts = np.unique(np.concatenate([starts, starts[:-1] + halves]))
+        # One of a single element is not cut.
+        both = np.stack([starts[:-1], starts[:-1] + halves], axis=1)
+        cut = np.stack([np.ones_like(halves), halves], axis=1) > 0
+        starts = np.append(both[cut], size)
     return levels

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a private lookup shows on the wire, and what happens when a peer dies or sends nonsense."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from threading import Thread
+
+import numpy as np
+import pytest
+from lookup_runs import ids, run, table
+
+from mpc.errors import PeerClosed, ProtocolError
+from mpc.net import memory
+from mpc.net.channel import Channel
+from mpc.net.traced import Traced
+from mpc.pb.v1 import lookup_pb2 as pb
+from mpc.protocols import lookup
+from mpc.protocols.lookup import programmed
+from mpc.testing import run_pair, seeded
+
+# Bytes, messages and rounds of one run, and the digest of all that passed.
+GOLDEN = ()
+
+
+def even(data):
+    """Chi-square of bytes, of 255 degrees: outside of these bounds with probability 10^-6."""
+    counts = np.bincount(np.frombuffer(bytes(data), np.uint8), minlength=256)
+    mean = counts.sum() / 256
+    assert mean > 20, f"{counts.sum()} bytes say too little"
+    return 155 < np.sum((counts - mean) ** 2) / mean < 380
+
+
+def secrets_of(message):
+    """The bytes of a message that are to look uniform."""
+    match message:
+        case pb.LookupStore() | pb.LookupHint():
+            return message.values.data
+        case pb.LookupChoices():
+            return message.corrections[:-1]
+        case pb.LookupTables():
+            return message.tables.data
+        case pb.LookupFlips():
+            return message.flips.data[:-8]
+        case pb.LookupFactors():
+            return message.words.data + message.bits.data[:-8]
+    return b""
+
+
+@pytest.mark.parametrize("start", [0, 500, 1000], ids=["all", "half", "none"])
+def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
+    sent, decoded = defaultdict(bytes), []
+    real, words = Channel.send, programmed.asker
+
+    def send(self, message):
+        sent[type(message)] += secrets_of(message)
+        real(self, message)
+
+    def keep(*args):
+        decoded.append((args[2], words(*args)))
+        return decoded[-1][1]
+
+    monkeypatch.setattr(Channel, "send", send)
+    monkeypatch.setattr(programmed, "asker", keep)
+    # The keys are much alike, and all values are the same.
+    asked, held = run(ids(0, 1000), ids(start, start + 1000), np.full((1000, 3), 7))
+    kinds = {kind for kind, data in sent.items() if data}
+    assert kinds == {
+        pb.LookupStore,
+        pb.LookupHint,
+        pb.LookupChoices,
+        pb.LookupTables,
+        pb.LookupFlips,
+        pb.LookupFactors,
+    }
+    assert [kind.DESCRIPTOR.name for kind in kinds if not even(sent[kind])] == []
+    (cuckoo_table, view), = decoded
+    present = cuckoo_table.places[start:]
+    for rows in (present, np.delete(np.arange(len(view)), present)):
+        if len(rows) > 200:
+            assert even(view[rows].tobytes())
+    for side in (asked, held):
+        assert even(side.member.words.tobytes())
+        assert even(side.values.words.tobytes())
+
+
+@pytest.mark.parametrize("order", ["keys", "table"])
+def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table(order):
+    sizes = []
+    for start in (0, 20, 40):
+        left, right = (Traced(end) for end in memory.pair())
+        run(ids(0, 40), ids(start, start + 40), table(40, 2), order=order, links=lambda: (left, right))
+        sizes.append((left.traffic.sent_bytes, left.traffic.received_bytes, left.traffic.rounds))
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_shares_are_new_in_every_run():
+    one, two = (run(ids(0, 4), ids(0, 4), table(4, 1), seed=seed) for seed in range(2))
+    for first, second in zip(one, two, strict=True):
+        assert not np.any(first.member.words == second.member.words)
+        assert not np.any(first.values.words == second.values.words)
+
+
+class Dying:
+    """A link whose process ends instead of sending the message of a kind, ``after`` of them sent."""
+
+    def __init__(self, link, kind, after=0):
+        self._link, self._kind, self._left = link, kind.DESCRIPTOR.full_name.encode(), after
+        self.peer = link.peer
+
+    def put(self, frame, timeout=None):
+        if self._kind in bytes(frame[:80]):
+            self._left -= 1
+            if self._left < 0:
+                self._link.close()
+                raise KilledError
+        self._link.put(frame, timeout)
+
+    def get(self, timeout=None):
+        return self._link.get(timeout)
+
+    def close(self, timeout=None):
+        self._link.close(timeout)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("victim", "kind", "after"),
+    [
+        ("asker", pb.LookupOffer, 0),
+        ("asker", pb.LookupLayout, 0),
+        ("asker", pb.LookupStore, 0),
+        ("asker", pb.LookupChoices, 0),
+        ("asker", pb.LookupChoices, 2),
+        ("asker", pb.LookupFlips, 0),
+        ("asker", pb.LookupFlips, 1),
+        ("asker", pb.LookupFactors, 0),
+        ("holder", pb.LookupOffer, 0),
+        ("holder", pb.LookupHintSeed, 0),
+        ("holder", pb.LookupHint, 2),
+        ("holder", pb.LookupTables, 0),
+        ("holder", pb.LookupTables, 2),
+        ("holder", pb.LookupFactors, 0),
+        ("holder", pb.LookupFlips, 0),
+    ],
+)
+def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after):
+    ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
+    ends[victim] = Dying(ends[victim], kind, after)
+    errors = {}
+
+    def play(name, role):
+        try:
+            role(Channel(ends[name], timeout=20))
+        except Exception as error:
+            errors[name] = error
+
+    roles = {
+        "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
+        "holder": lambda channel: lookup.holder(channel, ids(4, 20), table(16, 2)),
+    }
+    threads = [Thread(target=play, args=item) for item in roles.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (other,) = set(roles) - {victim}
+    assert isinstance(errors[victim], KilledError)
+    assert isinstance(errors[other], PeerClosed)
+    assert errors[other].peer == victim
+
+
+def cut(name):
+    def change(message):
+        column = getattr(message, name)
+        column.count -= 1
+        column.data = column.data[: column.count * column.width]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "match"),
+    [
+        (pb.LookupOffer, lambda m: setattr(m, "role", "asker"), "part"),
+        (pb.LookupOffer, lambda m: setattr(m, "nonce", b"short"), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "columns", 257), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "fraction_bits", 63), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "count", 1 << 40), "offer"),
+        (pb.LookupLayout, lambda m: setattr(m, "seed", b""), "layout"),
+        (pb.LookupStore, cut("values"), "expected"),
+        (pb.LookupHintSeed, lambda m: setattr(m, "seed", b""), "seed"),
+        (pb.LookupHint, cut("values"), "expected"),
+        (pb.LookupHint, lambda m: setattr(m.values, "width", 8), "expected"),
+        (pb.LookupChoices, lambda m: setattr(m, "corrections", b"\0"), "bytes of choices"),
+        (pb.LookupTables, cut("tables"), "expected"),
+        (pb.LookupFlips, cut("flips"), "expected"),
+        (pb.LookupFactors, cut("words"), "expected"),
+        (pb.LookupFactors, cut("bits"), "expected"),
+    ],
+)
+def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
+    real = Channel.send
+
+    def send(self, message):
+        if isinstance(message, kind):
+            change(message)
+        real(self, message)
+
+    monkeypatch.setattr(Channel, "send", send)
+    with pytest.raises(ProtocolError, match=match):
+        run(ids(0, 9), ids(4, 20), table(16, 2))
+
+
+def test_the_golden_transcript():
+    """Changes only in a commit that says why."""
+    left, right = (Traced(end) for end in memory.pair())
+    run(ids(0, 20), ids(10, 40), table(30, 2), links=lambda: (left, right))
+    digests = hashlib.sha256(left.digest() + right.digest()).hexdigest()
+    traffic = left.traffic
+    assert (
+        traffic.sent_bytes,
+        traffic.received_bytes,
+        traffic.rounds,
+        digests,
+    ) == GOLDEN
+
+
+def test_equal_roles_are_refused():
+    with pytest.raises(ProtocolError, match="part"):
+        run_pair(
+            lambda channel: lookup.asker(channel, ["a"], rng=seeded(1)),
+            lambda channel: lookup.asker(channel, ["a"], rng=seeded(2)),
+        )
