@@ -163,7 +163,7 @@ def _placed(candidates: Places, size: int) -> Places | None:
     owner = np.full(size, -1, np.int64)
     held = np.flatnonzero(pivots >= 0)
     owner[pivots[held]] = held
-    places = pivots.copy()
+    places: Places = pivots.copy()
     for key in np.flatnonzero(pivots < 0).tolist():
         if not _augment(key, candidates, owner, places):
             return None

@@ -45,12 +45,17 @@ class Layer:
 
     def differences(self, words: Words, bits: Bits) -> tuple[Words, Bits]:
         """Second minus first, and second XOR first, of each switch."""
-        return switches.kernel().differences(words, bits, self._starts, self.outward)
+        kernel = switches.kernel()
+        out: tuple[Words, Bits] = kernel.differences(words, bits, self._starts, self.outward)
+        return out
 
     def switch(self, words: Words, bits: Bits, moved: Words, flipped: Bits) -> tuple[Words, Bits]:
         """The elements, words (n, w) and bits (n,), after the layer."""
-        held = np.ascontiguousarray(words), np.ascontiguousarray(bits)
-        return switches.kernel().switch(*held, self._starts, self.outward, moved, flipped)
+        kernel = switches.kernel()
+        out: tuple[Words, Bits] = kernel.switch(
+            words, bits, self._starts, self.outward, moved, flipped
+        )
+        return out
 
 
 @dataclass(frozen=True, slots=True)

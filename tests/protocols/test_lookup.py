@@ -54,16 +54,7 @@ def test_all_and_none_present(rows):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_on_both_kernels(backend):
     with kernels.use(backend):
-        check(ids(0, 20), ids(10, 40), table(30, 9))
-
-
-def test_the_kernels_of_two_parties_need_not_be_the_same():
-    outputs = []
-    for backend in BACKENDS:
-        with kernels.use(backend):
-            outputs.append(opened(*run(ids(0, 20), ids(10, 40), table(30, 2))))
-    for output in outputs[1:]:
-        assert all(np.array_equal(one, two) for one, two in zip(outputs[0], output, strict=True))
+        check(ids(0, 6), ids(3, 12), table(9, 3))
 
 
 def test_keys_that_differ_in_one_bit_are_different():
@@ -146,8 +137,8 @@ def test_a_table_with_a_repeated_key_is_refused():
         (np.zeros((3, 2)), DataError, "shape"),
         (np.zeros((2, 2, 2)), DataError, "shape"),
         (np.zeros((2, lookup.MOST_COLUMNS + 1)), DataError, "256 columns"),
-        ([1.5, float("nan")], DataError, ""),
-        ([2**70, 1], EncodingOverflow, ""),
+        ([1.5, float("nan")], DataError, None),
+        ([2**70, 1], EncodingOverflow, None),
     ],
 )
 def test_wrong_values_are_refused_before_anything_is_sent(values, error, match):
@@ -172,12 +163,12 @@ def test_too_many_keys_are_refused(monkeypatch):
 
 
 def test_a_small_table_is_handled_and_reported(monkeypatch, caplog):
-    """With hardly more bins than keys seeds fail, others are drawn, and the answers are right."""
-    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys + 1)
+    """With no more bins than keys seeds fail, others are drawn, and the answers are right."""
+    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys)
     with caplog.at_level(logging.WARNING, "mpc.primitives.cuckoo"):
         for turn in range(6):
             check(ids(20 * turn, 20 * turn + 8), ids(0, 200), table(200, 1), seed=turn)
-    assert any("no table of 9 bins" in record.message for record in caplog.records)
+    assert any("no table of 8 bins" in record.message for record in caplog.records)
 
 
 def test_a_table_without_room_is_an_error_before_anything_is_sent(monkeypatch):

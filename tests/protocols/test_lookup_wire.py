@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from lookup_runs import ids, run, table
 
+from mpc import kernels
 from mpc.errors import PeerClosed, ProtocolError
 from mpc.net import memory
 from mpc.net.channel import Channel
@@ -20,15 +21,19 @@ from mpc.protocols import lookup
 from mpc.protocols.lookup import programmed
 from mpc.testing import run_pair, seeded
 
-# Bytes, messages and rounds of one run, and the digest of all that passed.
-GOLDEN = ()
+# Bytes there and back, rounds, and the digest of all that passed. Of the solutions that a store or
+# a table has, the kernels find others: they peel keys off in another order.
+GOLDEN = {
+    "simd": "40e41c8030a961e029bd43f51bb841e483f80800c601914b482b55120400bbbd",
+    "portable": "e2c0fdbee2b1e160abd91ab995ef1e2fb4c25769c2417d0dd7c13124d0ac624b",
+}
 
 
 def even(data):
     """Chi-square of bytes, of 255 degrees: outside of these bounds with probability 10^-6."""
     counts = np.bincount(np.frombuffer(bytes(data), np.uint8), minlength=256)
     mean = counts.sum() / 256
-    assert mean > 20, f"{counts.sum()} bytes say too little"
+    assert mean > 5, f"{counts.sum()} bytes say too little"
     return 155 < np.sum((counts - mean) ** 2) / mean < 380
 
 
@@ -75,7 +80,7 @@ def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
         pb.LookupFactors,
     }
     assert [kind.DESCRIPTOR.name for kind in kinds if not even(sent[kind])] == []
-    (cuckoo_table, view), = decoded
+    ((cuckoo_table, view),) = decoded
     present = cuckoo_table.places[start:]
     for rows in (present, np.delete(np.arange(len(view)), present)):
         if len(rows) > 200:
@@ -90,7 +95,13 @@ def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table(order):
     sizes = []
     for start in (0, 20, 40):
         left, right = (Traced(end) for end in memory.pair())
-        run(ids(0, 40), ids(start, start + 40), table(40, 2), order=order, links=lambda: (left, right))
+        run(
+            ids(0, 40),
+            ids(start, start + 40),
+            table(40, 2),
+            order=order,
+            links=lambda ends=(left, right): ends,
+        )
         sizes.append((left.traffic.sent_bytes, left.traffic.received_bytes, left.traffic.rounds))
     assert sizes[0] == sizes[1] == sizes[2]
 
@@ -103,7 +114,7 @@ def test_shares_are_new_in_every_run():
 
 
 class Dying:
-    """A link whose process ends instead of sending the message of a kind, ``after`` of them sent."""
+    """A link whose process ends when it is to send a kind of message, ``after`` of them sent."""
 
     def __init__(self, link, kind, after=0):
         self._link, self._kind, self._left = link, kind.DESCRIPTOR.full_name.encode(), after
@@ -222,12 +233,8 @@ def test_the_golden_transcript():
     run(ids(0, 20), ids(10, 40), table(30, 2), links=lambda: (left, right))
     digests = hashlib.sha256(left.digest() + right.digest()).hexdigest()
     traffic = left.traffic
-    assert (
-        traffic.sent_bytes,
-        traffic.received_bytes,
-        traffic.rounds,
-        digests,
-    ) == GOLDEN
+    assert (traffic.sent_bytes, traffic.received_bytes, traffic.rounds) == (492_887, 131_510, 13)
+    assert digests == GOLDEN[kernels.backend()]
 
 
 def test_equal_roles_are_refused():

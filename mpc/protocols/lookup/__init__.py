@@ -16,29 +16,33 @@ Rindal, Schoppmann (EUROCRYPT 2021, eprint 2021/266)::
 The asker puts its keys in a cuckoo table of about 1.3 n bins (``primitives.cuckoo``), which fails
 with probability 2^-40; it draws another seed then, before anything is sent. A bin's word y is t,
 and g is value - m, if the holder has the bin's key, and else they are uniform: another key passes
-for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the table.
+for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the
+table.
 
 **Learns.** The asker: N and d, the scale of the values. The holder: n. Nobody learns which keys are
 in the table or how many; both get uniform shares. Whoever later sees results learns what they say.
 
 **Order.** Shares come in the order of the asker's keys, for which the shares of all bins go through
 a switching network whose settings the asker knows. With ``order="table"`` they stay in the order of
-the bins, which saves most of that when d is large: results (bins, ...), in which key i is at
-``places[i]``, known to the asker alone, and the bins without a key are zeros. Lookups of one
-``Layout`` with several holders have one order of bins, so their shares fit each other.
+the bins, which saves that: results (bins, ...), in which key i is at ``places[i]``, known to the
+asker alone, and the bins without a key are zeros. Lookups of one ``Layout`` with several holders
+have one order of bins, so their shares fit each other.
 
 **Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
-(as it could with another table), and can spoil results; it learns nothing by it, as long as results
-are opened to the asker only. A lying asker can ask for other keys than it announced, up to 1.3 n of
-them; it can put more of its own into one run of equality or selection, and so make shares of other
-things than the protocol's, and learn from what is opened of them. The transfers and the vector OLE
-below are secure against malicious parties; what is made of them here is not checked.
+(as it could with another table), and can spoil results in ways that depend on the keys, of which it
+learns what the opened results show. A lying asker can ask for other keys than its own, up to as
+many as its store has room for; it can enter other words into equality and selection, and learn from
+what is opened of results that this protocol does not give. The transfers and the vector OLE below
+are secure against malicious parties; what is made of them here is not checked.
 
-**Cost**, in bytes: hints 3.84 N (8 + 8 d), equality 70 n, order 1.3 n log2(1.3 n) (8 d + 1/8),
-selection 8 n (1 + 2 d). Most of it is 3.84 N (8 + 8 d): the holder does not know in which of its three
-bins a row meets a key, and a bin's mask serves once, so each row is sent three times. It is sent anew
-in every run, for the same reason: a list prepared once and fetched once (``protocols.query``) is far
-cheaper for few keys, but tells the asker the answers. There is no form between the two here.
+**Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 68 n, order 1.3 n log2(1.3 n) (8 d + 1/4),
+selection 8 n (1 + 2 d). The hints are most of it where N is large. A row is sent three times, once
+for each bin that it may meet a key in: the mask of a bin must be known to the holder by bin and may
+serve one key only, and a table of hints in which a row stands once would need a mask that the
+holder can find by row, so that two rows with one mask, both asked for, would show their difference.
+For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
+keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
+once and fetched once (``protocols.query``) is far cheaper for few keys.
 """
 
 from __future__ import annotations
@@ -60,10 +64,13 @@ from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
-from mpc.primitives.rng import SYSTEM, Rng, uint64
+from mpc.primitives.rng import SYSTEM, Rng
 from mpc.primitives.sharing import MAX_FRACTION_BITS, Share
-from mpc.protocols.lookup import equality, order as ordering, programmed
+from mpc.primitives.switches import Network
+from mpc.protocols.lookup import equality, programmed
+from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
+from mpc.protocols.lookup.transfers import Receiver, Sender
 from mpc.protocols.psi.agreement import distinct
 
 __all__ = ["MOST_COLUMNS", "MOST_KEYS", "Found", "Layout", "asker", "holder"]
@@ -131,13 +138,16 @@ def asker(
     with _stage("equality"):
         bits = equality.asker(channel, words[:, 0], sizes.session, rng)
     held = words[:, 1:]
+    switches, count = _transfers(sizes, order)
+    transfers = Receiver(channel, switches + count, sizes.session, rng)
     if order == "keys":
         with _stage("order"):
             sources = np.concatenate([table.places, _free(table)])
-            bits, held = ordering.permute_asker(channel, bits, held, sources, sizes.session, rng)
+            bits, held = ordering.permute_asker(transfers, bits, held, sources)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with _stage("selection"):
-        results = ordering.select_asker(channel, bits, held, sizes.session, rng)
+        given = Sender(channel, count, sizes.session, rng)
+        results = ordering.select_asker(transfers, given, bits, held)
     return _found(*results, 0, fraction_bits, places)
 
 
@@ -177,12 +187,15 @@ def holder(
         targets, held = programmed.holder(channel, digests, rows, bins, sizes, layout.rows, rng)
     with _stage("equality"):
         bits = equality.holder(channel, targets, sizes.session, rng)
+    switches, count = _transfers(sizes, order)
+    transfers = Sender(channel, switches + count, sizes.session, rng)
     if order == "keys":
         with _stage("order"):
-            bits, held = ordering.permute_holder(channel, bits, held, sizes.session, rng)
+            bits, held = ordering.permute_holder(transfers, bits, held)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with _stage("selection"):
-        results = ordering.select_holder(channel, bits, held, sizes.session, rng)
+        taken = Receiver(channel, count, sizes.session, rng)
+        results = ordering.select_holder(transfers, taken, bits, held)
     return _found(*results, 1, fraction_bits, None)
 
 
@@ -246,9 +259,16 @@ def _free(table: cuckoo.Table) -> Places:
     return np.flatnonzero(~taken)
 
 
+def _transfers(sizes: Sizes, order: Order) -> tuple[int, int]:
+    """How many switches the order takes, and how many results there are: a transfer for each."""
+    if order == "table":
+        return 0, sizes.bins
+    return Network(sizes.bins).switches(), sizes.keys
+
+
 def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:
     """Shares of nothing, where one side has nothing: both sides know that."""
-    count = sizes.keys if order == "keys" else sizes.bins
+    _, count = _transfers(sizes, order)
     return np.zeros(count, np.uint64), np.zeros((count, sizes.columns), np.uint64)
 
 

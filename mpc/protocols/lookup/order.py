@@ -24,8 +24,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.net.channel import Channel
-from mpc.primitives.rng import Rng
 from mpc.primitives.switches import Network
 from mpc.protocols.lookup.transfers import Receiver, Sender
 
@@ -36,13 +34,12 @@ _PART = 1 << 16  # products of one message
 
 
 def permute_asker(
-    channel: Channel, bits: Bits, words: Words, sources: NDArray[np.int64], session: bytes, rng: Rng
+    transfers: Receiver, bits: Bits, words: Words, sources: NDArray[np.int64]
 ) -> tuple[Bits, Words]:
     """Shares whose element o is element ``sources[o]`` of ``bits`` (b,) and ``words`` (b, w)."""
     network = Network(len(bits))
     settings = network.route(sources)
-    choices = np.concatenate([np.empty(0, np.uint8), *settings])
-    transfers = Receiver(channel, choices, session, rng)
+    transfers.choose(np.concatenate([np.empty(0, np.uint8), *settings]))
     for layer, setting in zip(network.layers(), settings, strict=True):
         shares, flips = transfers.multiply(layer.switches, words.shape[1], 1)
         apart, unlike = layer.differences(words, bits)
@@ -51,12 +48,10 @@ def permute_asker(
     return bits, words
 
 
-def permute_holder(
-    channel: Channel, bits: Bits, words: Words, session: bytes, rng: Rng
-) -> tuple[Bits, Words]:
+def permute_holder(transfers: Sender, bits: Bits, words: Words) -> tuple[Bits, Words]:
     """The holder's side of ``permute_asker``."""
     network = Network(len(bits))
-    transfers = Sender(channel, network.switches(), session, rng)
+    transfers.expect(network.switches())
     for layer in network.layers():
         apart, unlike = layer.differences(words, bits)
         shares, flips = transfers.multiply(apart, unlike[:, None])
@@ -65,39 +60,39 @@ def permute_holder(
 
 
 def select_asker(
-    channel: Channel, bits: Bits, words: Words, session: bytes, rng: Rng
+    transfers: Receiver, given: Sender, bits: Bits, words: Words
 ) -> tuple[Words, Words]:
     """Shares modulo 2^64 of the bits (n,), and of the bits times the words (n, w)."""
     number = bits.astype(np.uint64)
     product = number[:, None] * words
-    chosen = Receiver(channel, bits, session, rng)
+    transfers.choose(bits)
     for part in _parts(len(bits)):
-        shares, _ = chosen.multiply(len(bits[part]), 1 + words.shape[1], 0)
+        shares, _ = transfers.multiply(len(bits[part]), 1 + words.shape[1], 0)
         number[part] -= np.uint64(2) * shares[:, 0]
         product[part] += shares[:, 1:]
     if words.shape[1]:
-        given = Sender(channel, len(bits), session, rng)
+        given.expect(len(bits))
         for part in _parts(len(bits)):
             product[part] += given.multiply(_signed(bits[part]) * words[part], _none(part))[0]
     return number, product
 
 
 def select_holder(
-    channel: Channel, bits: Bits, words: Words, session: bytes, rng: Rng
+    transfers: Sender, taken: Receiver, bits: Bits, words: Words
 ) -> tuple[Words, Words]:
     """The holder's side of ``select_asker``."""
     number = bits.astype(np.uint64)
     product = number[:, None] * words
-    given = Sender(channel, len(bits), session, rng)
+    transfers.expect(len(bits))
     for part in _parts(len(bits)):
         factors = np.concatenate([number[part, None], _signed(bits[part]) * words[part]], axis=1)
-        shares, _ = given.multiply(factors, _none(part))
+        shares, _ = transfers.multiply(factors, _none(part))
         number[part] -= np.uint64(2) * shares[:, 0]
         product[part] += shares[:, 1:]
     if words.shape[1]:
-        chosen = Receiver(channel, bits, session, rng)
+        taken.choose(bits)
         for part in _parts(len(bits)):
-            product[part] += chosen.multiply(len(bits[part]), words.shape[1], 0)[0]
+            product[part] += taken.multiply(len(bits[part]), words.shape[1], 0)[0]
     return number, product
 
 

@@ -17,9 +17,9 @@ and for each of the three hash functions h, whose bin for x is h(x)::
 
 where the key in the store and the pads come from a hash of F(x), x and h. The holder draws the
 targets t (a word for each bin) and the masks m (a word for each bin and value); the v are a row's
-values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and of any other
-key words that are uniform to it, as a store of other pairs would have given: pads of keys it cannot
-evaluate F at are pseudorandom.
+values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and for any
+other key words that are uniform to it, as a store of other pairs would have given: pads of keys at
+which it cannot evaluate F are pseudorandom.
 """
 
 from __future__ import annotations
@@ -110,9 +110,7 @@ def holder(
     return drawn[:, 0].copy(), drawn[:, 1:].copy()
 
 
-def _evaluated(
-    channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng
-) -> Words:
+def _evaluated(channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
     """F of the asker's keys (n, 2)."""
     parameters = okvs.Parameters.of(sizes.keys)
     rows = okvs.Rows.of(digests[:, 2:], seed, parameters)

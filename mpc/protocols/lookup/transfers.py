@@ -52,11 +52,16 @@ def expanded(seeds: Words, width: int, session: bytes) -> Words:
 class Sender:
     """The keys of ``count`` transfers in all, for a party that multiplies."""
 
-    __slots__ = ("_channel", "_keys", "_left", "_rng", "_session")
+    __slots__ = ("_channel", "_expected", "_keys", "_left", "_rng", "_session", "_unordered")
 
     def __init__(self, channel: Channel, count: int, session: bytes, rng: Rng) -> None:
         self._channel, self._session, self._rng = channel, session, rng
-        self._left, self._keys = count, np.empty((0, 2, 2), np.uint64)
+        self._left, self._expected = count, 0
+        self._keys = self._unordered = np.empty((0, 2, 2), np.uint64)
+
+    def expect(self, count: int) -> None:
+        """The receiver has chosen for the next ``count`` transfers."""
+        self._expected += count
 
     def multiply(self, words: Words, packed: Bits) -> tuple[Words, Bits]:
         """Shares of the receiver's bits times ``words`` (n, w) and ``packed`` (n, b), with XOR.
@@ -80,37 +85,46 @@ class Sender:
         return np.negative(zero), low
 
     def _drawn(self, count: int) -> Words:
-        parts, missing = [], count
+        parts, missing = [np.empty((0, 2, 2), np.uint64)], count
         while missing:
             if not len(self._keys):
-                self._keys = self._run()
+                self._keys = self._ordered()
             parts.append(self._keys[:missing])
             self._keys = self._keys[missing:]
             missing -= len(parts[-1])
-        return np.concatenate(parts) if parts else np.empty((0, 2, 2), np.uint64)
+        return np.concatenate(parts)
 
-    def _run(self) -> Words:
-        count = min(self._left, RUN)
-        self._left -= count
-        keys = vole.transfers_sender(self._channel, count, rng=self._rng)
+    def _ordered(self) -> Words:
+        """Keys of a run, in the order in which the receiver's choices put them."""
+        if not len(self._unordered):
+            count = min(self._left, RUN)
+            self._left -= count
+            self._unordered = vole.transfers_sender(self._channel, count, rng=self._rng)
+        count = min(len(self._unordered), self._expected)
+        self._expected -= count
+        keys, self._unordered = self._unordered[:count], self._unordered[count:]
         column = self._channel.recv(pb.LookupFlips).flips
         flips = columns.unpack_uint64(column, count=bits.words(count), peer=self._channel.peer)
         turned = np.negative(bits.unpack(flips, count).astype(np.uint64))[:, None]
         changes = turned & (keys[:, 0] ^ keys[:, 1])
-        keys[:, 0] ^= changes
-        keys[:, 1] ^= changes
-        return keys
+        return np.asarray(keys ^ changes[:, None])
 
 
 class Receiver:
-    """The chosen keys, for a party whose bits ``choices``, in the order of use, are multiplied."""
+    """The chosen keys of ``count`` transfers in all, for a party whose bits are multiplied."""
 
-    __slots__ = ("_channel", "_chosen", "_keys", "_rest", "_rng", "_session")
+    __slots__ = ("_channel", "_chosen", "_keys", "_left", "_queued", "_random", "_rng", "_session")
 
-    def __init__(self, channel: Channel, choices: Bits, session: bytes, rng: Rng) -> None:
+    def __init__(self, channel: Channel, count: int, session: bytes, rng: Rng) -> None:
         self._channel, self._session, self._rng = channel, session, rng
-        self._rest, self._chosen = choices, np.empty(0, np.uint8)
+        self._left, self._queued = count, np.empty(0, np.uint8)
+        # Of the run at hand: random choices not used yet, and own ones, with the keys of both.
+        self._random = self._chosen = np.empty(0, np.uint8)
         self._keys = np.empty((0, 2), np.uint64)
+
+    def choose(self, choices: Bits) -> None:
+        """The bits of the next ``len(choices)`` transfers."""
+        self._queued = np.concatenate([self._queued, choices])
 
     def multiply(self, count: int, width: int, several: int) -> tuple[Words, Bits]:
         """Shares of this party's next ``count`` bits times the sender's ``width`` words each and,
@@ -126,19 +140,25 @@ class Receiver:
         return total, low ^ chosen[:, None] & masked
 
     def _drawn(self, count: int) -> tuple[Bits, Words]:
-        bits_, keys, missing = [np.empty(0, np.uint8)], [np.empty((0, 2), np.uint64)], count
+        chosen, keys, missing = [np.empty(0, np.uint8)], [np.empty((0, 2), np.uint64)], count
         while missing:
-            if not len(self._keys):
-                self._run()
-            bits_.append(self._chosen[:missing])
-            keys.append(self._keys[:missing])
-            self._chosen, self._keys = self._chosen[missing:], self._keys[missing:]
-            missing -= len(keys[-1])
-        return np.concatenate(bits_), np.concatenate(keys)
+            if not len(self._chosen):
+                self._order()
+            chosen.append(self._chosen[:missing])
+            keys.append(self._keys[: len(chosen[-1])])
+            self._chosen = self._chosen[missing:]
+            self._keys = self._keys[len(chosen[-1]) :]
+            missing -= len(chosen[-1])
+        return np.concatenate(chosen), np.concatenate(keys)
 
-    def _run(self) -> None:
-        self._chosen, self._rest = self._rest[:RUN], self._rest[RUN:]
-        count = len(self._chosen)
-        random, self._keys = vole.transfers_receiver(self._channel, count, rng=self._rng)
-        flips = columns.pack(bits.pack(random ^ self._chosen))
-        self._channel.send(pb.LookupFlips(flips=flips))
+    def _order(self) -> None:
+        """Choose for as many transfers of the run at hand as there are choices for."""
+        if not len(self._random):
+            count = min(self._left, RUN)
+            self._left -= count
+            self._random, self._keys = vole.transfers_receiver(self._channel, count, rng=self._rng)
+        count = min(len(self._random), len(self._queued))
+        self._chosen, self._queued = self._queued[:count], self._queued[count:]
+        flips = bits.pack(self._random[:count] ^ self._chosen)
+        self._random = self._random[count:]
+        self._channel.send(pb.LookupFlips(flips=columns.pack(flips)))
