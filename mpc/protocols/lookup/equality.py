@@ -74,7 +74,7 @@ def holder(channel: Channel, words: Words, session: bytes, rng: Rng) -> Bits:
             bits = np.unpackbits(octets, count=len(symbols))
             tables = np.uint16(1) << symbols.astype(np.uint16) ^ np.negative(bits.astype(np.uint16))
             _offer(channel, tables, b[: len(symbols)], delta, session)
-            b, symbols = b[len(symbols) :], _joined(bits ^ 1)
+            b, symbols = b[len(symbols) :], _joined(bits ^ np.uint8(1))
         out[run] = bits
     return out
 

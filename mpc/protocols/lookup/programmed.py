@@ -24,18 +24,21 @@ which it cannot evaluate F are pseudorandom.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.errors import ProtocolError
 from mpc.kernels import gf128, hashing
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
-from mpc.primitives.rng import Rng, uint64
+from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
 from mpc.protocols import vole
 from mpc.protocols.lookup.transfers import expanded
 
@@ -100,12 +103,7 @@ def holder(
         fresh = rng.bytes(okvs.SEED_BYTES)
         channel.send(pb.LookupHintSeed(seed=fresh))
         rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
-        for part, _, inside in rows.parts():
-            order = rows.order[part]
-            there = drawn[bins[order, choice]]
-            there[:, 1:] = values[order] - there[:, 1:]
-            there ^= expanded(hashed[order, 2:], 1 + sizes.columns, sizes.session)
-            store = _encoded(inside, there, rng)
+        for store in _stores(rows, hashed[:, 2:], drawn, bins[:, choice], values, sizes, rng):
             channel.send(pb.LookupHint(values=columns.pack(store)))
     return drawn[:, 0].copy(), drawn[:, 1:].copy()
 
@@ -152,6 +150,32 @@ def _hint_seed(channel: Channel) -> bytes:
     if len(seed) != okvs.SEED_BYTES:
         raise ProtocolError(channel.peer, f"a seed has {okvs.SEED_BYTES} bytes, not {len(seed)}")
     return bytes(seed)
+
+
+def _stores(
+    rows: okvs.Rows,
+    seeds: Words,
+    drawn: Words,
+    places: Places,
+    values: Words,
+    sizes: Sizes,
+    rng: Rng,
+) -> Iterator[Words]:
+    """The parts of a hint in turn, as many made at once as there are threads."""
+
+    def made(part: tuple[slice, okvs.Rows, Rng]) -> Words:
+        inside, cluster, own = part
+        mine = rows.order[inside]
+        there = drawn[places[mine]]
+        there[:, 1:] = values[mine] - there[:, 1:]
+        there ^= expanded(seeds[mine], 1 + sizes.columns, sizes.session)
+        return _encoded(cluster, there, own)
+
+    parts = [(inside, one, Prg(rng.bytes(SEED_BYTES))) for inside, _, one in rows.parts()]
+    threads = kernels.threads()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(parts), threads):
+            yield from pool.map(made, parts[start : start + threads])
 
 
 def _encoded(rows: okvs.Rows, values: Words, rng: Rng) -> Words:
