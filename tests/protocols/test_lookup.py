@@ -14,9 +14,9 @@ from lookup_runs import ids, opened, plain, run, table
 from mpc import kernels
 from mpc.errors import ConfigError, CryptoError, DataError, EncodingOverflow, ParameterMismatch
 from mpc.primitives import cuckoo
-from mpc.primitives.sharing import reconstruct
-from mpc.protocols import lookup
-from mpc.testing import run_pair, seeded
+from mpc.protocols import arith, lookup
+from mpc.protocols.triples import vole as vole_triples
+from mpc.testing import run_mesh, run_pair, seeded
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
@@ -90,12 +90,24 @@ def test_values_of_one_column_and_with_fractions():
 
 
 def test_shares_go_on_into_arithmetic():
-    values = table(6, 2) >> 8
-    asked, held = run(ids(0, 5), ids(2, 8), values)
-    weighted = [3 * side.values[:, 0] - side.values[:, 1] + side.member for side in (asked, held)]
-    member, expected = plain(ids(0, 5), ids(2, 8), values)
-    want = 3 * expected[:, 0] - expected[:, 1] + member
-    assert np.array_equal(reconstruct(weighted), want)
+    """Without another step: a product of two columns, and only that is opened."""
+    keys, rows, values = ids(0, 5), ids(2, 8), table(6, 2) >> 33
+
+    def computed(mesh, found):
+        triples = vole_triples.source(mesh, rng=seeded(mesh.me))
+        left, right = found.values[:, 0] + found.member, found.values[:, 1]
+        return arith.reveal(mesh, arith.mul(mesh, left, right, triples), to="bank")
+
+    def bank(mesh):
+        return computed(mesh, lookup.asker(mesh.channel("tax_office"), keys))
+
+    def tax_office(mesh):
+        return computed(mesh, lookup.holder(mesh.channel("bank"), rows, values))
+
+    results = run_mesh({"bank": bank, "tax_office": tax_office})
+    member, expected = plain(keys, rows, values)
+    assert results["tax_office"] is None
+    assert np.array_equal(results["bank"], (expected[:, 0] + member) * expected[:, 1])
 
 
 def test_the_order_of_the_table():

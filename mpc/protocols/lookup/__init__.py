@@ -91,7 +91,7 @@ _KEY_BYTES, _NONCE_BYTES = 32, 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A party's shares of the results: the asker is party 0, the holder party 1.
+    """A party's shares of the results, for a ``Mesh`` of the asker first and the holder second.
 
     ``member`` (n,) is 1 or 0, ``values`` (n, d) are the row's values or zeros. ``places`` is None,
     or for the asker with ``order="table"`` the row at which each of its keys is.
