@@ -92,6 +92,10 @@ class Recording:
         message = getattr(arith_pb2, name).FromString(frame[2 + frame[1] :])
         self.send(message)
 
+    def exchange(self, message: Message) -> Any:
+        self.send(message)
+        return self.recv(type(message))
+
     def recv(self, kind: type[Any]) -> Any:
         message = self._channel.recv(kind)
         self.came.append(message)
