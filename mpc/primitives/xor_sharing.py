@@ -59,6 +59,11 @@ class XorShare:
             raise ConfigError("packed bits are not picked apart; their first axis is")
         return replace(self, words=self.words[index])
 
+    def rows(self, count: int) -> XorShare:
+        """The bits (n,) cut into ``count`` rows of equal length."""
+        whole = bits.unpack(self.words, self.count).reshape(count, -1)
+        return replace(self, words=bits.pack(whole), count=whole.shape[1])
+
     def __xor__(self, other: XorShare | Words) -> XorShare:
         if isinstance(other, XorShare):
             self.require_like(other)

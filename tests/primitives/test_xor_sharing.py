@@ -46,6 +46,13 @@ def test_local_operations(parties):
     assert xor_sharing.reconstruct(public).tolist() == z.tolist()
 
 
+@pytest.mark.parametrize(("rows", "length"), [(1, 70), (7, 10), (70, 1), (2, 64), (3, 0)])
+def test_bits_cut_into_rows(rows, length):
+    x = drawn(rows * length)
+    shares = [share.rows(rows) for share in xor_sharing.split(x, 2)]
+    assert xor_sharing.reconstruct(shares).tolist() == x.reshape(rows, length).tolist()
+
+
 def test_what_communicates_or_shows_is_refused():
     x = xor_sharing.split(drawn(4), 2)[0]
     with pytest.raises(TypeError, match="AND of shares communicates"):

@@ -257,9 +257,11 @@ def test_a_party_that_dies_is_named_to_all_others(dies):
         number = p.mesh.names.index(p.mesh.me)
         play = threshold.holder if number else threshold.asker
         brought = Listed(LISTS[number - 1]) if number else KEYS
-        with pytest.raises(PeerClosed) as closed:
+        with pytest.raises((PeerClosed, PeerAborted)) as closed:
             play(p.mesh, terms, brought, **shared)
-        return closed.value.peer
+        cause = p.mesh.cause(closed.value)
+        p.mesh.abort(cause)
+        return cause.peer
 
     assert compute(4, job) == [None if name == dies else dies for name in names]
 
