@@ -61,18 +61,22 @@ def tables():
     return listed, known
 
 
-def in_the_open(plan, model, listed, known):
+def in_the_open(plan, model, listed, known, own=None):
     found = []
-    for key in APPLICANTS:
+    for place, key in enumerate(APPLICANTS):
         weight = sum(w for name, w in plan.lists.weights.items() if key in listed[name].keys)
         rows = {n: k.keys.index(key) if key in k.keys else None for n, k in known.items()}
-        parts = [known[n].standardised[rows[n]] if rows[n] is not None else None for n in FEATURES]
+        parts = [
+            own[place] if n == plan.asker
+            else known[n].standardised[rows[n]] if rows[n] is not None else None
+            for n in plan.features
+        ]  # fmt: skip
         met = all(part is not None for part in parts)
         verdicts, names = set(), []
         if weight >= plan.lists.threshold:
             verdicts.add("decline")
-        z = np.concatenate([np.zeros(len(FEATURES[n])) if p is None else p
-                            for n, p in zip(FEATURES, parts, strict=True)])  # fmt: skip
+        z = np.concatenate([np.zeros(len(plan.features[n])) if p is None else p
+                            for n, p in zip(plan.features, parts, strict=True)])  # fmt: skip
         logit = z @ model.weights + model.intercept
         if not met:
             verdicts.add("refer")
@@ -99,12 +103,15 @@ def in_the_open(plan, model, listed, known):
     return found
 
 
-def run(plan, model, listed, known, *, keys=APPLICANTS, gate=None, wrap=lambda m: m, seed=0):
+def run(
+    plan, model, listed, known, *, keys=APPLICANTS, own=None, gate=None, wrap=lambda m: m, seed=0
+):
     def job(p):
         shared = {"seeds": p.seeds, "triples": p.triples}
         me = p.mesh.me
         if me == "p0":
-            return decision.asker(p.mesh, plan, keys, model, rng=seeded(f"asker {seed}"), **shared)
+            rng_ = seeded(f"asker {seed}")
+            return decision.asker(p.mesh, plan, keys, model, own=own, rng=rng_, **shared)
         return decision.other(
             p.mesh,
             plan,
@@ -148,6 +155,22 @@ def test_outcomes_and_reasons_are_those_in_the_open(changes):
         assert row.sum() == (plan.reasons if outcome == "decline" else 0)
 
 
+def test_the_askers_own_features_count_too():
+    listed, known = tables()
+    plan = plan_of(features={"p1": ("a", "b"), "p0": ("d", "e"), "p2": ("c",)}, rules=())
+    known = {n: Known(k.keys, k.standardised, k.ruled[:, :0]) for n, k in known.items()}
+    model, own = Model(np.array([0.9, -1.3, 0.7, 1.1, 0.6]), -0.4), rng.normal(size=(60, 2))
+    decided, *_ = run(plan, model, listed, known, own=own)
+    wanted = in_the_open(plan, model, listed, known, own)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    for row, (outcome, names) in zip(decided.reasons, wanted, strict=True):
+        if outcome == "decline" and names is not None:
+            assert sorted(n for n, told in zip(plan.names, row, strict=True) if told) == names
+    for bad in (None, own[:, :1], np.full((60, 2), np.nan), own * 1000):
+        with pytest.raises(DataError):
+            run(plan, model, listed, known, own=bad)
+
+
 @pytest.mark.parametrize("keys", [[], ["c1"], ["stranger"], ["stranger", "c2"]])
 def test_few_applicants(keys):
     listed, known = tables()
@@ -175,6 +198,7 @@ def test_a_list_that_is_empty_and_a_table_that_is():
         {"features": {}},
         {"features": {"p0": ("a",)}},
         {"features": {"p1": ()}},
+        {"rules": (Rule("own", {("p0", "x"): 1.0}, 0.0, "refer"),)},
         {"refer_from": 0.7},
         {"refer_from": 0.0},
         {"decline_from": 1.0},

@@ -49,15 +49,17 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import decision_pb2 as pb
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng
 from mpc.protocols import lookup
-from mpc.protocols.decision.circuit import FRACTION_BITS, Run, decided, shared
+from mpc.protocols.decision.circuit import FRACTION_BITS, Run, Secret, decided, shared
 from mpc.protocols.decision.plan import (
     OUTCOMES,
     Decisions,
+    Floats,
     Known,
     Model,
     Plan,
     Rule,
     checked_model,
+    checked_own,
     checked_table,
 )
 from mpc.protocols.query.limits import Gate
@@ -76,17 +78,20 @@ def asker(
     keys: Any,
     model: Model,
     *,
+    own: Floats | None = None,
     seeds: Seeds,
     triples: Triples,
     rng: Rng = SYSTEM,
 ) -> Decisions:
     """The decisions on ``keys``, in their order.
 
+    ``own`` are the standardised values (n, d) of the asker's own features of the score, if any.
     Raises DataError and CryptoError of ``lookup.Layout.of``, EncodingOverflow for weights too large
     for the numbers, before anything is sent; PeerAborted where a party's limits do not allow it.
     """
-    run, encoded = _run(mesh, plan, seeds, triples), checked_model(plan, model)
+    run = _run(mesh, plan, seeds, triples)
     layout = lookup.Layout.of(keys, rng=rng)
+    secret = _secret(plan, model, own, layout)
     _begin(run, len(layout.table.places), None)
 
     def look_up(name: str, seed: bytes) -> tuple[Words | None, lookup.Found | None]:
@@ -103,7 +108,7 @@ def asker(
     by_name = dict(zip(mesh.peers, found, strict=True))
     lists = {name: listed for name, (listed, _) in by_name.items() if listed is not None}
     tables = {name: known for name, (_, known) in by_name.items() if known is not None}
-    outcome, reasons = decided(run, shared(run, lists, tables), encoded)
+    outcome, reasons = decided(run, shared(run, lists, tables), secret)
     places = layout.table.places
     return Decisions(np.asarray(outcome)[places], np.asarray(reasons)[places])
 
@@ -143,6 +148,15 @@ def other(
         )
     decided(run, shared(run, lists, tables), None)
     return asked
+
+
+def _secret(plan: Plan, model: Model, own: Floats | None, layout: lookup.Layout) -> Secret:
+    weights, places = checked_model(plan, model), layout.table.places
+    owners = np.array([owner for owner, names in plan.features.items() for _ in names])
+    mine = np.append(owners == plan.asker, False)
+    products = np.zeros((layout.table.size, int(mine.sum())))
+    products[places] = checked_own(plan, own, len(places)) * weights[mine]
+    return Secret(weights[:-1][~mine[:-1]], weights[-1:], products)
 
 
 def _run(mesh: Mesh, plan: Plan, seeds: Seeds, triples: Triples) -> Run:

@@ -33,6 +33,16 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Secret:
+    """The asker's: weights of the others' features, intercept (1,), and products of its own
+    features with their weights, for every bin."""
+
+    weights: Floats
+    intercept: Floats
+    own: Floats
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Run:
     """A party's means: who it talks to, common seeds, and correlations."""
 
@@ -44,6 +54,12 @@ class Run:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "party", self.mesh.names.index(self.mesh.me))
+
+    def secret(self, values: Floats | None, shape: tuple[int, ...]) -> Share:
+        """Shares of an array of the asker's."""
+        return self.seeds.share(
+            values, owner=self.plan.asker, shape=shape, fraction_bits=FRACTION_BITS
+        )
 
     def joined(self, words: Words, fraction_bits: int = 0) -> Share:
         """This party's part of a sum over all parties, as a share of it that is uniform."""
@@ -72,32 +88,45 @@ def shared(run: Run, lists: Mapping[str, Words], tables: Mapping[str, lookup.Fou
 
 
 def decided(
-    run: Run, held: Shared, model: Floats | None
+    run: Run, held: Shared, secret: Secret | None
 ) -> tuple[NDArray[np.intp] | None, NDArray[np.bool_] | None]:
     """The outcome and the reasons for every bin, which the asker gets."""
-    mesh, plan, triples = run.mesh, run.plan, run.triples
-    size = len(plan.names) + 1
-    secret = run.seeds.share(model, owner=plan.asker, shape=size, fraction_bits=FRACTION_BITS)
-    scored = [held.values[owner][:, : len(names)] for owner, names in plan.features.items()]
-    z, bins = concatenate(scored, axis=1), len(held.count)
-    weights = np.ascontiguousarray(np.broadcast_to(secret.words[:-1], (bins, size - 1)))
-    contributions = arith.mul(mesh, z, secret.holding(weights), triples)
-    logit = contributions.sum(axis=1) + secret[-1:]
+    mesh, plan = run.mesh, run.plan
+    contributions, intercept = _contributions(run, held, secret)
     listed, strangers = _narrow(run, held)
-    wide = _wide(run, held, logit)
+    wide = _wide(run, held, contributions.sum(axis=1) + intercept)
     declines, refers = _verdicts(run, listed, strangers, wide)
-    reasons = None
-    if plan.reasons:
-        reasons = _reasons(run, contributions, declines)
     opened = boolean.reveal(mesh, _stack([declines, refers]), to=plan.asker)
-    named = np.zeros((len(plan.names), bins), np.uint8)
-    if reasons is not None:
-        told = boolean.reveal(mesh, reasons, to=plan.asker)
-        named = named if told is None else told
-    if opened is None:
+    named: NDArray[np.uint8] | None = np.zeros((len(plan.names), len(held.count)), np.uint8)
+    if plan.reasons:
+        named = boolean.reveal(mesh, _reasons(run, contributions, declines), to=plan.asker)
+    if opened is None or named is None:
         return None, None
     outcome = np.where(opened[0] == 1, 2, opened[1]).astype(np.intp)
     return outcome, np.ascontiguousarray(named.T.astype(np.bool_))
+
+
+def _contributions(run: Run, held: Shared, secret: Secret | None) -> tuple[Share, Share]:
+    """Every weight times its feature (bins, features), and the intercept (1,)."""
+    plan, bins = run.plan, len(held.count)
+    scored = {owner: held.values[owner][:, : len(plan.features[owner])] for owner in plan.scored}
+    width = sum(x.shape[1] for x in scored.values())
+    weights = run.secret(None if secret is None else secret.weights, (width,))
+    intercept = run.secret(None if secret is None else secret.intercept, (1,))
+    spread = np.ascontiguousarray(np.broadcast_to(weights.words, (bins, width)))
+    values = concatenate(list(scored.values()), axis=1)
+    products = arith.mul(run.mesh, values, weights.holding(spread), run.triples)
+    # The asker multiplies its own in the open, and shares the products.
+    shape = bins, len(plan.features.get(plan.asker, ()))
+    own = run.secret(None if secret is None else secret.own, shape)
+    parts, start = [], 0
+    for owner, names in plan.features.items():
+        if owner == plan.asker:
+            parts.append(own)
+        else:
+            parts.append(products[:, start : start + len(names)])
+            start += len(names)
+    return concatenate(parts, axis=1), intercept
 
 
 def _narrow(run: Run, held: Shared) -> tuple[XorShare, list[XorShare]]:
@@ -106,7 +135,7 @@ def _narrow(run: Run, held: Shared) -> tuple[XorShare, list[XorShare]]:
     The first set are the owners of the score's features, the others those of each rule.
     """
     plan = run.plan
-    sets = [tuple(plan.features), *(rule.owners for rule in plan.rules)]
+    sets = [plan.scored, *(rule.owners for rule in plan.rules)]
     gaps = [held.count - plan.lists.threshold]
     for owners in sets:
         total = held.members[owners[0]]

@@ -52,7 +52,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all parties agree on; public. ``features`` maps owners to the features of the score."""
+    """What all parties agree on; public.
+
+    ``features`` maps owners to the features of the score; the asker may own some too. Rules are on
+    values of the others.
+    """
 
     lists: Terms
     features: Mapping[str, tuple[str, ...]]
@@ -62,8 +66,10 @@ class Plan:
     reasons: int = 0
 
     def __post_init__(self) -> None:
-        if not self.features or self.asker in self.owners or not all(self.features.values()):
+        if not self.scored or not all(self.features.values()):
             raise ConfigError("a decision needs features of parties other than the asker")
+        if any(self.asker in rule.owners for rule in self.rules):
+            raise ConfigError("a rule is on values of the others, not of the asker")
         if not 0 < self.refer_from <= self.decline_from < 1:
             raise ConfigError(
                 f"refer from {self.refer_from} and decline from {self.decline_from}: "
@@ -77,10 +83,15 @@ class Plan:
         return self.lists.asker
 
     @property
+    def scored(self) -> tuple[str, ...]:
+        """The others with features of the score."""
+        return tuple(owner for owner in self.features if owner != self.asker)
+
+    @property
     def owners(self) -> tuple[str, ...]:
-        """Everyone with a table: of features of the score, or of a rule's."""
+        """The others with a table: of features of the score, or of a rule's."""
         ruled = [owner for rule in self.rules for owner in rule.owners]
-        return tuple(dict.fromkeys((*self.features, *ruled)))
+        return tuple(dict.fromkeys((*self.scored, *ruled)))
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -89,7 +100,7 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features of the score, owner after owner."""
+        """The features of the score, owner after owner, in the plan's order."""
         return tuple(name for owned in self.features.values() for name in owned)
 
     def ruled(self, owner: str) -> tuple[tuple[str, float], ...]:
@@ -127,6 +138,17 @@ class Decisions:
 
     outcome: NDArray[np.intp]
     reasons: NDArray[np.bool_]
+
+
+def checked_own(plan: Plan, own: Floats | None, count: int) -> Floats:
+    """The asker's own standardised features (count, d)."""
+    wanted = count, len(plan.features.get(plan.asker, ()))
+    values = np.zeros((count, 0)) if own is None else np.asarray(own, np.float64)
+    if values.shape != wanted:
+        raise DataError(f"values {values.shape} of the asker's own features, not {wanted}")
+    if not bool((np.abs(values) <= VALUE_LIMIT).all()):
+        raise DataError(f"an own value is missing, or beyond {VALUE_LIMIT:.0f} scales")
+    return values
 
 
 def checked_model(plan: Plan, model: Model) -> Floats:
