@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joint decisions over tables: what each party reads from its files for ``protocols.decision``.
+
+    asker                                    every other party
+      its applicants and its own features      its list, and its table: all of its companies
+      Standardisation  ------------------->    z = (x - mean) / scale   (feature owners)
+                      <---- protocols.decision ---->
+      outcome, and reasons by name
+
+Who learns what is in ``protocols.decision``; besides, a feature owner learns the means and scales
+of its own features. Nobody learns who applied: all companies of a table are standardised, and
+looked up unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.apps import standardisation
+from mpc.apps.id_columns import Ids
+from mpc.apps.scorecard_file import Scorecard
+from mpc.apps.tables import Table
+from mpc.errors import ConfigError
+from mpc.net.mesh import Mesh
+from mpc.primitives.rng import SYSTEM, Rng
+from mpc.protocols import decision, seeds
+from mpc.protocols.decision import Known, Model, Plan
+from mpc.protocols.decision.plan import VALUE_LIMIT
+from mpc.protocols.query.limits import Gate
+from mpc.protocols.threshold import Listed
+from mpc.protocols.triples import vole
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A table and its ids; for a list with dates, the column they are in."""
+
+    table: Table
+    ids: Ids
+    dates: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of each id."""
+        return self.ids.rows(np.arange(len(self.ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """For each applicant one of "approve", "refer", "decline", and the features that weigh most."""
+
+    outcome: list[str]
+    reasons: list[tuple[str, ...]]
+
+
+def check(plan: Plan, me: str, *, listed: Held | None, held: Held | None) -> None:
+    """ConfigError or DataError for what ``me`` lacks, before any message."""
+    if (listed is not None) != (me in plan.lists.weights):
+        raise ConfigError(f"{me}: a list is brought by holders, {sorted(plan.lists.weights)}")
+    if (held is not None) != (me == plan.asker or me in plan.owners):
+        raise ConfigError(f"{me}: a table is brought by the asker and by owners of features")
+    if held is not None:
+        held.table.require([*plan.features.get(me, ()), *(name for name, _ in plan.ruled(me))])
+    if listed is not None and plan.lists.since is not None:
+        if listed.dates is None:
+            raise ConfigError(
+                f"{me}: entries since {plan.lists.since} count: name the list's column of dates"
+            )
+        listed.table.require([listed.dates])
+
+
+def ask(
+    mesh: Mesh,
+    plan: Plan,
+    held: Held,
+    card: Scorecard,
+    *,
+    notify: Notify = lambda _: None,
+    rng: Rng = SYSTEM,
+) -> Outcomes:
+    """The decisions on all of the asker's applicants, in the order of its table."""
+    named = {owner: tuple(f.name for f in owned) for owner, owned in card.owners.items()}
+    if {k: set(v) for k, v in named.items()} != {k: set(v) for k, v in plan.features.items()}:
+        raise ConfigError(f"the scorecard has the features {named}, the job {plan.features}")
+    mine = plan.features.get(mesh.me, ())
+    own = standardisation.applied(
+        held.table, mine, held.rows, card.standardisation(mine), VALUE_LIMIT
+    )
+    model = Model(card.weights(plan.names), card.intercept)
+    agreed = seeds.agree(mesh, rng=rng)
+    standardisation.tell(mesh, plan.features, card)
+    notify(f"deciding on {len(held):,} applicants")
+    found = decision.asker(
+        mesh,
+        plan,
+        held.ids.array(),
+        model,
+        own=own,
+        seeds=agreed,
+        triples=vole.source(mesh, rng=rng),
+        rng=rng,
+    )
+    names = np.array(plan.names)
+    return Outcomes(
+        [decision.OUTCOMES[place] for place in found.outcome],
+        [tuple(names[row].tolist()) for row in found.reasons],
+    )
+
+
+def answer(
+    mesh: Mesh,
+    plan: Plan,
+    *,
+    listed: Held | None = None,
+    held: Held | None = None,
+    gate: Gate | None = None,
+    notify: Notify = lambda _: None,
+    rng: Rng = SYSTEM,
+) -> int:
+    """Play every part of ``mesh.me`` that is not the asker's; how many applicants there were."""
+    check(plan, mesh.me, listed=listed, held=held)
+    entries = None if listed is None else _listed(plan, listed)
+    ruled = None if held is None else _ruled(plan, mesh.me, held)
+    agreed = seeds.agree(mesh, rng=rng)
+    known = None
+    if held is not None and ruled is not None:
+        names = plan.features.get(mesh.me, ())
+        standardised = np.zeros((len(held), 0))
+        if names:
+            by = standardisation.told(mesh.channel(plan.asker), names)
+            standardised = standardisation.applied(held.table, names, held.rows, by, VALUE_LIMIT)
+        known = Known(held.ids.array(), standardised, ruled)
+    notify("answering")
+    return decision.other(
+        mesh,
+        plan,
+        listed=entries,
+        known=known,
+        seeds=agreed,
+        triples=vole.source(mesh, rng=rng),
+        gate=gate,
+        rng=rng,
+    )
+
+
+def _listed(plan: Plan, listed: Held) -> Listed:
+    if plan.lists.since is None or listed.dates is None:
+        return Listed(listed.ids.array())
+    return Listed(listed.ids.array(), listed.table.days(listed.dates, listed.rows))
+
+
+def _ruled(plan: Plan, me: str, held: Held) -> NDArray[np.float64]:
+    """The values of rules, as they stand in the table."""
+    names = [name for name, _ in plan.ruled(me)]
+    return held.table.features(names, held.rows) if names else np.zeros((len(held), 0))
