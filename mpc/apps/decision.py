@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.apps import standardisation
-from mpc.apps.id_columns import Ids
+from mpc.apps.holding import Holding
 from mpc.apps.scorecard_file import Scorecard
-from mpc.apps.tables import Table
 from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.primitives.rng import SYSTEM, Rng
@@ -38,23 +37,6 @@ Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A table and its ids; for a list with dates, the column they are in."""
-
-    table: Table
-    ids: Ids
-    dates: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The row of each id."""
-        return self.ids.rows(np.arange(len(self.ids)))
-
-
-@dataclass(frozen=True, slots=True)
 class Outcomes:
     """For each applicant one of "approve", "refer", "decline", and the features that weigh most."""
 
@@ -62,7 +44,7 @@ class Outcomes:
     reasons: list[tuple[str, ...]]
 
 
-def check(plan: Plan, me: str, *, listed: Held | None, held: Held | None) -> None:
+def check(plan: Plan, me: str, *, listed: Holding | None, held: Holding | None) -> None:
     """ConfigError or DataError for what ``me`` lacks, before any message."""
     if (listed is not None) != (me in plan.lists.weights):
         raise ConfigError(f"{me}: a list is brought by holders, {sorted(plan.lists.weights)}")
@@ -81,7 +63,7 @@ def check(plan: Plan, me: str, *, listed: Held | None, held: Held | None) -> Non
 def ask(
     mesh: Mesh,
     plan: Plan,
-    held: Held,
+    held: Holding,
     card: Scorecard,
     *,
     notify: Notify = lambda _: None,
@@ -120,8 +102,8 @@ def answer(
     mesh: Mesh,
     plan: Plan,
     *,
-    listed: Held | None = None,
-    held: Held | None = None,
+    listed: Holding | None = None,
+    held: Holding | None = None,
     gate: Gate | None = None,
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
@@ -152,13 +134,13 @@ def answer(
     )
 
 
-def _listed(plan: Plan, listed: Held) -> Listed:
+def _listed(plan: Plan, listed: Holding) -> Listed:
     if plan.lists.since is None or listed.dates is None:
         return Listed(listed.ids.array())
     return Listed(listed.ids.array(), listed.table.days(listed.dates, listed.rows))
 
 
-def _ruled(plan: Plan, me: str, held: Held) -> NDArray[np.float64]:
+def _ruled(plan: Plan, me: str, held: Holding) -> NDArray[np.float64]:
     """The values of rules, as they stand in the table."""
     names = [name for name, _ in plan.ruled(me)]
     return held.table.features(names, held.rows) if names else np.zeros((len(held), 0))

@@ -22,14 +22,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.apps import alignment, score_results
-from mpc.apps.id_columns import Ids
-from mpc.apps.row_report import first_rows
+from mpc.apps import alignment, score_results, standardisation
+from mpc.apps.holding import Holding
 from mpc.apps.score_results import Scored, Scores, Wanted
 from mpc.apps.scorecard_file import Scorecard
-from mpc.apps.tables import Table
-from mpc.errors import ConfigError, DataError, ProtocolError
-from mpc.net import columns
+from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
@@ -51,14 +48,6 @@ class Plan:
         return scoring.Roles(self.model_owner, self.receiver, counts)
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A party's own table and its ids, in the order of its rows."""
-
-    table: Table
-    ids: Ids
-
-
 def play(
     mesh: Mesh,
     plan: Plan,
@@ -78,7 +67,7 @@ def play(
     notify("finding the companies in common")
     positions, rows = _aligned(mesh, plan, holding, rng)
     if scorecard is not None:
-        _standardise_peers(mesh, plan, scorecard)
+        standardisation.tell(mesh, plan.features, scorecard)
     features = None
     if mesh.me in plan.features and holding is not None:
         features = _standardised(mesh, plan, holding, positions, scorecard)
@@ -128,16 +117,6 @@ def _aligned(
 # --- features ----------------------------------------------------------------------------------
 
 
-def _standardise_peers(mesh: Mesh, plan: Plan, scorecard: Scorecard) -> None:
-    for owner, names in plan.features.items():
-        if owner != mesh.me:
-            means, scales = scorecard.standardisation(names)
-            message = pb.Standardisation(
-                names=names, means=columns.pack(means), scales=columns.pack(scales)
-            )
-            mesh.channel(owner).send(message)
-
-
 def _standardised(
     mesh: Mesh,
     plan: Plan,
@@ -145,37 +124,11 @@ def _standardised(
     positions: NDArray[np.intp],
     scorecard: Scorecard | None,
 ) -> NDArray[np.float64]:
-    """z = (x - mean) / scale of this party's features, in the agreed order of rows."""
+    """This party's features, standardised, in the agreed order of rows."""
     names = plan.features[mesh.me]
-    rows = holding.ids.rows(positions)
     if scorecard is not None:
-        means, scales = scorecard.standardisation(names)
+        by = scorecard.standardisation(names)
     else:
-        means, scales = _told(mesh, plan, names)
-    z = (holding.table.features(names, rows) - means) / scales
-    for column, name in enumerate(names):
-        far = rows[~(np.abs(z[:, column]) <= scoring.FEATURE_LIMIT)]
-        if len(far):
-            raise DataError(
-                f"{holding.table.path}, column {name!r}: {len(far):,} of {len(rows):,} rows are "
-                f"more than {scoring.FEATURE_LIMIT:.0f} scales from the mean "
-                f"({first_rows(np.sort(far))}); mend them, or ask for another scale"
-            )
-    return np.asarray(z, np.float64)
-
-
-def _told(
-    mesh: Mesh, plan: Plan, names: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The means and scales the model owner sends, checked."""
-    peer = plan.model_owner
-    message = mesh.channel(peer).recv(pb.Standardisation)
-    if tuple(message.names) != names:
-        raise ProtocolError(peer, f"standardises {list(message.names)}, the job says {list(names)}")
-    means, scales = (
-        columns.unpack_uint64(column, peer=peer, count=len(names)).view(np.float64)
-        for column in (message.means, message.scales)
-    )
-    if not (np.isfinite(means).all() and np.isfinite(scales).all() and (scales > 0).all()):
-        raise ProtocolError(peer, "a mean or scale is not finite, or a scale not positive")
-    return means, scales
+        by = standardisation.told(mesh.channel(plan.model_owner), names)
+    rows = holding.ids.rows(positions)
+    return standardisation.applied(holding.table, names, rows, by, scoring.FEATURE_LIMIT)

@@ -178,6 +178,36 @@ def score(
     _play("score", party, job, input, output, wait, json)
 
 
+@app.command(epilog="Example: mpc decide bank.toml decision.toml --output decisions.csv")
+@_guarded
+def decide(
+    party: Party,
+    job: Job,
+    input: Input = None,
+    output: Output = None,
+    wait: Wait = 30.0,
+    json: Json = False,
+) -> None:
+    """Take part in a joint decision, as asker, holder of a list or feature owner: the job says.
+
+    The asker learns approve, refer or decline for each applicant. Nobody else learns who applied.
+    """
+    _play("decision", party, job, input, output, wait, json)
+
+
+@app.command(epilog="Example: mpc explain decision.toml")
+@_guarded
+def explain(job: Job, json: Json = False) -> None:
+    """Say in plain words what each party of a job gives, comes to know, and never comes to know.
+
+    The words are made of the job file alone, so they are the same for all parties.
+    """
+    from mpc.cli import show
+    from mpc.party import jobs
+
+    show.explanation(jobs.load(job), json_lines=json)
+
+
 @app.command(epilog="Example: mpc selftest --json")
 @_guarded
 def selftest(json: Json = False) -> None:
@@ -202,7 +232,8 @@ def _play(
 
     mine, shared = config.load(party), jobs.load(job)
     if shared.kind != kind:
-        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {shared.kind}")
+        command = {"decision": "decide"}.get(shared.kind, shared.kind)
+        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
     with show.stages(f"{kind} as {mine.name}") as notify:
         done = runs.run(mine, shared, input=input, output=output, wait=wait, notify=notify)
     show.report(done, json_lines=json)

@@ -81,6 +81,26 @@ class DecisionJob:
             "rules": rules,
         }
 
+    def terms(self) -> list[str]:
+        """What is decided, in sentences."""
+        plan, lists = self.plan, self.plan.lists
+        weighed = ", ".join(
+            name if weight == 1 else f"{name} (counts {weight})"
+            for name, weight in lists.weights.items()
+        )
+        young = "" if lists.since is None else f" by entries since {lists.since}"
+        declined = [
+            f"{lists.threshold} or more of the lists of {weighed} hold the applicant{young}",
+            f"its probability of default is {plan.decline_from:g} or more",
+            *(rule.name for rule in plan.rules if rule.then == "decline"),
+        ]
+        referred = [
+            f"its probability of default is {plan.refer_from:g} or more",
+            f"{' or '.join(plan.scored)} does not know it",
+            *(rule.name for rule in plan.rules if rule.then == "refer"),
+        ]
+        return [f"Declined: {'; or '.join(declined)}.", f"Else referred: {'; or '.join(referred)}."]
+
     def gives(self, party: str) -> str:
         plan, parts = self.plan, []
         if party == plan.asker:

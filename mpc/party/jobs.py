@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Job files: what a joint job computes and who takes which part. All parties hold the same one.
 
-A blacklist check and a joint score, each in TOML::
+A blacklist check and a joint score, each in TOML (a decision: ``decision_job``)::
 
     kind = "blacklist"                     kind = "score"
     session = "applicants-2026-11"         session = "scores-2026-11"
@@ -30,8 +30,12 @@ from typing import TypeAlias
 from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.party import decision_job
+from mpc.party.decision_job import DecisionJob
 
 KEY_BITS = 3072
+__all__ = ["BlacklistJob", "DecisionJob", "Job", "ScoreJob", "check_member", "load"]
+
 Parameters: TypeAlias = dict[str, str | int | list[str]]
 
 
@@ -53,6 +57,11 @@ class BlacklistJob:
         """Whom ``party`` talks to: the asker talks to all holders, a holder to the asker alone."""
         return self.holders if party == self.asker else (self.asker,)
 
+    def terms(self) -> list[str]:
+        """What is computed, in sentences."""
+        holders = ", ".join(self.holders)
+        return [f"Is each id of {self.asker} on the list of any of {holders}, and of which?"]
+
     def parameters(self) -> Parameters:
         return {"kind": self.kind, "asker": self.asker, "holders": list(self.holders)}
 
@@ -63,6 +72,12 @@ class BlacklistJob:
         if party == self.asker:
             return "which of its ids each holder lists; the length of each list"
         return "how many ids were asked"
+
+    def never(self, party: str) -> str:
+        """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.asker:
+            return "who else is on the lists"
+        return "which ids were asked, which of them it lists, what others list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,14 @@ class ScoreJob:
     def meets(self, party: str) -> tuple[str, ...]:
         """Whom ``party`` talks to: everyone else in the job."""
         return tuple(name for name in self.parties if name != party)
+
+    def terms(self) -> list[str]:
+        """What is computed, in sentences."""
+        owners = ", ".join(f"{len(names)} of {owner}" for owner, names in self.features.items())
+        return [
+            f"A logistic score over features ({owners}), with weights of {self.model_owner}.",
+            f"{self.receiver} gets {self._result()}.",
+        ]
 
     def parameters(self) -> Parameters:
         owned = {f"features.{owner}": list(names) for owner, names in self.features.items()}
@@ -119,6 +142,15 @@ class ScoreJob:
             return "which of its companies are scored; means and scales of its features"
         return "how many companies are scored"
 
+    def never(self, party: str) -> str:
+        """What ``party`` does not come to know, though it enters the computation."""
+        hidden = ["a feature of another party"]
+        if party != self.model_owner:
+            hidden.append("a weight")
+        if party != self.receiver:
+            hidden.append("a score")
+        return ", ".join(hidden)
+
     def _result(self) -> str:
         results = {
             "probability": ["each score"],
@@ -132,7 +164,7 @@ class ScoreJob:
         return ", ".join(results)
 
 
-Job: TypeAlias = BlacklistJob | ScoreJob
+Job: TypeAlias = BlacklistJob | ScoreJob | DecisionJob
 
 
 def load(path: str | Path) -> Job:
@@ -143,8 +175,10 @@ def load(path: str | Path) -> Job:
         job: Job = _blacklist(file)
     elif kind == "score":
         job = _score(file)
+    elif kind == "decision":
+        job = decision_job.load(file)
     else:
-        raise file.fault("kind", f'must be "blacklist" or "score", not {kind!r}')
+        raise file.fault("kind", f'must be "blacklist", "score" or "decision", not {kind!r}')
     file.done()
     return job
 
