@@ -94,19 +94,23 @@ def root(
 @_guarded
 def demo(
     rows: Annotated[int, typer.Option(min=100, help="How many companies to make up.")] = 20_000,
+    applicants: Annotated[
+        int, typer.Option(min=0, help="How many of them ask the bank for credit.")
+    ] = 1000,
     folder: Annotated[
         Path, typer.Option(help="Where inputs and results are written, for you to open.")
     ] = Path("mpc-demo"),
     seed: Annotated[int, typer.Option(help="Other numbers make up other companies.")] = 1,
     json: Json = False,
 ) -> None:
-    """Run both joint jobs between four parties, each a process of its own, and check the answers.
+    """Run the joint jobs between five parties, each a process of its own, and check the answers.
 
-    A bank, a tax office, a power utility and a second lender, on loopback gRPC with mutual TLS.
+    A bank, a tax office, a power utility and two more lenders, on loopback gRPC with mutual TLS: a
+    blacklist, a score, and the joint decision, of which nothing but the outcome is shown to anyone.
     """
     from mpc.cli.demo import run as run_demo
 
-    if not run_demo(folder, rows=rows, seed=seed, json_lines=json):
+    if not run_demo(folder, rows=rows, applicants=applicants, seed=seed, json_lines=json):
         raise typer.Exit(1)
 
 
