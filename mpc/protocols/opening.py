@@ -22,6 +22,8 @@ from mpc.pb.v1 import arith_pb2 as pb
 
 Words = NDArray[np.uint64]
 
+RESIDUE_BITS = 32
+
 
 def sums(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
     """The sums over the parties of each of ``arrays``, all in one round.
@@ -49,8 +51,7 @@ def together(
     if len(flat) == 1:
         total = total.copy()
     for name, message in theirs.items():
-        if message.step != step:
-            raise ProtocolError(name, f"is at the step {message.step!r}, we are at {step!r}")
+        _check_step(name, step, message)
         words = columns.unpack_uint64(message.words, count=len(total), peer=name)
         total[:added] += words[:added]
         total[added:] ^= words[added:]
@@ -59,3 +60,23 @@ def together(
         part.reshape(array.shape) for part, array in zip(np.split(total, ends), arrays, strict=True)
     ]
     return opened[: len(sums)], opened[len(sums) :]
+
+
+def residues(mesh: Mesh, step: str, words: Words, bits: int) -> Words:
+    """The sum of ``words`` (n,) over the parties modulo 2^``bits``, up to ``RESIDUE_BITS``.
+
+    Nothing above those bits is sent, and a number takes half the bytes of a word.
+    """
+    low = np.uint64((1 << bits) - 1)
+    total = words & low
+    held = total.astype(np.uint32)
+    for name, message in mesh.exchange(pb.Opening(step=step, words=columns.pack(held))).items():
+        _check_step(name, step, message)
+        theirs = columns.unpack(message.words, width=4, count=len(held), peer=name)
+        total = total + theirs.reshape(-1).view("<u4")
+    return np.asarray(total & low)
+
+
+def _check_step(peer: str, step: str, message: pb.Opening) -> None:
+    if message.step != step:
+        raise ProtocolError(peer, f"is at the step {message.step!r}, we are at {step!r}")
