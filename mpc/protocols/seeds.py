@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpc.errors import ConfigError, DataError, ProtocolError
+from mpc.kernels import bits
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import fixed
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
 from mpc.primitives.sharing import Share
+from mpc.primitives.xor_sharing import XorShare
 
 Words = NDArray[np.uint64]
 
@@ -80,6 +82,25 @@ class Seeds:
         for stream in self._streams.values():
             words = words - uint64(stream, shape)
         return Share(words, party, parties, fraction_bits)
+
+    def share_bits(self, flags: ArrayLike | None = None, *, owner: str, count: int) -> XorShare:
+        """Shares by XOR of the private bits (count,) of ``owner``, as zeros and ones; no message.
+
+        Raises as ``share``, and DataError for what is neither zero nor one.
+        """
+        if owner not in self.names or (flags is not None) != (owner == self.me):
+            raise ConfigError(f"{self.me}: just the owner, {owner!r}, gives the bits")
+        party, parties = self.names.index(self.me), len(self.names)
+        if flags is None:
+            words = uint64(self._streams[owner], bits.words(count))
+            return XorShare(words, count, party, parties)
+        given = np.asarray(flags)
+        if given.shape != (count,) or not np.isin(given, (0, 1)).all():
+            raise DataError(f"{given.shape} flags, of zeros and ones alone: expected ({count},)")
+        words = bits.pack(given.astype(np.uint8))
+        for stream in self._streams.values():
+            words = words ^ uint64(stream, words.shape)
+        return XorShare(words, count, party, parties)
 
     def _before(self, name: str) -> bool:
         return self.names.index(self.me) < self.names.index(name)

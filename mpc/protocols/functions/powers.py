@@ -131,19 +131,21 @@ def divide(
     *,
     most: float,
     size: float,
-    fraction_bits: int,
+    fraction_bits: int | None = None,
 ) -> Share:
     """x / by, with NumPy's broadcasting, for 0 < by <= ``most`` and |x / by| <= ``size``.
 
     Both bounds are public, and what breaks them gives a wrong result, unseen. The error is at most
     three units 2^-``fraction_bits``, and ``size`` * 2^-25. 28 rounds. Raises ConfigError where the
     bounds leave no room in 64 bits: ``most`` as encoded, ``size`` and the fraction bits of x, less
-    those of ``by``, may have 61 bits in all, and ``size`` with the result 32.
+    those of ``by``, may have 61 bits in all, and ``size`` with the result 32. Without
+    ``fraction_bits`` the result has as many as there is room for.
     """
     width = _bits(most * 2.0**by.fraction_bits)
     size_bits = _bits(size)
     scale = x.fraction_bits - by.fraction_bits + width
     middle = min(scale, _ROOM_BITS - 1 - WORKING_BITS - size_bits)
+    fraction_bits = middle if fraction_bits is None else fraction_bits
     if not 0 <= scale <= _ROOM_BITS - size_bits or not 0 <= fraction_bits <= middle:
         raise ConfigError(
             f"no room to divide by up to {most}, giving {size} with {fraction_bits} fraction bits"
