@@ -19,7 +19,7 @@ from mpc.errors import (
     Withheld,
 )
 from mpc.pb.v1 import arith_pb2
-from mpc.protocols import compare, statistics
+from mpc.protocols import boolean, compare, statistics
 from mpc.protocols.statistics import Terms
 from tests.protocols.computing import compute, looks_uniform, recorded
 
@@ -407,6 +407,32 @@ class TestRefused:
     def test_terms(self, given):
         with pytest.raises(ConfigError):
             Terms(**({"rows": 10, "bound": 1.0} | given))
+
+
+class TestSharedBits:
+    @pytest.mark.parametrize("parties", [2, 3])
+    @pytest.mark.parametrize("count", [0, 1, 64, 130])
+    def test_are_those_of_the_owner(self, parties, count):
+        flags = np.random.default_rng(count).integers(0, 2, count)
+
+        def job(p):
+            given = flags if p.mesh.me == "p1" else None
+            held = p.seeds.share_bits(given, owner="p1", count=count)
+            return boolean.reveal(p.mesh, held).tolist()
+
+        assert compute(parties, job) == [flags.tolist()] * parties
+
+    def test_of_another_kind_or_owner(self):
+        def job(p):
+            for flags in ([0, 2, 1], [0.5, 0, 1], [0, 1], [[0, 1, 1]]):
+                with pytest.raises(DataError, match=r"expected \(3,\)"):
+                    p.seeds.share_bits(flags, owner=p.mesh.me, count=3)
+            with pytest.raises(ConfigError, match="just the owner"):
+                p.seeds.share_bits(None, owner=p.mesh.me, count=3)
+            with pytest.raises(ConfigError, match="just the owner"):
+                p.seeds.share_bits([0, 1, 1], owner=p.mesh.peers[0], count=3)
+
+        compute(2, job)
 
 
 # --- what is seen --------------------------------------------------------------------------------

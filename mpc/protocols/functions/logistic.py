@@ -77,7 +77,7 @@ def sigmoid(mesh: Mesh, x: Share, triples: Triples) -> Share:
 
 
 def sigmoid_series(mesh: Mesh, x: Share, triples: Triples, *, clamp: bool = False) -> Share:
-    """1 / (1 + e^-x) within 1e-4, for |x| <= 10. One round.
+    """1 / (1 + e^-x) within 1e-4, for |x| <= 10, among up to 25 parties. One round.
 
     The result has ``SERIES_FRACTION_BITS``, since a truncation would take a round. Beyond 10 it is
     wrong, unless ``clamp``, which puts 0 and 1 there, for 8 rounds and 2 comparisons more.

@@ -147,7 +147,7 @@ def _means(mesh: Mesh, group: Group, sums: Share, rows: Share, triples: Triples)
 
 
 def _over(mesh: Mesh, group: Group, products: Share, rows: Share, triples: Triples) -> Share:
-    size = 2 * group.terms.bound**2
+    size = 2 * group.terms.bound * group.terms.bound
     flat = products.reshape(-1)
     found = functions.divide(mesh, flat, rows, triples, most=group.capacity, size=size)
     return found.reshape(*products.shape)
