@@ -15,7 +15,7 @@ from types import ModuleType
 import benchmarks
 from benchmarks.record import Record, show, write_json
 
-_NOT_BENCHMARKS = {"record"}
+_NOT_BENCHMARKS = {"record", "parties"}
 
 
 def names() -> list[str]:
