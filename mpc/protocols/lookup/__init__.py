@@ -26,7 +26,8 @@ in the table or how many; both get uniform shares. Whoever later sees results le
 a switching network whose settings the asker knows. With ``order="table"`` they stay in the order of
 the bins, which saves that: results (bins, ...), in which key i is at ``places[i]``, known to the
 asker alone, and the bins without a key are zeros. Lookups of one ``Layout`` with several holders
-have one order of bins, so their shares fit each other.
+have one order of bins, so their shares fit each other. Of such results only the asker may see one
+for each bin: which bins are not zero says much of the keys to whoever knows the hash functions.
 
 **Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
 (as it could with another table), and can spoil results in ways that depend on the keys, of which it

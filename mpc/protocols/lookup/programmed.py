@@ -4,22 +4,27 @@
 Rindal, Schoppmann, "VOLE-PSI" (EUROCRYPT 2021, eprint 2021/266, section 5), after Pinkas,
 Schneider, Tkachenko, Yanai (EUROCRYPT 2019), with the store and vector OLE of ``psi``::
 
-    asker, keys q, each in a bin                      holder, rows x
+    asker, keys q, each in bin h(q) for one h         holder, rows x
       LookupLayout           --- seeds --------->
                              <-- VOLE: C = A D + B -->  D, B                     protocols.vole
-      LookupStore            --- A + P, P(q) = H(q) ->  K = B + (A + P) D; in parts
-      F(q) = C(q)                                       F(x) = K(x) + D H(x)
+      LookupStore            --- A + P ----------->     K = B + (A + P) D; in parts
+                                 P(q, h) = H(q, h)
+      F(q, h) = C(q, h)                                 F(x, h) = K(x, h) + D H(x, h), all h
 
 and for each of the three hash functions h, whose bin for x is h(x)::
 
                              <-- LookupHintSeed ---
                              <-- LookupHint -------     store of (x, h): (t, v - m)[h(x)] ^ pads
 
-where the key in the store and the pads come from a hash of F(x), x and h. The holder draws the
+where the key in the store and the pads come from a hash of F(x, h), x and h. The holder draws the
 targets t (a word for each bin) and the masks m (a word for each bin and value); the v are a row's
 values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and for any
-other key words that are uniform to it, as a store of other pairs would have given: pads of keys at
-which it cannot evaluate F are pseudorandom.
+other key words that are uniform to it, as a store of other pairs would have given: pads of points
+at which it cannot evaluate F are pseudorandom.
+
+The asker evaluates F once for each bin. Were F a function of the key alone, it could decode a key
+for the other two of its bins as well, and if it got there what another key of its own got, it would
+know that both are in the table.
 """
 
 from __future__ import annotations
@@ -67,13 +72,17 @@ def asker(
 
     Bins without a key get uniform words.
     """
-    points = _evaluated(channel, digests, sizes, seed, rng)
+    points = np.empty_like(digests)
+    for choice in range(cuckoo.HASHES):
+        mine = table.choices == choice
+        points[mine] = _points(digests[mine], choice, sizes)
+    values = _evaluated(channel, points, sizes, seed, rng)
     out = uint64(rng, (sizes.bins, 1 + sizes.columns))
     parameters = okvs.Parameters.of(sizes.rows)
     width = 8 * (1 + sizes.columns)
     for choice in range(cuckoo.HASHES):
         mine = np.flatnonzero(table.choices == choice)
-        hashed = _hashed(points[mine], digests[mine], choice, sizes)
+        hashed = _hashed(values[mine], points[mine], sizes)
         rows = okvs.Rows.of(hashed[:, :2], _hint_seed(channel), parameters)
         pads = expanded(hashed[:, 2:], 1 + sizes.columns, sizes.session)
         for part, place, inside in rows.parts():
@@ -95,11 +104,12 @@ def holder(
     rng: Rng,
 ) -> tuple[Words, Words]:
     """Targets (bins,) and masks (bins, columns); ``bins`` (rows, 3) are where rows may stand."""
-    points = _evaluate(channel, digests, sizes, seed, rng)
+    delta, key = _keyed(channel, sizes, rng)
     parameters = okvs.Parameters.of(sizes.rows)
     drawn = uint64(rng, (sizes.bins, 1 + sizes.columns))
     for choice in range(cuckoo.HASHES):
-        hashed = _hashed(points, digests, choice, sizes)
+        points = _points(digests, choice, sizes)
+        hashed = _hashed(_evaluate(points, delta, key, sizes, seed), points, sizes)
         fresh = rng.bytes(okvs.SEED_BYTES)
         channel.send(pb.LookupHintSeed(seed=fresh))
         rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
@@ -108,41 +118,56 @@ def holder(
     return drawn[:, 0].copy(), drawn[:, 1:].copy()
 
 
-def _evaluated(channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
-    """F of the asker's keys (n, 2)."""
+def _points(digests: Words, choice: int, sizes: Sizes) -> Words:
+    """The points (x, h) of keys (n, 4) and a hash function, as digests (n, 4)."""
+    return hashing.joined(
+        digests,
+        np.full((len(digests), 1), choice, np.uint64),
+        key=sizes.session,
+        person=b"lookup:p",
+    )
+
+
+def _evaluated(channel: Channel, points: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
+    """F of the asker's points (n, 2)."""
     parameters = okvs.Parameters.of(sizes.keys)
-    rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
+    rows = okvs.Rows.of(points[:, 2:], seed, parameters)
     a, c = vole.receiver(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
-    out = np.empty((len(digests), 2), np.uint64)
+    out = np.empty((len(points), 2), np.uint64)
     for part, place, inside in rows.parts():
         order = rows.order[part]
-        masked = inside.encode(np.ascontiguousarray(digests[order, :2]), rng) ^ a[place]
+        masked = inside.encode(np.ascontiguousarray(points[order, :2]), rng) ^ a[place]
         channel.send(pb.LookupStore(values=columns.pack(masked)))
         out[order] = inside.decode(c[place])
     return out
 
 
-def _evaluate(channel: Channel, digests: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
-    """F of the holder's rows (n, 2), of which the asker learns what is at its own keys."""
+def _keyed(channel: Channel, sizes: Sizes, rng: Rng) -> tuple[Words, Words]:
+    """D, and K: with them the holder can evaluate F at any point."""
     parameters = okvs.Parameters.of(sizes.keys)
-    rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
     delta, b = vole.sender(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
-    out = np.empty((len(digests), 2), np.uint64)
-    for part, place, inside in rows.parts():
-        order, count = rows.order[part], place.stop - place.start
+    key = np.empty_like(b)
+    part = parameters.width + parameters.dense
+    for start in range(0, parameters.size, part):
+        place = slice(start, start + part)
         column = channel.recv(pb.LookupStore).values
-        store = columns.unpack(column, width=16, count=count, peer=channel.peer).view("<u8")
-        shares = inside.decode(gf128.multiply_add(b[place], store, delta))
-        points = np.ascontiguousarray(digests[order, :2])
-        out[order] = gf128.multiply_add(shares, points, delta)
+        store = columns.unpack(column, width=16, count=part, peer=channel.peer).view("<u8")
+        key[place] = gf128.multiply_add(b[place], store, delta)
+    return delta, key
+
+
+def _evaluate(points: Words, delta: Words, key: Words, sizes: Sizes, seed: bytes) -> Words:
+    """F of any points (n, 2), for the holder."""
+    rows = okvs.Rows.of(points[:, 2:], seed, okvs.Parameters.of(sizes.keys))
+    own = np.take(points[:, :2], rows.order, axis=0)
+    out = np.empty_like(own)
+    out[rows.order] = gf128.multiply_add(rows.decode(key), own, delta)
     return out
 
 
-def _hashed(points: Words, digests: Words, choice: int, sizes: Sizes) -> Words:
+def _hashed(values: Words, points: Words, sizes: Sizes) -> Words:
     """For each (x, h): its key in the store (2 words), and the seed of its pads (2 words)."""
-    named = np.full((len(digests), 5), choice, np.uint64)
-    named[:, :4] = digests
-    return hashing.joined(points, named, key=sizes.session, person=b"lookup:h")
+    return hashing.joined(values, points, key=sizes.session, person=b"lookup:h")
 
 
 def _hint_seed(channel: Channel) -> bytes:
