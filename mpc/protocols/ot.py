@@ -296,7 +296,7 @@ def _hashed(held: Words, session: bytes) -> Words:
     if held.shape[1] == 1:
         return held[:, 0].copy()
     powers = gf128.powers(chi, held.shape[1] - 1)
-    return np.stack([column[0] ^ gf128.dot(column[1:], powers) for column in held])
+    return held[:, 0] ^ gf128.dots(held[:, 1:], powers)
 
 
 def _column_blocks(count: int) -> int:

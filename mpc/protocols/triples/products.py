@@ -122,9 +122,13 @@ def ordered_keys(partner: Partner, count: int) -> tuple[Words, Words]:
     flips = columns.unpack_uint64(
         channel.recv(pb.ChoiceFlips).flips, count=words, peer=channel.peer
     )
-    turned = bits.unpack(flips, count).astype(np.uint64)[:, None]
-    changes = np.negative(turned) & (keys[:, 0] ^ keys[:, 1])
-    return keys[:, 0] ^ changes, keys[:, 1] ^ changes
+    turned = np.negative(bits.unpack(flips, count).astype(np.uint64))
+    first, second = keys[:, 0], keys[:, 1]
+    changes = first ^ second
+    changes &= turned[:, None]
+    first ^= changes
+    second ^= changes
+    return first, second
 
 
 def chosen_keys(partner: Partner, chosen: Bits) -> Words:

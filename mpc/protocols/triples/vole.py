@@ -86,7 +86,8 @@ class _Pairwise:
         if not mesh.peers:
             raise ConfigError("correlations are made by at least two parties")
         self._mesh = mesh
-        self._rng = rng
+        # Expanded from a seed: large batches would wait for the system's generator.
+        self._rng = Prg(rng.bytes(SEED_BYTES))
         self._turn = mesh.names.index(mesh.me)
         self._partners = {
             name: Partner(
@@ -118,6 +119,11 @@ class _Pairwise:
     def _made(self, kind: Kind) -> Arrays:
         if isinstance(kind, Numbers | Truncations):
             return self._from_bits(kind)
+        if isinstance(kind, Against) and self._draws_rows(kind):
+            # Its rows are random, so they may as well be those that come out of vector OLE.
+            b = self._operands[kind.number]
+            a, shares = _both_ways(next(iter(self._partners.values())), kind.count, b)
+            return {"a": a, "c": ring.matmul(a, b) + shares}
         free = {
             field.name: uint64(self._rng, kinds.shape(kind, field))
             if field.held_by(self._turn)
@@ -198,10 +204,6 @@ class _Pairwise:
             right = np.broadcast_to(b.T, (count, width, inside)).reshape(-1)
             spread = _total(self._each(lambda partner: _cross(partner, left, right)))
             return {"c": ring.matmul(a, b) + _summed(spread.reshape(count, width, inside))}
-        if len(self._partners) == 1:
-            # Its rows are random, so they may as well be those that come out of vector OLE.
-            a, shares = _both_ways(next(iter(self._partners.values())), count, b)
-            return {"a": a, "c": ring.matmul(a, b) + shares}
 
         def corrected(partner: Partner) -> Words:
             return _corrected(partner, a, b)
@@ -229,6 +231,11 @@ class _Pairwise:
             spread = np.repeat(free["a"][:, None, :], width, axis=1).reshape(-1)
             share = products.words_receiver(partner, spread)
         return free | {"c": _summed(share.reshape(count, width, inside))}
+
+    def _draws_rows(self, kind: Against) -> bool:
+        """Whether vector OLE with the one other party gives the rows as well."""
+        large = kind.count >= _ROWS_BY_VOLE and kind.rows and kind.columns
+        return bool(large) and not kind.holder and len(self._partners) == 1
 
     def _bits(self, packed: Words) -> Words:
         mine = bits.unpack(packed, bits.WORD * len(packed))
