@@ -147,30 +147,43 @@ def _part(benchmark: str, params: dict[str, Any], median: float, spread: float) 
 
 
 def _measured(link: str, cases: list[Case], repeat: int) -> dict[str, dict[Case, list[Sample]]]:
-    """Both sides' samples, each side in a process of its own."""
+    return in_two_processes(_SIDES, link, _samples, cases, repeat)
+
+
+def in_two_processes(
+    sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
+    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
+    link that is ``tls``, ``plain`` or ``shaped``. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        for side in _SIDES:
+        for side in sides:
             make_identity(side, Path(folder))
         pipes, children = {}, []
-        for side in _SIDES:
+        for side in sides:
             pipes[side], there = context.Pipe()
-            arguments = (side, link, cases, repeat, Path(folder), there)
-            children.append(context.Process(target=_side, args=arguments))
+            both = (side, sides[1 - sides.index(side)])
+            meeting = (both, side == sides[0], way, Path(folder), there)
+            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
             children[-1].start()
-        pipes["sender"].send(pipes["receiver"].recv())
-        results = {side: pipes[side].recv() for side in _SIDES}
+        pipes[sides[1]].send(pipes[sides[0]].recv())
+        results = {side: pipes[side].recv() for side in sides}
         for child in children:
             child.join()
     return results
 
 
 def _side(
-    side: str, way: str, cases: list[Case], repeat: int, folder: Path, parent: Connection
+    names: tuple[str, str],
+    listens: bool,
+    way: str,
+    folder: Path,
+    parent: Connection,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
 ) -> None:
-    """One side's process: the receiver listens, the sender dials."""
-    other = _SIDES[1 - _SIDES.index(side)]
-    listens = side == "receiver"
+    """One side's process: it meets the other, works, and hands back what came of it."""
+    side, other = names
     address = None if listens else Address(_LOOPBACK, parent.recv())
     endpoint = Endpoint(
         side,
@@ -182,19 +195,24 @@ def _side(
     with closing(endpoint):
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
-        with closing(endpoint.connect(other)) as plain:
-            link: Link = plain
+        with closing(endpoint.connect(other)) as link:
             if way == "shaped":
-                link = Shaped(plain, latency=_LATENCY, bandwidth=_BANDWIDTH)
-            samples: dict[Case, list[Sample]] = defaultdict(list)
-            for case in cases:
-                items = case.items(side)
-                # The first run compiles or loads the kernels, and is not counted.
-                for turn in range(repeat + 1):
-                    sample = _sample(side, case, items, link)
-                    if turn:
-                        samples[case].append(sample)
-            parent.send(dict(samples))
+                shaped = Shaped(link, latency=_LATENCY, bandwidth=_BANDWIDTH)
+                parent.send(work(side, shaped, *arguments))
+            else:
+                parent.send(work(side, link, *arguments))
+
+
+def _samples(side: str, link: Link, cases: list[Case], repeat: int) -> dict[Case, list[Sample]]:
+    samples: dict[Case, list[Sample]] = defaultdict(list)
+    for case in cases:
+        items = case.items(side)
+        # The first run compiles or loads the kernels, and is not counted.
+        for turn in range(repeat + 1):
+            sample = _sample(side, case, items, link)
+            if turn:
+                samples[case].append(sample)
+    return dict(samples)
 
 
 def _sample(side: str, case: Case, items: pa.Array, link: Link) -> Sample:
