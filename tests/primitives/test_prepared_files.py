@@ -28,8 +28,8 @@ from mpc.primitives.prepared import (
 from mpc.primitives.prepared.header import HEADER_BYTES, Header, Kind
 from mpc.primitives.prepared.segment import open_segment, write_segment
 from mpc.primitives.prepared.tables import bucket_bits, compress
-from mpc.primitives.prepared.whole_file import only_writer, replacing
 from mpc.primitives.rng import uint64
+from mpc.primitives.whole_file import only_writer, replacing
 from mpc.testing import seeded
 
 

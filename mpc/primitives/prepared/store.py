@@ -30,7 +30,7 @@ from mpc.primitives.prepared.header import Header, Kind
 from mpc.primitives.prepared.keys import HolderKey
 from mpc.primitives.prepared.segment import Segment, write_segment
 from mpc.primitives.prepared.tables import WIDTHS, bucket_bits, compress
-from mpc.primitives.prepared.whole_file import only_writer, replacing, sweep
+from mpc.primitives.whole_file import only_writer, replacing, sweep
 
 LOCK = ".lock"
 _LEDGER = ".ledger"

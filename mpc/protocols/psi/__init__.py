@@ -38,8 +38,9 @@ any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
-With a ``Progress`` kept by the caller, a run that broke off goes on over a new channel from its
-first open bucket; a malicious peer may put other items into that one.
+With a ``Progress`` kept by the caller, in memory or under a key in a file, a run that broke off
+goes on over a new channel from its first open bucket, if both sides have the items and terms that
+they had; a malicious peer may put other items into that one.
 
 For the size of the intersection alone, or a total over it, see ``psi_sum``.
 """
@@ -65,7 +66,8 @@ from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import vole
 from mpc.protocols.psi import wire
-from mpc.protocols.psi.agreement import Progress, Run, Terms, agree, cut, digest, distinct, remember
+from mpc.protocols.psi.agreement import Run, Terms, agree, cut, distinct, fingerprint
+from mpc.protocols.psi.progress import Progress, digest
 
 __all__ = ["MEMORY", "Progress", "receiver", "sender"]
 
@@ -130,21 +132,42 @@ def _run(
     rng: Rng,
 ) -> Indices:
     held, progress = Items.of(items), kept or Progress()
+    digests = _to_go_on_with(held, terms, channel.peer, progress)
     run = agree(channel, len(held), terms, progress, rng)
     with _stage("hash"):
-        digests = hashing.digests(held.data, held.offsets, key=run.key, person=b"psi:item")
+        if not run.first:
+            digests = _digests(held, run.key)
         firsts = distinct(digests, terms.duplicates)
+        if not run.first:
+            # Nobody asks for the name of a set whose progress is not kept, and it takes a while.
+            name = b"" if kept is None else fingerprint(terms, channel.peer, digests)
+            progress.begin(run.key, name, run.agreed, buckets=run.buckets, items=len(firsts))
         digests = digests if len(firsts) == len(digests) else digests[firsts]
-    if kept is not None:
-        remember(kept, run, digests)
     if run.receivers and run.senders:
         for bucket, chosen in enumerate(cut(digests, run.buckets)):
             if bucket >= run.first:
                 part = digests if run.buckets == 1 else digests[chosen]
-                progress.found.append(firsts[chosen[role(run, part, rng)]])
-    found = np.sort(np.concatenate([np.empty(0, np.intp), *progress.found]))
+                progress.finish(bucket, chosen, chosen[role(run, part, rng)])
+    found = firsts[progress.marks]
     progress.clear()
     return found
+
+
+def _to_go_on_with(held: Items, terms: Terms, peer: str, progress: Progress) -> Words:
+    """The digests of the run that broke off, if that was over these items with these terms; else it
+    is forgotten."""
+    if progress.done:
+        with _stage("hash"):
+            digests = _digests(held, progress.key)
+            if fingerprint(terms, peer, digests) == progress.fingerprint:
+                return digests
+        log.warning("%s: not the items or terms of the run that broke off, so it starts anew", peer)
+        progress.clear()
+    return np.empty((0, 4), np.uint64)
+
+
+def _digests(held: Items, key: bytes) -> Words:
+    return hashing.digests(held.data, held.offsets, key=key, person=b"psi:item")
 
 
 def _receive(run: Run, digests: Words, rng: Rng) -> Indices:

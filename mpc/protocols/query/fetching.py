@@ -35,7 +35,7 @@ from mpc.primitives.prepared import (
 from mpc.primitives.prepared.chain import check_chain, segment_names
 from mpc.primitives.prepared.header import Header
 from mpc.primitives.prepared.segment import open_segment, read_header
-from mpc.primitives.prepared.whole_file import only_writer, sync_folder
+from mpc.primitives.whole_file import only_writer, sync_folder
 from mpc.protocols.query.wire import answered
 
 _PART = ".part"
