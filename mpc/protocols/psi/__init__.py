@@ -42,7 +42,8 @@ With a ``Progress`` kept by the caller, in memory or under a key in a file, a ru
 goes on over a new channel from its first open bucket, if both sides have the items and terms that
 they had; a malicious peer may put other items into that one.
 
-For the size of the intersection alone, or a total over it, see ``psi_sum``.
+The size of the intersection alone (``cardinality_only``) and totals over it are by ``psi_sum``,
+which is another protocol, and semi-honest: ``counting`` says why.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ from mpc.primitives import okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import vole
-from mpc.protocols.psi import wire
+from mpc.protocols.psi import counting, wire
 from mpc.protocols.psi.agreement import Run, Terms, agree, cut, distinct, fingerprint
 from mpc.protocols.psi.progress import Progress, digest
 
@@ -82,24 +83,56 @@ MEMORY = 1 << 30
 _SHARE_BYTES = 16
 
 
+@overload
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["malicious", "semi-honest"] = ...,
+    cardinality_only: Literal[False] = ...,
+    to_both: bool = ...,
+    duplicates: Literal["error", "first"] = ...,
+    pad_to: int | None = ...,
+    memory: int = ...,
+    progress: Progress | None = ...,
+    rng: Rng = ...,
+) -> Indices: ...
+
+
+@overload
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["semi-honest"],
+    cardinality_only: Literal[True],
+    duplicates: Literal["error", "first"] = ...,
+    rng: Rng = ...,
+) -> int: ...
+
+
 def receiver(
     channel: Channel,
     items: Any,
     *,
     security: Literal["malicious", "semi-honest"] = "malicious",
+    cardinality_only: bool = False,
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
     rng: Rng = SYSTEM,
-) -> Indices:
+) -> Indices | int:
     """The ascending rows of ``items`` (see ``Items.of``) that the sender holds too.
 
     ``pad_to`` is a public bound the sender sees in place of the number of items. An item that
     occurs twice is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
+    ``cardinality_only`` gives how many rows instead, by ``psi_sum`` and semi-honest only.
     """
     terms = Terms("receiver", security, to_both, duplicates, pad_to, memory)
+    if cardinality_only:
+        return counting.receiver(channel, items, terms, progress, rng)
     return _run(channel, items, terms, progress, _receive, rng)
 
 
@@ -108,6 +141,7 @@ def sender(
     items: Any,
     *,
     security: Literal["malicious", "semi-honest"] = "malicious",
+    cardinality_only: bool = False,
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
@@ -117,9 +151,13 @@ def sender(
 ) -> Indices:
     """Let the receiver learn the intersection; returns its rows with ``to_both``, else none.
 
-    The arguments are those of ``receiver``; ``security`` and ``to_both`` must be the same there.
+    The arguments are those of ``receiver``; ``security``, ``cardinality_only`` and ``to_both`` must
+    be the same there.
     """
     terms = Terms("sender", security, to_both, duplicates, pad_to, memory)
+    if cardinality_only:
+        counting.sender(channel, items, terms, progress, rng)
+        return np.empty(0, np.intp)
     return _run(channel, items, terms, progress, _send, rng)
 
 
