@@ -7,9 +7,10 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
 
     receiver, items X                                    sender, items Y
       IntersectOffer       <-- one round, both ways -->    IntersectOffer
-                           <-- IntersectCommitment ----    of a share w_s               (malicious)
-      IntersectSeed        --- seed r, share w_r ----->
+      IntersectSeed        --- seed r ----------------->
                            <-- VOLE: C = A D + B ------>   D, B                      protocols.vole
+                           <-- IntersectCommitment ----    to a share w_s               (malicious)
+      IntersectShare       --- w_r -------------------->                                (malicious)
       IntersectStore       --- A + P, P(x) = H(x) ----->   K = B + (A + P) D; in parts
                            <-- IntersectShare ---------    w_s                          (malicious)
                            <-- IntersectTags ----------    T(K(y) + D H(y) + w, y), ascending
@@ -211,23 +212,26 @@ def _digests(held: Items, key: bytes) -> Words:
 def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     """The receiver's part for one bucket: the rows of ``digests`` that are common."""
     channel, parameters = run.channel, _parameters(run, digests, run.receivers)
-    committed = channel.recv(pb.IntersectCommitment).commitment if run.malicious else b""
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
-    channel.send(pb.IntersectSeed(seed=seed, share=share))
+    channel.send(pb.IntersectSeed(seed=seed))
     with _stage("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
-        a, c = vole.receiver(channel, parameters.size, ring=run.ring, rng=rng)
-    values = np.empty((len(digests), 2), np.uint64)
+        a, compute_c = vole.lazy_receiver(channel, parameters.size, ring=run.ring, rng=rng)
+    if run.malicious:
+        committed = channel.recv(pb.IntersectCommitment).commitment
+        channel.send(pb.IntersectShare(share=share))
     for mine, place, part in rows.parts():
         with _stage("okvs"):
             masked = part.encode(wire.hashed(run, digests[mine]), rng)
             masked ^= a[place].reshape(masked.shape)
         with _stage("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
-        with _stage("okvs"):
-            values[mine] = part.decode(c[place])
+    with _stage("vole"):
+        c = compute_c()  # while the store is on its way
+    with _stage("okvs"):
+        values = rows.decode(c)
     with _stage("transfer"):
         if run.malicious:
             values ^= _shift(share, _opened(run, committed))
@@ -247,17 +251,18 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
     """The sender's part for one bucket: the rows of ``digests`` that the receiver has, if told."""
     channel, parameters = run.channel, _parameters(run, digests, run.senders)
     own = rng.bytes(_SHARE_BYTES)
-    if run.malicious:
-        channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
-    start = channel.recv(pb.IntersectSeed)
-    if len(start.seed) != okvs.SEED_BYTES or len(start.share) != _SHARE_BYTES:
-        raise ProtocolError(channel.peer, "malformed seed of an intersection")
+    seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
     with _stage("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], start.seed, parameters)
+        rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
-        delta, key = vole.sender(channel, parameters.size, ring=run.ring, rng=rng)
-    shift = _shift(start.share, own)
+        delta, compute_b = vole.lazy_sender(channel, parameters.size, ring=run.ring, rng=rng)
+        if run.malicious:
+            # Before the receiver has to wait for it.
+            channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
+        key = compute_b()
+    if run.malicious:
+        share = wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share)
     tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
     for mine, place, part in rows.parts():
         with _stage("transfer"):
@@ -267,7 +272,7 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
             hashed = wire.element(wire.hashed(run, digests[mine]))
             values = gf128.multiply_add(values, hashed, delta)
         with _stage("tags"):
-            values = values ^ shift if run.malicious else values
+            values = values ^ _shift(share, own) if run.malicious else values
             tags[mine] = wire.tags(run, values, digests[mine])
     if run.malicious:
         channel.send(pb.IntersectShare(share=own))
@@ -290,8 +295,8 @@ def _parameters(run: Run, digests: Words, bound: int) -> okvs.Parameters:
 
 
 def _opened(run: Run, committed: bytes) -> bytes:
-    share = run.channel.recv(pb.IntersectShare).share
-    if len(share) != _SHARE_BYTES or digest(b"share", run.key, share) != committed:
+    share = wire.sixteen(run.peer, run.channel.recv(pb.IntersectShare).share)
+    if digest(b"share", run.key, share) != committed:
         raise ProtocolError(run.peer, "the share is not the one committed to")
     return share
 
