@@ -5,7 +5,8 @@
 indices, both sides having started together, over the gRPC link with TLS, without, and (``shaped``)
 with 100 Mbit/s and 50 ms one way on top of the plain one. The floor is the same ids compared by
 exchanging truncated hashes, which protects nothing, over the same link in the same run. Memory is
-a side's peak above what it held before the run, its input included in that.
+a side's peak above what it held before the run, its input included in that; by stage it is looked
+at in a run of its own, as are the bytes.
 """
 
 from __future__ import annotations
@@ -70,6 +71,16 @@ class Case:
 
 
 @dataclass(slots=True)
+class Stage:
+    """One stage of one run: seconds, bytes both ways, and the peak of memory in megabytes."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    bytes: int = 0
+    memory: float | None = None
+
+
+@dataclass(slots=True)
 class Sample:
     """What one side saw of one run."""
 
@@ -79,7 +90,7 @@ class Sample:
     rounds: int
     memory: float
     right: bool
-    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +114,9 @@ def run(options: argparse.Namespace) -> list[Record]:
     records: list[Record] = []
     for link in options.links.split(","):
         samples = _measured(link, cases, options.repeat)
-        walls = {case: middle([s.wall for s in samples["receiver"][case]])[0] for case in cases}
+        walls = {
+            case: middle([s.wall for s in samples["receiver"][case][:-1]])[0] for case in cases
+        }
         for case in cases:
             floor = walls.get(Case(case.receiver, case.sender, "hashes"))
             mine = {side: samples[side][case] for side in _SIDES}
@@ -115,8 +128,9 @@ def _records(
     link: str, case: Case, samples: dict[str, list[Sample]], ratio: float | None
 ) -> list[Record]:
     params = {"x": case.receiver, "y": case.sender, "form": case.security, "link": link}
-    wall, spread = middle([sample.wall for sample in samples["receiver"]])
-    every = [sample for side in _SIDES for sample in samples[side]]
+    timed = {side: samples[side][:-1] for side in _SIDES}
+    wall, spread = middle([sample.wall for sample in timed["receiver"]])
+    every = [sample for side in _SIDES for sample in timed[side]]
     whole = Record(
         benchmark="psi.wall",
         params=params,
@@ -131,46 +145,72 @@ def _records(
     )
     records = [whole]
     for side in _SIDES:
-        cpu, apart = middle([sample.cpu for sample in samples[side]])
+        cpu, apart = middle([sample.cpu for sample in timed[side]])
         records.append(_part("psi.cpu", {**params, "side": side}, cpu, apart))
-        for stage in samples[side][0].stages:
-            times = [sample.stages[stage][0] for sample in samples[side]]
+        for stage, last in samples[side][-1].stages.items():
+            times = [sample.stages[stage].wall for sample in timed[side]]
             where = {**params, "side": side, "stage": stage}
-            records.append(_part("psi.stage", where, *middle(times)))
+            records.append(_part("psi.stage", where, *middle(times), last))
     return records
 
 
-def _part(benchmark: str, params: dict[str, Any], median: float, spread: float) -> Record:
+def _part(
+    benchmark: str,
+    params: dict[str, Any],
+    median: float,
+    spread: float,
+    stage: Stage | None = None,
+) -> Record:
     return Record(
-        benchmark=benchmark, params=params, unit="s", median=median, spread=spread, checked=True
+        benchmark=benchmark,
+        params=params,
+        unit="s",
+        median=median,
+        spread=spread,
+        bytes=stage and stage.bytes,
+        peak_rss_mb=stage and stage.memory,
+        checked=True,
     )
 
 
 def _measured(link: str, cases: list[Case], repeat: int) -> dict[str, dict[Case, list[Sample]]]:
-    """Both sides' samples, each side in a process of its own."""
+    return in_two_processes(_SIDES, link, _samples, cases, repeat)
+
+
+def in_two_processes(
+    sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
+    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
+    link that is ``tls``, ``plain`` or ``shaped``. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        for side in _SIDES:
+        for side in sides:
             make_identity(side, Path(folder))
         pipes, children = {}, []
-        for side in _SIDES:
+        for side in sides:
             pipes[side], there = context.Pipe()
-            arguments = (side, link, cases, repeat, Path(folder), there)
-            children.append(context.Process(target=_side, args=arguments))
+            both = (side, sides[1 - sides.index(side)])
+            meeting = (both, side == sides[0], way, Path(folder), there)
+            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
             children[-1].start()
-        pipes["sender"].send(pipes["receiver"].recv())
-        results = {side: pipes[side].recv() for side in _SIDES}
+        pipes[sides[1]].send(pipes[sides[0]].recv())
+        results = {side: pipes[side].recv() for side in sides}
         for child in children:
             child.join()
     return results
 
 
 def _side(
-    side: str, way: str, cases: list[Case], repeat: int, folder: Path, parent: Connection
+    names: tuple[str, str],
+    listens: bool,
+    way: str,
+    folder: Path,
+    parent: Connection,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
 ) -> None:
-    """One side's process: the receiver listens, the sender dials."""
-    other = _SIDES[1 - _SIDES.index(side)]
-    listens = side == "receiver"
+    """One side's process: it meets the other, works, and hands back what came of it."""
+    side, other = names
     address = None if listens else Address(_LOOPBACK, parent.recv())
     endpoint = Endpoint(
         side,
@@ -182,28 +222,34 @@ def _side(
     with closing(endpoint):
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
-        with closing(endpoint.connect(other)) as plain:
-            link: Link = plain
+        with closing(endpoint.connect(other)) as link:
             if way == "shaped":
-                link = Shaped(plain, latency=_LATENCY, bandwidth=_BANDWIDTH)
-            samples: dict[Case, list[Sample]] = defaultdict(list)
-            for case in cases:
-                items = case.items(side)
-                # The first run compiles or loads the kernels, and is not counted.
-                for turn in range(repeat + 1):
-                    sample = _sample(side, case, items, link)
-                    if turn:
-                        samples[case].append(sample)
-            parent.send(dict(samples))
+                shaped = Shaped(link, latency=_LATENCY, bandwidth=_BANDWIDTH)
+                parent.send(work(side, shaped, *arguments))
+            else:
+                parent.send(work(side, link, *arguments))
 
 
-def _sample(side: str, case: Case, items: pa.Array, link: Link) -> Sample:
+def _samples(side: str, link: Link, cases: list[Case], repeat: int) -> dict[Case, list[Sample]]:
+    samples: dict[Case, list[Sample]] = defaultdict(list)
+    for case in cases:
+        items = case.items(side)
+        # The first run compiles or loads the kernels, and is not counted; the last is for the
+        # memory of each stage, which takes time to look at.
+        for turn in range(repeat + 2):
+            sample = _sample(side, case, items, link, by_stage=turn > repeat)
+            if turn:
+                samples[case].append(sample)
+    return dict(samples)
+
+
+def _sample(side: str, case: Case, items: pa.Array, link: Link, *, by_stage: bool) -> Sample:
     Channel(link).exchange(Column())
     traced = Traced(link, digest=False)
     channel = Channel(traced)
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    with _stages() as stages:
+    _forget_peak()
+    with _stages(traced, before if by_stage else None) as stages:
         wall, cpu = time.perf_counter(), time.process_time()
         found = _ROLES[case.security, side](channel, items)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -226,15 +272,28 @@ def _resident(key: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 @contextmanager
-def _stages() -> Iterator[dict[str, tuple[float, float]]]:
-    """Add up what the protocol logs of its stages: seconds on the clock, and of CPU."""
-    stages: dict[str, tuple[float, float]] = {}
+def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
+    """Add up what the protocol logs of its stages; what passed the link since the stage before is
+    the stage's, and with ``before`` also the peak of memory, above that."""
+    stages: dict[str, Stage] = defaultdict(Stage)
+    passed = 0
 
     def note(record: logging.LogRecord) -> bool:
+        nonlocal passed
         if match := _STAGE.fullmatch(record.getMessage()):
-            wall, cpu = stages.get(match[1], (0.0, 0.0))
-            stages[match[1]] = (wall + float(match[2]), cpu + float(match[3]))
+            stage, traffic = stages[match[1]], traced.traffic
+            stage.wall += float(match[2])
+            stage.cpu += float(match[3])
+            stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
+            passed = traffic.sent_bytes + traffic.received_bytes
+            if before is not None:
+                stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
+                _forget_peak()
         return False
 
     log = logging.getLogger("mpc.protocols.psi")

@@ -7,12 +7,12 @@ so whoever holds additive shares of e, or of a multiple of it, compresses them w
 
 **The code.** H = [I | B A], expand-convolute (Raghuraman, Rindal, Tanguy, "Expand-Convolute Codes
 for Pseudorandom Correlation Generators from LPN", CRYPTO 2023, eprint 2023/882), in the parameters
-that their library libOTe calls conservative: every row of B has 21 ones, one in each of 21 equal
-segments (the regular expander), and A convolves twice, around the end, with 24 random taps. The
-same 0/1 matrix serves words modulo 2^64. It is drawn anew, from a seed that both know, for every
-run. The faster codes are not offered: Silver has low-weight codewords that are easily found, and
-expand-accumulate codes of small weight a smaller distance than was conjectured (both: eprint
-2023/882).
+that their library libOTe calls conservative (``ExConv21x24``): every row of B has 21 ones, one in
+each of 21 equal segments (the regular expander), and A convolves twice, around the end, with 24
+random taps. The same 0/1 matrix serves words modulo 2^64. It is drawn anew, from a seed that both
+know, for every run. The faster codes are not offered: Silver has low-weight codewords that are
+easily found, and expand-accumulate codes of small weight a smaller distance than was conjectured
+(both: eprint 2023/882).
 
 **How much noise.** A linear test multiplies the output by a vector v, and is blind to the noise
 where the codeword v H is zero at all points. For a codeword of relative weight D the bias left is

@@ -109,10 +109,12 @@ def blind_evaluate(
     65535 (sections 3.3.1 and 3.3.2).
     """
     blinded = ristretto.decode(elements)
-    evaluated = ristretto.encode(ristretto.mul(blinded, secret.scalar))
     if secret.mode is Mode.OPRF:
-        return evaluated, b""
-    return evaluated, _prove(secret, blinded, elements, evaluated, rng)
+        return ristretto.encode(ristretto.mul(blinded, secret.scalar)), b""
+    r = ristretto.scalar(rng)
+    points, commitment = ristretto.products((blinded, secret.scalar), (ristretto.generator(), r))
+    evaluated = ristretto.encode(points)
+    return evaluated, _prove(secret, blinded, elements, evaluated, r, commitment)
 
 
 def finalize(
@@ -125,8 +127,9 @@ def finalize(
     """
     evaluated = ristretto.decode(elements)
     if query.mode is Mode.VOPRF:
-        _verify(query, evaluated, elements, proof, public)
-    unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
+        unblinded = _verified(query, evaluated, elements, proof, public)
+    else:
+        unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
     return _outputs(query.items, ristretto.encode(unblinded))
 
 
@@ -196,35 +199,42 @@ def _prove(
     blinded: Points,
     elements: NDArray[np.uint8],
     evaluated: NDArray[np.uint8],
-    rng: Rng,
+    r: Scalars,
+    commitment: Points,
 ) -> bytes:
-    """GenerateProof with ComputeCompositesFast (section 2.2.1)."""
+    """GenerateProof with ComputeCompositesFast (section 2.2.1); ``commitment`` is r times the
+    generator."""
     m = ristretto.total(ristretto.mul(blinded, _weights(secret.public, elements, evaluated)))
-    z = ristretto.mul(m, secret.scalar)
-    r = ristretto.scalar(rng)
-    challenge = _challenge(secret.public, [m, z, ristretto.base(r), ristretto.mul(m, r)])
+    z, t3 = ristretto.products((m, secret.scalar), (m, r))
+    challenge = _challenge(secret.public, [m, z, commitment, t3])
     response = r - challenge * secret.scalar
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
 
 
-def _verify(
+def _verified(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
-) -> None:
-    """VerifyProof with ComputeComposites (section 2.2.2)."""
+) -> Points:
+    """VerifyProof with ComputeComposites (section 2.2.2); the unblinded evaluations."""
     key = check_public_key(public)
     if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
         raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
     both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
     challenge, response = both[:1], both[1:]
     weights = _weights(public, query.elements, elements)
-    # Its own elements the querier knows to be valid.
-    m = ristretto.total(ristretto.mul(ristretto.decode(query.elements), weights))
-    z = ristretto.total(ristretto.mul(evaluated, weights))
-    t2 = ristretto.base(response) + ristretto.mul(key, challenge)
-    t3 = ristretto.mul(m, response) + ristretto.mul(z, challenge)
-    expected = ristretto.scalar_bytes(_challenge(public, [m, z, t2, t3])).tobytes()
-    if not hmac.compare_digest(expected, proof[:SCALAR_BYTES]):
+    ms, zs, unblinded = ristretto.products(
+        # Its own elements the querier knows to be valid.
+        (ristretto.decode(query.elements), weights),
+        (evaluated, weights),
+        (evaluated, ristretto.invert(query.blinds)),
+    )
+    m, z = ristretto.total(ms), ristretto.total(zs)
+    sg, ck, sm, cz = ristretto.products(
+        (ristretto.generator(), response), (key, challenge), (m, response), (z, challenge)
+    )
+    expected = _challenge(public, [m, z, sg + ck, sm + cz])
+    if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
+    return unblinded
 
 
 def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:

@@ -2,8 +2,8 @@
 """Oblivious transfer: a base on ristretto255, and correlated rows grown from it; malicious.
 
 **Base** (``sender``, ``receiver``): the one-round protocol of Masny, Rindal, "Endemic Oblivious
-Transfer" (CCS 2019, eprint 2019/706) with Diffie–Hellman key agreement. Both messages go at once; c
-is the receiver's choice in transfer i, and H(i, j, .) hashes to the group::
+Transfer" (CCS 2019, eprint 2019/706, figure 8) with Diffie–Hellman key agreement. Both messages go
+at once; c is the receiver's choice in transfer i, and H(i, j, .) hashes to the group::
 
     sender                                     receiver
       A = a G            --- TransferKey ---->
@@ -19,10 +19,11 @@ of the transfer, so that no message of one transfer serves in another, and the d
 all messages. A dishonest party may choose its own keys ("endemic"); the rows below need no more.
 
 **Correlated rows** (``correlated_sender``, ``correlated_receiver``): Ishai, Kilian, Nissim, Petrank
-(CRYPTO 2003) with the consistency check of Roy, "SoftSpokenOT" (CRYPTO 2022, eprint 2022/192, with
-k = 1), which mends the one of Keller, Orsini, Scholl (CRYPTO 2015): a universal hash applied to
-every column, its challenge drawn from the message it checks (Fiat–Shamir). The sender holds delta
-in GF(2)^128 and w_i, the receiver chosen bits u_i and v_i = w_i + u_i delta::
+(CRYPTO 2003), which is the small-field vector OLE of Roy, "SoftSpokenOT" (CRYPTO 2022, eprint
+2022/192, section 3.1) with k = 1, and the consistency check of section 4.1 there, which mends the
+one of Keller, Orsini, Scholl (CRYPTO 2015; section 4.1.3 says what is wrong with that): a universal
+hash applied to every column, its challenge drawn from the message it checks (Fiat–Shamir). The
+sender holds delta in GF(2)^128 and w_i, the receiver chosen bits u_i and v_i = w_i + u_i delta::
 
     sender                                           receiver
       (receiver of 128 base transfers, by delta's bits)

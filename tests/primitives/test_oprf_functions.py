@@ -204,7 +204,8 @@ def test_an_element_evaluated_with_another_key():
             oprf.finalize(query, elements, shown, public)
     # A proof for the mixture, made with the right key, fails as well.
     blinded = ristretto.decode(query.elements)
-    made = oprf._prove(secret, blinded, query.elements, mixed, seeded(2))
+    r = ristretto.scalar(seeded(2))
+    made = oprf._prove(secret, blinded, query.elements, mixed, r, ristretto.base(r))
     with pytest.raises(CryptoError, match="proof does not show"):
         oprf.finalize(query, mixed, made, secret.public)
 

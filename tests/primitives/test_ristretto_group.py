@@ -346,3 +346,21 @@ def test_secrets_do_not_show():
         with pytest.raises(TypeError):
             bool(vector)
     assert secret != ristretto.scalars(seeded(4), 2)
+
+
+def test_products_of_several_vectors_are_those_of_each(backend):
+    rng = seeded("products")
+    many = ristretto.base(ristretto.scalars(rng, 5))
+    none, one = many[:0], many[:1]
+    factors = [
+        (many, ristretto.scalars(rng, 5)),
+        (many, ristretto.scalar(rng)),
+        (one, ristretto.scalars(rng, 3)),
+        (none, ristretto.scalar(rng)),
+        (one, ristretto.scalar(rng)),
+    ]
+    together = ristretto.products(*factors)
+    assert [len(product) for product in together] == [5, 5, 3, 0, 1]
+    for (points, scalars), product in zip(factors, together, strict=True):
+        expected = ristretto.mul(points, scalars)
+        assert np.array_equal(ristretto.encode(product), ristretto.encode(expected))

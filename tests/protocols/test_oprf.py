@@ -31,12 +31,6 @@ KEYS = {mode: generate_key(mode, seeded("key")) for mode in Mode}
 ITEMS = [f"item {i}" for i in range(20)]
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    with kernels.use(request.param):
-        yield request.param
-
-
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(oprf, "BLOCK", 8)

@@ -31,12 +31,6 @@ from mpc.testing import run_pair, seeded
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    with kernels.use(request.param):
-        yield request.param
-
-
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(psi_dh, "BLOCK", 8)

@@ -3,26 +3,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pyarrow as pa
 import pytest
-from link_kinds import KINDS
 from psi_runs import Counting, expected, ids, intersect, run
 
 from mpc import kernels
 from mpc.errors import (
-    ChannelError,
     ConfigError,
-    CryptoError,
     DataError,
     ParameterMismatch,
-    PeerClosed,
     ProtocolError,
 )
 from mpc.net import memory as memory_link
-from mpc.primitives import okvs
 from mpc.protocols import psi
 from mpc.testing import run_pair
 
@@ -173,107 +166,3 @@ def test_different_terms_are_named():
 def test_types_of_ids_that_differ_end_at_once():
     with pytest.raises(DataError, match="not a string"):
         intersect(["1", "2"], [1, 2])
-
-
-# Buckets.
-
-BUCKETS = {"memory": 384 * 500}
-
-
-@pytest.mark.parametrize("security", ["malicious", "semi-honest"])
-def test_buckets(security):
-    left, right = ids(0, 2000), ids(1900, 2500)
-    mine, theirs = intersect(left, right, to_both=True, security=security, **BUCKETS)
-    assert mine.tolist() == expected(left, right)
-    assert theirs.tolist() == expected(right, left)
-
-
-def test_the_smaller_memory_decides():
-    mine, _ = run_pair(
-        lambda channel: psi.receiver(channel, ids(0, 1000), memory=384 * 200),
-        lambda channel: psi.sender(channel, ids(500, 1500)),
-    )
-    assert mine.tolist() == list(range(500, 1000))
-
-
-def breaking(link, after):
-    """A link that ends after so many messages were put."""
-    count = iter(range(after))
-
-    class Breaking(Counting):
-        def put(self, frame, timeout=None):
-            if next(count, None) is None:
-                self.link.close()
-                raise PeerClosed(self.peer, "gone")
-            super().put(frame, timeout)
-
-    return Breaking(link, [])
-
-
-def test_a_run_goes_on_from_its_first_open_bucket(monkeypatch):
-    left, right = ids(0, 2000), ids(1500, 2500)
-    mine, theirs = psi.Progress(), psi.Progress()
-
-    def attempt(after):
-        one, other = memory_link.pair()
-        return run_pair(
-            lambda channel: psi.receiver(channel, left, progress=mine, **BUCKETS),
-            lambda channel: psi.sender(channel, right, progress=theirs, **BUCKETS),
-            links=lambda: (breaking(one, after), other),
-        )
-
-    with pytest.raises(ChannelError):
-        attempt(15)
-    kept, reached = len(mine.found), len(theirs.found)
-    assert 0 < kept < mine.buckets
-    assert repr(mine) == f"Progress(<{kept} of {mine.buckets} buckets>)"
-    begun = []
-    real = psi._receive
-    monkeypatch.setattr(psi, "_receive", lambda *args: begun.append(1) or real(*args))
-    buckets = mine.buckets
-    found, _ = attempt(10_000)
-    assert found.tolist() == list(range(1500, 2000))
-    assert len(begun) == buckets - min(kept, reached)
-
-
-@pytest.mark.parametrize("options", [{}, BUCKETS], ids=["whole", "buckets"])
-def test_a_finished_run_answers_no_later_call(options):
-    mine, theirs = psi.Progress(), psi.Progress()
-    for right in (ids(0, 100), ids(50, 800)):
-        found, _ = run_pair(
-            partial(psi.receiver, items=ids(0, 600), progress=mine, **options),
-            partial(psi.sender, items=right, progress=theirs, **options),
-        )
-        assert found.tolist() == expected(ids(0, 600), right)
-        assert mine.found == theirs.found == []
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_link(kind, tmp_path):
-    left, right = ids(0, 3000), ids(2500, 5000)
-    with KINDS[kind](tmp_path) as ends:
-        mine, theirs = run(*ends, left, right, to_both=True, **BUCKETS)
-    assert mine.tolist() == expected(left, right)
-    assert theirs.tolist() == expected(right, left)
-
-
-def test_a_bucket_above_its_bound_ends_the_run(monkeypatch):
-    monkeypatch.setattr(okvs, "capacity", lambda items, clusters, bits: 100)
-    with pytest.raises(CryptoError, match="padded"):
-        intersect(ids(0, 1000), ids(0, 1000), **BUCKETS)
-
-
-def test_a_run_does_not_go_on_with_other_items():
-    mine, theirs = psi.Progress(), psi.Progress()
-    one, other = memory_link.pair()
-    with pytest.raises(ChannelError):
-        run_pair(
-            lambda channel: psi.receiver(channel, ids(0, 2000), progress=mine, **BUCKETS),
-            lambda channel: psi.sender(channel, ids(0, 2000), progress=theirs, **BUCKETS),
-            links=lambda: (breaking(one, 15), other),
-        )
-    with pytest.raises(DataError, match="go on"):
-        run_pair(
-            lambda channel: psi.receiver(channel, ids(1, 2001), progress=mine, **BUCKETS),
-            lambda channel: psi.sender(channel, ids(0, 2000), progress=theirs, **BUCKETS),
-        )

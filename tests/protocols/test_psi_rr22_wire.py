@@ -84,8 +84,11 @@ def test_tags_and_store_look_uniform():
 @pytest.mark.parametrize(
     ("security", "sizes"),
     [
-        ("malicious", [("Offer", 66), ("Seed", 36), ("Store", 23917), ("Replies", 1610)]),
-        ("semi-honest", [("Offer", 68), ("Seed", 36), ("Store", 11963), ("Replies", 1610)]),
+        (
+            "malicious",
+            [("Offer", 66), ("Seed", 18), ("Share", 18), ("Store", 23917), ("Replies", 1610)],
+        ),
+        ("semi-honest", [("Offer", 68), ("Seed", 18), ("Store", 11963), ("Replies", 1610)]),
     ],
 )
 def test_what_the_receiver_sends(security, sizes):
@@ -159,7 +162,9 @@ def test_tags_made_up_match_nothing(monkeypatch):
     assert intersect(ids(0, 100), ids(0, 100))[0].tolist() == []
 
 
-@pytest.mark.parametrize("kind", [pb.IntersectStore, pb.IntersectTags, pb.IntersectSeed])
+@pytest.mark.parametrize(
+    "kind", [pb.IntersectStore, pb.IntersectTags, pb.IntersectSeed, pb.IntersectShare]
+)
 def test_wrong_shapes_are_refused(monkeypatch, kind):
     real = Channel.send
 

@@ -11,7 +11,7 @@ from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import psi_sum_pb2 as pb
 from mpc.primitives.paillier import keygen
-from mpc.protocols import psi_sum
+from mpc.protocols import psi, psi_sum
 from mpc.protocols.psi_sum import Aggregate
 from mpc.testing import run_pair, seeded
 
@@ -46,6 +46,49 @@ def counted(left, right, values=None, **options):
 def test_cardinality(left, right):
     count = len(set(left) & set(right))
     assert counted(left, right) == (Aggregate(count, None), len(left))
+
+
+def cardinality(left, right, **options):
+    options = {"security": "semi-honest", "cardinality_only": True, **options}
+    return run_pair(
+        lambda channel: psi.receiver(channel, left, rng=seeded(1), **options),
+        lambda channel: psi.sender(channel, right, rng=seeded(2), **options),
+    )
+
+
+def test_cardinality_as_a_flag_of_the_intersection():
+    count, rows = cardinality(ids(0, 40), ids(30, 90))
+    assert (count, rows.tolist()) == (10, [])
+    twice = ids(0, 4) * 2
+    assert cardinality(twice, twice[::-1], duplicates="first")[0] == 4
+    with pytest.raises(DataError, match="4 of 8 items repeat an earlier one"):
+        cardinality(twice, ids(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"security": "malicious"}, "say so with security='semi-honest'"),
+        ({"to_both": True}, "neither to_both"),
+        ({"pad_to": 100}, "pad_to"),
+        ({"progress": psi.Progress()}, "nor progress"),
+    ],
+)
+@pytest.mark.parametrize("role", [psi.receiver, psi.sender])
+def test_what_cardinality_does_not_give_is_refused_before_anything_is_sent(role, options, message):
+    options = {"security": "semi-honest", "cardinality_only": True, **options}
+    with pytest.raises(ConfigError, match=message):
+        role(None, ["a"], **options)
+
+
+def test_one_side_that_wants_rows_and_one_that_gives_a_count():
+    with pytest.raises(ProtocolError, match=r"expected mpc\.v1\.(Intersect|PsiSum)Offer"):
+        run_pair(
+            lambda channel: psi.receiver(channel, ["a"], security="semi-honest"),
+            lambda channel: psi.sender(
+                channel, ["a"], security="semi-honest", cardinality_only=True
+            ),
+        )
 
 
 @pytest.mark.parametrize("block", [4, 7, 1000])

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14mpc/pb/v1/rr22.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x8a\x01\n\x0eIntersectOffer\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x10\n\x08security\x18\x02 \x01(\t\x12\x0f\n\x07to_both\x18\x03 \x01(\x08\x12\r\n\x05\x62ound\x18\x04 \x01(\x04\x12\x0e\n\x06memory\x18\x05 \x01(\x04\x12\r\n\x05nonce\x18\x06 \x01(\x0c\x12\x0b\n\x03run\x18\x07 \x01(\x0c\x12\x0c\n\x04\x64one\x18\x08 \x01(\x04\")\n\x13IntersectCommitment\x12\x12\n\ncommitment\x18\x01 \x01(\x0c\",\n\rIntersectSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\x12\r\n\x05share\x18\x02 \x01(\x0c\"0\n\x0eIntersectStore\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1f\n\x0eIntersectShare\x12\r\n\x05share\x18\x01 \x01(\x0c\"-\n\rIntersectTags\x12\x1c\n\x04tags\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"3\n\x10IntersectReplies\x12\x1f\n\x07replies\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14mpc/pb/v1/rr22.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x8a\x01\n\x0eIntersectOffer\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x10\n\x08security\x18\x02 \x01(\t\x12\x0f\n\x07to_both\x18\x03 \x01(\x08\x12\r\n\x05\x62ound\x18\x04 \x01(\x04\x12\x0e\n\x06memory\x18\x05 \x01(\x04\x12\r\n\x05nonce\x18\x06 \x01(\x0c\x12\x0b\n\x03run\x18\x07 \x01(\x0c\x12\x0c\n\x04\x64one\x18\x08 \x01(\x04\"\x1d\n\rIntersectSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\")\n\x13IntersectCommitment\x12\x12\n\ncommitment\x18\x01 \x01(\x0c\"0\n\x0eIntersectStore\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1f\n\x0eIntersectShare\x12\r\n\x05share\x18\x01 \x01(\x0c\"-\n\rIntersectTags\x12\x1c\n\x04tags\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"3\n\x10IntersectReplies\x12\x1f\n\x07replies\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INTERSECTOFFER']._serialized_start=58
   _globals['_INTERSECTOFFER']._serialized_end=196
-  _globals['_INTERSECTCOMMITMENT']._serialized_start=198
-  _globals['_INTERSECTCOMMITMENT']._serialized_end=239
-  _globals['_INTERSECTSEED']._serialized_start=241
-  _globals['_INTERSECTSEED']._serialized_end=285
-  _globals['_INTERSECTSTORE']._serialized_start=287
-  _globals['_INTERSECTSTORE']._serialized_end=335
-  _globals['_INTERSECTSHARE']._serialized_start=337
-  _globals['_INTERSECTSHARE']._serialized_end=368
-  _globals['_INTERSECTTAGS']._serialized_start=370
-  _globals['_INTERSECTTAGS']._serialized_end=415
-  _globals['_INTERSECTREPLIES']._serialized_start=417
-  _globals['_INTERSECTREPLIES']._serialized_end=468
+  _globals['_INTERSECTSEED']._serialized_start=198
+  _globals['_INTERSECTSEED']._serialized_end=227
+  _globals['_INTERSECTCOMMITMENT']._serialized_start=229
+  _globals['_INTERSECTCOMMITMENT']._serialized_end=270
+  _globals['_INTERSECTSTORE']._serialized_start=272
+  _globals['_INTERSECTSTORE']._serialized_end=320
+  _globals['_INTERSECTSHARE']._serialized_start=322
+  _globals['_INTERSECTSHARE']._serialized_end=353
+  _globals['_INTERSECTTAGS']._serialized_start=355
+  _globals['_INTERSECTTAGS']._serialized_end=400
+  _globals['_INTERSECTREPLIES']._serialized_start=402
+  _globals['_INTERSECTREPLIES']._serialized_end=453
 # @@protoc_insertion_point(module_scope)

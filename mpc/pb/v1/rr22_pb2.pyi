@@ -26,19 +26,17 @@ class IntersectOffer(_message.Message):
     done: int
     def __init__(self, role: _Optional[str] = ..., security: _Optional[str] = ..., to_both: bool = ..., bound: _Optional[int] = ..., memory: _Optional[int] = ..., nonce: _Optional[bytes] = ..., run: _Optional[bytes] = ..., done: _Optional[int] = ...) -> None: ...
 
+class IntersectSeed(_message.Message):
+    __slots__ = ("seed",)
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    seed: bytes
+    def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
+
 class IntersectCommitment(_message.Message):
     __slots__ = ("commitment",)
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     commitment: bytes
     def __init__(self, commitment: _Optional[bytes] = ...) -> None: ...
-
-class IntersectSeed(_message.Message):
-    __slots__ = ("seed", "share")
-    SEED_FIELD_NUMBER: _ClassVar[int]
-    SHARE_FIELD_NUMBER: _ClassVar[int]
-    seed: bytes
-    share: bytes
-    def __init__(self, seed: _Optional[bytes] = ..., share: _Optional[bytes] = ...) -> None: ...
 
 class IntersectStore(_message.Message):
     __slots__ = ("values",)

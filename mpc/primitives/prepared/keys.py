@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from mpc.errors import ConfigError, InvalidKey, WrongPassphrase
 from mpc.primitives import oprf
 from mpc.primitives.oprf import Mode, SecretKey
-from mpc.primitives.prepared.whole_file import replacing
 from mpc.primitives.rng import SYSTEM, Rng
+from mpc.primitives.whole_file import replacing
 
 NAME_BYTES = 32
 KEY_BYTES = 32

@@ -30,7 +30,7 @@ from mpc.primitives.prepared.faults import ListCorrupt, ListTruncated
 from mpc.primitives.prepared.header import HEADER_BYTES, Header
 from mpc.primitives.prepared.keys import HolderKey, Pin
 from mpc.primitives.prepared.tables import Table
-from mpc.primitives.prepared.whole_file import replacing
+from mpc.primitives.whole_file import replacing
 
 _READ_BYTES = 1 << 20
 

@@ -30,7 +30,7 @@ from mpc.primitives.prepared.header import Header, Kind
 from mpc.primitives.prepared.keys import HolderKey
 from mpc.primitives.prepared.segment import Segment, write_segment
 from mpc.primitives.prepared.tables import WIDTHS, bucket_bits, compress
-from mpc.primitives.prepared.whole_file import only_writer, replacing, sweep
+from mpc.primitives.whole_file import only_writer, replacing, sweep
 
 LOCK = ".lock"
 _LEDGER = ".ledger"
@@ -94,7 +94,8 @@ def prepare(
     pin, width = key.pin(name), row_width(queries)
     held = Items.of(items)
     entries = _evaluated(key, name, held, _labels(labels, len(held), room), room)
-    with _writing(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder / LOCK):
         old = open_list(folder, pin).newest if segment_names(folder) else None
         header = _header(
             key,
@@ -156,7 +157,8 @@ def compact(folder: Path, key: HolderKey, name: str, *, clock: Clock = time.time
 
 
 def _writing(folder: Path) -> AbstractContextManager[None]:
-    folder.mkdir(parents=True, exist_ok=True)
+    if not segment_names(folder):
+        raise ConfigError(f"there is no prepared list in {folder}")
     return only_writer(folder / LOCK)
 
 

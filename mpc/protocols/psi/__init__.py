@@ -7,9 +7,10 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
 
     receiver, items X                                    sender, items Y
       IntersectOffer       <-- one round, both ways -->    IntersectOffer
-                           <-- IntersectCommitment ----    of a share w_s               (malicious)
-      IntersectSeed        --- seed r, share w_r ----->
+      IntersectSeed        --- seed r ----------------->
                            <-- VOLE: C = A D + B ------>   D, B                      protocols.vole
+                           <-- IntersectCommitment ----    to a share w_s               (malicious)
+      IntersectShare       --- w_r -------------------->                                (malicious)
       IntersectStore       --- A + P, P(x) = H(x) ----->   K = B + (A + P) D; in parts
                            <-- IntersectShare ---------    w_s                          (malicious)
                            <-- IntersectTags ----------    T(K(y) + D H(y) + w, y), ascending
@@ -38,10 +39,12 @@ any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
-With a ``Progress`` kept by the caller, a run that broke off goes on over a new channel from its
-first open bucket; a malicious peer may put other items into that one.
+With a ``Progress`` kept by the caller, in memory or under a key in a file, a run that broke off
+goes on over a new channel from its first open bucket, if both sides have the items and terms that
+they had; a malicious peer may put other items into that one.
 
-For the size of the intersection alone, or a total over it, see ``psi_sum``.
+The size of the intersection alone (``cardinality_only``) and totals over it are by ``psi_sum``,
+which is another protocol, and semi-honest: ``counting`` says why.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +67,9 @@ from mpc.primitives import okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import vole
-from mpc.protocols.psi import wire
-from mpc.protocols.psi.agreement import Progress, Run, Terms, agree, cut, digest, distinct, remember
+from mpc.protocols.psi import counting, wire
+from mpc.protocols.psi.agreement import Run, Terms, agree, cut, distinct, fingerprint
+from mpc.protocols.psi.progress import Progress, digest
 
 __all__ = ["MEMORY", "Progress", "receiver", "sender"]
 
@@ -80,24 +84,56 @@ MEMORY = 1 << 30
 _SHARE_BYTES = 16
 
 
+@overload
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["malicious", "semi-honest"] = ...,
+    cardinality_only: Literal[False] = ...,
+    to_both: bool = ...,
+    duplicates: Literal["error", "first"] = ...,
+    pad_to: int | None = ...,
+    memory: int = ...,
+    progress: Progress | None = ...,
+    rng: Rng = ...,
+) -> Indices: ...
+
+
+@overload
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    security: Literal["semi-honest"],
+    cardinality_only: Literal[True],
+    duplicates: Literal["error", "first"] = ...,
+    rng: Rng = ...,
+) -> int: ...
+
+
 def receiver(
     channel: Channel,
     items: Any,
     *,
     security: Literal["malicious", "semi-honest"] = "malicious",
+    cardinality_only: bool = False,
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
     rng: Rng = SYSTEM,
-) -> Indices:
+) -> Indices | int:
     """The ascending rows of ``items`` (see ``Items.of``) that the sender holds too.
 
     ``pad_to`` is a public bound the sender sees in place of the number of items. An item that
     occurs twice is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
+    ``cardinality_only`` gives how many rows instead, by ``psi_sum`` and semi-honest only.
     """
     terms = Terms("receiver", security, to_both, duplicates, pad_to, memory)
+    if cardinality_only:
+        return counting.receiver(channel, items, terms, progress, rng)
     return _run(channel, items, terms, progress, _receive, rng)
 
 
@@ -106,6 +142,7 @@ def sender(
     items: Any,
     *,
     security: Literal["malicious", "semi-honest"] = "malicious",
+    cardinality_only: bool = False,
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
@@ -115,9 +152,13 @@ def sender(
 ) -> Indices:
     """Let the receiver learn the intersection; returns its rows with ``to_both``, else none.
 
-    The arguments are those of ``receiver``; ``security`` and ``to_both`` must be the same there.
+    The arguments are those of ``receiver``; ``security``, ``cardinality_only`` and ``to_both`` must
+    be the same there.
     """
     terms = Terms("sender", security, to_both, duplicates, pad_to, memory)
+    if cardinality_only:
+        counting.sender(channel, items, terms, progress, rng)
+        return np.empty(0, np.intp)
     return _run(channel, items, terms, progress, _send, rng)
 
 
@@ -130,43 +171,67 @@ def _run(
     rng: Rng,
 ) -> Indices:
     held, progress = Items.of(items), kept or Progress()
+    digests = _to_go_on_with(held, terms, channel.peer, progress)
     run = agree(channel, len(held), terms, progress, rng)
     with _stage("hash"):
-        digests = hashing.digests(held.data, held.offsets, key=run.key, person=b"psi:item")
+        if not run.first:
+            digests = _digests(held, run.key)
         firsts = distinct(digests, terms.duplicates)
+        if not run.first:
+            # Nobody asks for the name of a set whose progress is not kept, and it takes a while.
+            name = b"" if kept is None else fingerprint(terms, channel.peer, digests)
+            progress.begin(run.key, name, run.agreed, buckets=run.buckets, items=len(firsts))
         digests = digests if len(firsts) == len(digests) else digests[firsts]
-    if kept is not None:
-        remember(kept, run, digests)
     if run.receivers and run.senders:
         for bucket, chosen in enumerate(cut(digests, run.buckets)):
             if bucket >= run.first:
                 part = digests if run.buckets == 1 else digests[chosen]
-                progress.found.append(firsts[chosen[role(run, part, rng)]])
-    found = np.sort(np.concatenate([np.empty(0, np.intp), *progress.found]))
+                progress.finish(bucket, chosen, chosen[role(run, part, rng)])
+    found = firsts[progress.marks]
     progress.clear()
     return found
+
+
+def _to_go_on_with(held: Items, terms: Terms, peer: str, progress: Progress) -> Words:
+    """The digests of the run that broke off, if that was over these items with these terms; else it
+    is forgotten."""
+    if progress.done:
+        with _stage("hash"):
+            digests = _digests(held, progress.key)
+            if fingerprint(terms, peer, digests) == progress.fingerprint:
+                return digests
+        log.warning("%s: not the items or terms of the run that broke off, so it starts anew", peer)
+        progress.clear()
+    return np.empty((0, 4), np.uint64)
+
+
+def _digests(held: Items, key: bytes) -> Words:
+    return hashing.digests(held.data, held.offsets, key=key, person=b"psi:item")
 
 
 def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     """The receiver's part for one bucket: the rows of ``digests`` that are common."""
     channel, parameters = run.channel, _parameters(run, digests, run.receivers)
-    committed = channel.recv(pb.IntersectCommitment).commitment if run.malicious else b""
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
-    channel.send(pb.IntersectSeed(seed=seed, share=share))
+    channel.send(pb.IntersectSeed(seed=seed))
     with _stage("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
-        a, c = vole.receiver(channel, parameters.size, ring=run.ring, rng=rng)
-    values = np.empty((len(digests), 2), np.uint64)
+        a, compute_c = vole.lazy_receiver(channel, parameters.size, ring=run.ring, rng=rng)
+    if run.malicious:
+        committed = channel.recv(pb.IntersectCommitment).commitment
+        channel.send(pb.IntersectShare(share=share))
     for mine, place, part in rows.parts():
         with _stage("okvs"):
             masked = part.encode(wire.hashed(run, digests[mine]), rng)
             masked ^= a[place].reshape(masked.shape)
         with _stage("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
-        with _stage("okvs"):
-            values[mine] = part.decode(c[place])
+    with _stage("vole"):
+        c = compute_c()  # while the store is on its way
+    with _stage("okvs"):
+        values = rows.decode(c)
     with _stage("transfer"):
         if run.malicious:
             values ^= _shift(share, _opened(run, committed))
@@ -186,17 +251,18 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
     """The sender's part for one bucket: the rows of ``digests`` that the receiver has, if told."""
     channel, parameters = run.channel, _parameters(run, digests, run.senders)
     own = rng.bytes(_SHARE_BYTES)
-    if run.malicious:
-        channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
-    start = channel.recv(pb.IntersectSeed)
-    if len(start.seed) != okvs.SEED_BYTES or len(start.share) != _SHARE_BYTES:
-        raise ProtocolError(channel.peer, "malformed seed of an intersection")
+    seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
     with _stage("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], start.seed, parameters)
+        rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
     with _stage("vole"):
-        delta, key = vole.sender(channel, parameters.size, ring=run.ring, rng=rng)
-    shift = _shift(start.share, own)
+        delta, compute_b = vole.lazy_sender(channel, parameters.size, ring=run.ring, rng=rng)
+        if run.malicious:
+            # Before the receiver has to wait for it.
+            channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
+        key = compute_b()
+    if run.malicious:
+        share = wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share)
     tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
     for mine, place, part in rows.parts():
         with _stage("transfer"):
@@ -206,7 +272,7 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
             hashed = wire.element(wire.hashed(run, digests[mine]))
             values = gf128.multiply_add(values, hashed, delta)
         with _stage("tags"):
-            values = values ^ shift if run.malicious else values
+            values = values ^ _shift(share, own) if run.malicious else values
             tags[mine] = wire.tags(run, values, digests[mine])
     if run.malicious:
         channel.send(pb.IntersectShare(share=own))
@@ -229,8 +295,8 @@ def _parameters(run: Run, digests: Words, bound: int) -> okvs.Parameters:
 
 
 def _opened(run: Run, committed: bytes) -> bytes:
-    share = run.channel.recv(pb.IntersectShare).share
-    if len(share) != _SHARE_BYTES or digest(b"share", run.key, share) != committed:
+    share = wire.sixteen(run.peer, run.channel.recv(pb.IntersectShare).share)
+    if digest(b"share", run.key, share) != committed:
         raise ProtocolError(run.peer, "the share is not the one committed to")
     return share
 

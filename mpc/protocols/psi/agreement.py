@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import struct
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.primitives import okvs
 from mpc.primitives.rng import Rng
 from mpc.protocols import vole
+from mpc.protocols.psi.progress import RUN_BYTES, Progress, digest
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
@@ -24,34 +25,7 @@ _ITEM_BYTES = 384  # a side's peak per item of a bucket: 255 measured, and room 
 _MOST_BUCKETS = 1 << 16
 _MOST_ITEMS = 1 << 32
 _NARROW_ITEMS = 1 << 24  # up to here 64-bit values keep 40 bits of statistical security
-_RUN_BYTES, _NONCE_BYTES = 16, 32
-
-
-class Progress:
-    """Where a run of buckets stands, in this process; hand it to the call that goes on with it.
-
-    Holds the rows found so far and the session key, and is never written anywhere. It is empty
-    again when a run is finished, so no later call gets that run's answers.
-    """
-
-    __slots__ = ("buckets", "fingerprint", "found", "key")
-
-    def __init__(self) -> None:
-        self.found: list[Indices] = []
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the run."""
-        self.key, self.fingerprint, self.buckets = b"", b"", 0
-        self.found = []
-
-    @property
-    def run(self) -> bytes:
-        """A public name of the run, or nothing where none has begun."""
-        return digest(b"run", self.key)[:_RUN_BYTES] if self.key else b""
-
-    def __repr__(self) -> str:
-        return f"Progress(<{len(self.found)} of {self.buckets} buckets>)"
+_NONCE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +60,7 @@ class Run:
 
     channel: Channel
     key: bytes = field(repr=False)
+    agreed: bytes
     malicious: bool
     to_both: bool
     buckets: int
@@ -116,25 +91,25 @@ def agree(channel: Channel, count: int, terms: Terms, progress: Progress, rng: R
         memory=terms.memory,
         nonce=rng.bytes(_NONCE_BYTES),
         run=progress.run,
-        done=len(progress.found),
+        done=progress.done,
     )
     theirs = _checked(channel.exchange(offer), offer, channel.peer)
     most = max(bound, theirs.bound) * _ITEM_BYTES
     buckets = max(1, math.ceil(most / min(offer.memory, theirs.memory)))
     if buckets > _MOST_BUCKETS:
         raise ConfigError(f"{most} bytes do not fit {_MOST_BUCKETS} buckets of the smaller memory")
-    first = _start(offer, theirs, buckets, progress)
     both = (offer, theirs) if terms.role == "receiver" else (theirs, offer)
-    if not first:
-        progress.key = digest(b"key", both[0].nonce, both[1].nonce)
-    progress.buckets = buckets
     receivers, senders = both[0].bound, both[1].bound
+    agreed = digest(b"both", struct.pack("<QQQ", receivers, senders, buckets))
+    same = bool(offer.run) and offer.run == theirs.run and agreed == progress.agreed
+    first = min(offer.done, theirs.done) if same else 0
     malicious = terms.security == "malicious"
     spread = okvs.STATISTICAL_SECURITY + 1 + math.log2(buckets)
     tag_bits = okvs.STATISTICAL_SECURITY + math.log2(max(1, receivers) * max(1, senders))
     return Run(
         channel=channel,
-        key=progress.key,
+        key=progress.key if first else digest(b"key", both[0].nonce, both[1].nonce),
+        agreed=agreed,
         malicious=malicious,
         to_both=terms.to_both,
         buckets=buckets,
@@ -154,28 +129,16 @@ def _checked(theirs: pb.IntersectOffer, ours: pb.IntersectOffer, peer: str) -> p
         mine, other = getattr(ours, name), getattr(theirs, name)
         if mine != other:
             raise ParameterMismatch(peer, name, repr(mine), repr(other))
-    fits = len(theirs.nonce) == _NONCE_BYTES and len(theirs.run) in (0, _RUN_BYTES)
+    fits = len(theirs.nonce) == _NONCE_BYTES and len(theirs.run) in (0, RUN_BYTES)
     if not fits or theirs.bound > _MOST_ITEMS or not theirs.memory:
         raise ProtocolError(peer, "malformed offer of an intersection")
     return theirs
 
 
-def _start(
-    ours: pb.IntersectOffer, theirs: pb.IntersectOffer, buckets: int, progress: Progress
-) -> int:
-    """The bucket to begin with; what this side found beyond it is dropped."""
-    same = bool(ours.run) and ours.run == theirs.run and buckets == progress.buckets
-    first = min(ours.done, theirs.done) if same else 0
-    del progress.found[first:]
-    return first
-
-
-def remember(progress: Progress, run: Run, digests: Words) -> None:
-    """Note which set the run is over: it goes on with the same one only."""
-    fingerprint = digest(b"set", np.ascontiguousarray(digests).data)
-    if run.first and fingerprint != progress.fingerprint:
-        raise DataError("the items are not those of the run that is to go on")
-    progress.fingerprint = fingerprint
+def fingerprint(terms: Terms, peer: str, digests: Words) -> bytes:
+    """Names a set, by its digests under the session key, and what is asked of whom over it."""
+    asked = digest(b"term", repr((terms, peer)).encode())
+    return digest(b"set", asked, np.ascontiguousarray(digests).data)
 
 
 def distinct(digests: Words, duplicates: str) -> Indices:
@@ -204,11 +167,3 @@ def cut(digests: Words, buckets: int) -> list[Indices]:
     order = np.argsort(bucket, kind="stable")
     ends = np.cumsum(np.bincount(bucket.astype(np.intp), minlength=buckets))
     return np.split(order, ends[:-1])
-
-
-def digest(label: bytes, *parts: bytes | memoryview) -> bytes:
-    """A hash of parts that have fixed lengths, but for the last."""
-    state = hashlib.blake2s(person=b"psi:" + label[:4])
-    for part in parts:
-        state.update(part)
-    return state.digest()

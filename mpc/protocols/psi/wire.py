@@ -48,6 +48,13 @@ def truncated(run: Run, tags: Words) -> Words:
     return tags & np.array([2**64 - 1, keep], np.uint64)
 
 
+def sixteen(peer: str, data: bytes) -> bytes:
+    """A seed or a share of the peer's."""
+    if len(data) != 16:
+        raise ProtocolError(peer, f"a seed or share has 16 bytes, not {len(data)}")
+    return data
+
+
 def receive_store(run: Run, piece: slice) -> Words:
     width = 16 if run.wide else 8
     values = run.channel.recv(pb.IntersectStore).values

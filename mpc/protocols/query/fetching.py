@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mpc.errors import (
+    CryptoError,
     KeyMismatch,
     MessageTooLarge,
     ParameterMismatch,
@@ -23,11 +24,18 @@ from mpc.errors import (
 )
 from mpc.net.channel import Channel
 from mpc.pb.v1 import query_pb2 as pb
-from mpc.primitives.prepared import ListFault, ListFormat, Pin, PreparedList, open_list
+from mpc.primitives.prepared import (
+    ListCorrupt,
+    ListFault,
+    ListFormat,
+    Pin,
+    PreparedList,
+    open_list,
+)
 from mpc.primitives.prepared.chain import check_chain, segment_names
 from mpc.primitives.prepared.header import Header
 from mpc.primitives.prepared.segment import open_segment, read_header
-from mpc.primitives.prepared.whole_file import only_writer, sync_folder
+from mpc.primitives.whole_file import only_writer, sync_folder
 from mpc.protocols.query.wire import answered
 
 _PART = ".part"
@@ -117,29 +125,38 @@ def _have(path: Path, header: Header, pin: Pin) -> bool:
 
 def _transfer(channel: Channel, folder: Path, header: Header, pin: Pin) -> None:
     part = folder / f".{header.identity.hex()}{_PART}"
+    resumed = part.exists()
+    _receive(channel, part, header)
+    try:
+        fault: CryptoError | None = None
+        if open_segment(part, pin).header != header:
+            fault = ListCorrupt("it is another file than it offered")
+    except (ListFault, KeyMismatch) as wrong:
+        fault = wrong
+    if fault is None:
+        part.replace(folder / header.file_name)
+        sync_folder(folder)
+        return
+    part.unlink()
+    if not resumed:
+        raise ProtocolError(channel.peer, f"sent a file that is not as signed: {fault}") from fault
+    # What was left of an earlier transfer may be damaged, which is not the peer's fault.
+    _transfer(channel, folder, header, pin)
+
+
+def _receive(channel: Channel, part: Path, header: Header) -> None:
+    """Append to ``part`` what it lacks."""
     with part.open("ab") as file:
-        if file.tell() > header.file_bytes:
-            file.truncate(0)
         size = file.tell()
+        if size > header.file_bytes:
+            size = file.truncate(0)
         if size < header.file_bytes:
-            channel.send(
-                pb.QueryRequest(segment=pb.QuerySegment(version=header.version, offset=size))
-            )
+            asked = pb.QuerySegment(version=header.version, offset=size)
+            channel.send(pb.QueryRequest(segment=asked))
         while size < header.file_bytes:
             data = answered(channel, "chunk").chunk.data
             if not 0 < len(data) <= header.file_bytes - size:
                 raise ProtocolError(channel.peer, f"sent {len(data)} bytes beside a file's end")
-            file.write(data)
-            size += len(data)
+            size += file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    try:
-        whole = open_segment(part, pin).header == header
-    except ListFault as fault:
-        part.unlink()
-        raise ProtocolError(channel.peer, f"sent a file that is not as signed: {fault}") from fault
-    if not whole:
-        part.unlink()
-        raise ProtocolError(channel.peer, "sent another file than it offered")
-    part.replace(folder / header.file_name)
-    sync_folder(folder)

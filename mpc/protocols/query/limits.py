@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from mpc.errors import ConfigError, PolicyError
-from mpc.primitives.prepared.whole_file import only_writer, replacing
+from mpc.primitives.whole_file import only_writer, replacing
 
 
 @dataclass(frozen=True, slots=True)

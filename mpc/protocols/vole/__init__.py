@@ -39,6 +39,7 @@ values are uniform.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,8 @@ __all__ = [
     "WORDS",
     "Z64",
     "Ring",
+    "lazy_receiver",
+    "lazy_sender",
     "receiver",
     "sender",
     "transfers_receiver",
@@ -82,12 +85,8 @@ def sender(
     ``delta`` is uniform when not given; for ``BITS`` its lowest bit is 1. Raises ProtocolError when
     the receiver deviates, ConfigError for a delta that is not of the ring.
     """
-    factor = _factor(ring, delta, rng)
-    if _nothing(count):
-        return factor, np.empty((0,) if ring.modular else (0, 2), np.uint64)
-    if ring.modular:
-        return factor, integers.sender(channel, count, factor, rng)
-    return factor, fields.sender(channel, count, ring, factor, rng)[0]
+    factor, b = lazy_sender(channel, count, ring=ring, delta=delta, rng=rng)
+    return factor, b()
 
 
 def receiver(
@@ -98,12 +97,40 @@ def receiver(
     That is uint8 (count,) for ``BITS``, uint64 (count, 2) for ``BLOCKS``, and (count,) for the
     others. Raises ProtocolError when the sender deviates.
     """
+    a, c = lazy_receiver(channel, count, ring=ring, rng=rng)
+    return a, c()
+
+
+def lazy_sender(
+    channel: Channel,
+    count: int,
+    *,
+    ring: Ring = BLOCKS,
+    delta: Words | None = None,
+    rng: Rng = SYSTEM,
+) -> tuple[Words, Callable[[], Words]]:
+    """As ``sender``, but b is computed by the call of what is returned for it, once: the exchange
+    is over, so what does not need b can be sent before."""
+    factor = _factor(ring, delta, rng)
+    if _nothing(count):
+        return factor, lambda: np.empty((0,) if ring.modular else (0, 2), np.uint64)
+    if ring.modular:
+        words = integers.sender(channel, count, factor, rng)
+        return factor, lambda: words
+    return factor, fields.sender(channel, count, ring, factor, rng)[0]
+
+
+def lazy_receiver(
+    channel: Channel, count: int, *, ring: Ring = BLOCKS, rng: Rng = SYSTEM
+) -> tuple[Words | Bits, Callable[[], Words]]:
+    """As ``receiver``, but c is computed by the call of what is returned for it, once."""
     if _nothing(count):
         shape = (0, 2) if ring == BLOCKS else (0,)
-        a = np.empty(shape, np.uint8 if ring == BITS else np.uint64)
-        return a, np.empty((0,) if ring.modular else (0, 2), np.uint64)
+        empty = np.empty(shape, np.uint8 if ring == BITS else np.uint64)
+        return empty, lambda: np.empty((0,) if ring.modular else (0, 2), np.uint64)
     if ring.modular:
-        return integers.receiver(channel, count, rng)
+        a, c = integers.receiver(channel, count, rng)
+        return a, lambda: c
     return fields.receiver(channel, count, ring, rng)[:2]
 
 
@@ -117,7 +144,8 @@ def transfers_sender(
     if _nothing(count):
         return np.empty((0, 2, 2), np.uint64)
     delta = _factor(BITS, None if bases is None else bases.delta, rng)
-    rows, session = fields.sender(channel, count, BITS, delta, rng, bases)
+    compress, session = fields.sender(channel, count, BITS, delta, rng, bases)
+    rows = compress()
     session = _transfer_session(session)
     return np.stack([ot.pads(rows, session), ot.pads(rows ^ delta, session)], axis=1)
 
@@ -128,8 +156,8 @@ def transfers_receiver(
     """Random oblivious transfer: random choices uint8 (count,), and the keys (count, 2) chosen."""
     if _nothing(count):
         return np.empty(0, np.uint8), np.empty((0, 2), np.uint64)
-    choices, rows, session = fields.receiver(channel, count, BITS, rng, bases)
-    return choices.astype(np.uint8), ot.pads(rows, _transfer_session(session))
+    choices, compress, session = fields.receiver(channel, count, BITS, rng, bases)
+    return choices.astype(np.uint8), ot.pads(compress(), _transfer_session(session))
 
 
 def _nothing(count: int) -> bool:

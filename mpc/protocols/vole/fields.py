@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,12 +27,12 @@ def sender(
     delta: Words,
     rng: Rng,
     bases: ot.SenderBases | None = None,
-) -> tuple[Words, bytes]:
-    """b (count, 2), and bytes that belong to this run."""
+) -> tuple[Callable[[], Words], bytes]:
+    """What gives b (count, 2), once, and bytes that belong to this run."""
     noise = ring.noise(count)
     if ring.few(count):
         held = ot.correlated_sender(channel, count * ring.value_bits, delta, bases=bases, rng=rng)
-        return combined(held.rows, ring.value_bits), held.session
+        return partial(combined, held.rows, ring.value_bits), held.session
     first = points.side_rows(noise)
     last = first + noise.points * ring.rows_per_point
     held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, bases=bases, rng=rng)
@@ -41,7 +44,7 @@ def sender(
     leaves, code = points.sender(
         channel, noise, held, delta, shares, held.rows[last:], even=ring == BITS, rng=rng
     )
-    return lpn.compress(leaves.reshape(-1, 2), count, code), held.session
+    return partial(lpn.compress, leaves.reshape(-1, 2), count, code), held.session
 
 
 def receiver(
@@ -50,10 +53,11 @@ def receiver(
     ring: Ring,
     rng: Rng,
     bases: ot.ReceiverBases | None = None,
-) -> tuple[Words | Bits, Words, bytes]:
-    """a, c (count, 2), and bytes that belong to this run."""
+) -> tuple[Words | Bits, Callable[[], Words], bytes]:
+    """a, what gives c (count, 2), once, and bytes that belong to this run."""
     if ring.few(count):
-        return _few(channel, count, ring, rng, bases)
+        few, products, session = _few(channel, count, ring, rng, bases)
+        return few, lambda: products, session
     noise = ring.noise(count)
     places, mask = points.draw(noise, rng), uint64(rng, 2)
     sides = puncturable.sides(places, noise.block).reshape(-1)
@@ -74,11 +78,12 @@ def receiver(
     a = None if ring == BITS else points.compressed(noise, places, values, count, code)
     secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
     leaves = points.receiver(channel, noise, held, secret, code, even=ring == BITS, rng=rng)
-    c = lpn.compress(leaves.reshape(-1, 2), count, code)
-    if a is None:
-        # b is even and delta odd, so the lowest bit of c is a.
-        a = (c[:, 0] & np.uint64(1)).astype(np.uint8)
-    return a, c, held.session
+    compress = partial(lpn.compress, leaves.reshape(-1, 2), count, code)
+    if a is not None:
+        return a, compress, held.session
+    # b is even and delta odd, so the lowest bit of c is a.
+    c = compress()
+    return (c[:, 0] & np.uint64(1)).astype(np.uint8), lambda: c, held.session
 
 
 def _few(

@@ -9,8 +9,9 @@ leaf plus value * delta, and elsewhere both hold the same.
 A dishonest sender may have used other trees in some transfers, or another sum. So the receiver
 draws coefficients once the trees are fixed, and both sides compare the combination of all leaves:
 the check of the single-point protocol of Weng, Yang, Katz, Wang, "Wolverine" (IEEE S&P 2021, eprint
-2020/925), over GF(2^128), where the sender shows its side as a hash: there is no secret of the
-receiver's in it, and delta has too much entropy to be searched for. The coefficient at place i of
+2020/925, section 5), over GF(2^128), where the sender shows its side as a hash: there is no secret
+of the receiver's in it, and delta has too much entropy to be searched for. (That of Boyle et al.,
+figure 13, grows one level more and compares a hash of half of it.) The coefficient at place i of
 tree j is psi_j * chi_i, so errors fixed before pass with probability 2^-127 at most. What is left
 to the sender is to guess, for some trees, sets that hold their points, and see an abort if it is
 wrong: one bit on average, which the noise parameters bear, as in the papers.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -66,7 +67,8 @@ def only_writer(lock: Path, *, wait: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left in ``folder``; for its only writer."""
-    for part in folder.glob(f".*{_UNFINISHED}"):
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what writers of ``name`` (of anything) that were killed left; for its only writer."""
+    pattern = name if name == "*" else glob.escape(name)
+    for part in folder.glob(f".{pattern}.*{_UNFINISHED}"):
         part.unlink(missing_ok=True)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single ids against a prepared list: preparing, fetching, latency of one query, queries a second.
+
+The holder prepares once, with labels; the asker, in another process, fetches the list and then asks
+on one channel: ids one at a time (``query.single``), and many in one call (``query.batch``, and as
+a rate ``query.rate``). Half of the ids are listed. The floor is the link's own round trip, of a
+message as long as the query's, in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.psi import in_two_processes
+from benchmarks.record import Record, middle
+from mpc.net import columns
+from mpc.net.channel import Channel
+from mpc.net.link import Link
+from mpc.net.traced import Traced, Traffic
+from mpc.pb.v1.columns_pb2 import Column
+from mpc.primitives import prepared
+from mpc.primitives.prepared import HolderKey, PreparedList
+from mpc.protocols import query
+from mpc.testing import seeded
+
+_SIDES = ("asker", "holder")
+_NAME = "benchmark"
+_ROOM = 16
+_QUERY_BYTES = 120
+_ROUND_TRIPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the two sides do: how often, and with how many ids at once."""
+
+    entries: int
+    singles: int
+    batch: int
+    repeat: int
+
+    def listed(self, start: int, stop: int) -> list[str]:
+        """Ids that are on the list, around its end when there are more."""
+        return [f"91{number % self.entries:016d}" for number in range(start, stop)]
+
+    def asked(self, count: int) -> list[str]:
+        """``count`` ids, every other of which is listed."""
+        known = iter(self.listed(0, count))
+        return [next(known) if i % 2 == 0 else f"13{i:016d}" for i in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of each repetition, what passed, and whether all answers were right."""
+
+    seconds: list[float]
+    traffic: Traffic
+    right: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The list's size, how many queries, and links."""
+    parser.add_argument("--log2n", type=int, default=20, help="entries, as a power of two")
+    parser.add_argument("--singles", type=int, default=300, help="queries of one id")
+    parser.add_argument("--batch", type=int, default=1000, help="ids in one call")
+    parser.add_argument("--links", default="tls,plain", help="of tls, plain, shaped")
+    parser.add_argument("--repeat", type=int, default=5)
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Prepare a list, and measure the asker over every link."""
+    plan = Plan(1 << options.log2n, options.singles, options.batch, options.repeat)
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        begun = time.perf_counter()
+        listed = _prepared(folder, plan)
+        taken = time.perf_counter() - begun
+        records = [
+            Record(
+                benchmark="query.prepare",
+                params={"entries": plan.entries},
+                unit="s",
+                median=taken,
+                spread=0.0,
+                bytes=listed.newest.file_bytes,
+                checked=len(listed) == plan.entries,
+            )
+        ]
+        for link in options.links.split(","):
+            measured = in_two_processes(_SIDES, link, _side, plan, folder)["asker"]
+            records += _records(plan, link, measured)
+    return records
+
+
+def _prepared(folder: Path, plan: Plan) -> PreparedList:
+    ids = plan.listed(0, plan.entries)
+    labels = [_label(name) for name in ids]
+    queries = plan.batch * plan.repeat
+    return prepared.prepare(folder, _key(), _NAME, ids, labels=labels, room=_ROOM, queries=queries)
+
+
+def _label(name: str) -> bytes:
+    return b"reason " + name[-4:].encode()
+
+
+def _key() -> HolderKey:
+    return HolderKey.generate(seeded("benchmarks.query"))
+
+
+def _records(plan: Plan, link: str, measured: dict[str, Times]) -> list[Record]:
+    where: dict[str, object] = {"entries": plan.entries, "link": link}
+    one, many = {**where, "ids": 1}, {**where, "ids": plan.batch}
+    single, batch = measured["single"], measured["batch"]
+    trip = middle(measured["trip"].seconds)[0]
+    ratio = middle(single.seconds)[0] / trip
+    rates = [plan.batch / taken for taken in batch.seconds]
+    return [
+        _record("query.fetch", where, "s", measured["fetch"]),
+        _record("query.single", one, "s", single, floor=("round trip", ratio)),
+        _record("query.batch", many, "s", batch),
+        _record("query.rate", many, "id/s", batch, rates),
+    ]
+
+
+def _record(
+    benchmark: str,
+    params: dict[str, object],
+    unit: str,
+    times: Times,
+    values: list[float] | None = None,
+    floor: tuple[str, float] | None = None,
+) -> Record:
+    median, spread = middle(values or times.seconds)
+    return Record(
+        benchmark=benchmark,
+        params=params,
+        unit=unit,
+        median=median,
+        spread=spread,
+        bytes=times.traffic.sent_bytes + times.traffic.received_bytes,
+        rounds=times.traffic.rounds,
+        floor=floor,
+        checked=times.right,
+    )
+
+
+def _side(side: str, link: Link, plan: Plan, folder: Path) -> dict[str, Times] | None:
+    if side == "holder":
+        _hold(link, folder)
+        return None
+    with tempfile.TemporaryDirectory() as copies:
+        return _ask(link, plan, Path(copies))
+
+
+def _hold(link: Link, folder: Path) -> None:
+    channel = Channel(link)
+    for _ in range(_ROUND_TRIPS):
+        channel.send(channel.recv(Column))
+    limits = query.Limits(rate=1e9, burst=1 << 20, total=1 << 40)
+    with query.Gate(limits, query.CounterFile(folder / "evaluations.json")) as gate:
+        query.holder(channel, _key(), folder, name=_NAME, gate=gate)
+
+
+def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
+    pin = _key().pin(_NAME)
+    message = columns.pack(np.zeros((1, _QUERY_BYTES), np.uint8))
+    measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: c.exchange(message) == message)}
+    channel = Channel(link)
+    folders = [copies / str(turn) for turn in range(plan.repeat)]
+    measured["fetch"] = _timed(
+        link,
+        plan.repeat,
+        lambda c, turn: len(query.fetch(c, folders[turn], pin)) == plan.entries,
+    )
+    copy = prepared.open_list(folders[0], pin)
+    ids = plan.asked(max(plan.batch, plan.singles))
+    # The first query compiles or loads the kernels, and is not counted.
+    query.asker(channel, copy, ids[: plan.batch])
+    query.asker(channel, copy, ids[:1])
+    measured["single"] = _timed(
+        link, plan.singles, lambda c, turn: _right(c, copy, ids[turn : turn + 1], turn)
+    )
+    measured["batch"] = _timed(
+        link, plan.repeat, lambda c, _: _right(c, copy, ids[: plan.batch], 0)
+    )
+    query.end(channel)
+    return measured
+
+
+def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> bool:
+    """Ask; whether every other id, from ``first`` even on, is listed with its label."""
+    answers = query.asker(channel, copy, ids)
+    expected = [i % 2 == 0 for i in range(first, first + len(ids))]
+    labels = tuple(_label(name) if hit else None for name, hit in zip(ids, expected, strict=True))
+    return answers.listed.tolist() == expected and answers.labels == labels
+
+
+def _timed(link: Link, turns: int, work: Callable[[Channel, int], bool]) -> Times:
+    """Each turn on the clock; the traffic is that of the last."""
+    seconds, right = [], True
+    traced = Traced(link, digest=False)
+    for turn in range(turns):
+        traced = Traced(link, digest=False)
+        channel = Channel(traced)
+        begun = time.perf_counter()
+        right = work(channel, turn) and right
+        seconds.append(time.perf_counter() - begun)
+    return Times(seconds, traced.traffic, right)
