@@ -134,7 +134,7 @@ def _measured(pipe: Connection, options: argparse.Namespace) -> list[Record]:
         kinds.Ands(n),
         kinds.Bits(64 * n),
         kinds.Selections(64 * n),
-        kinds.Numbers(n),
+        kinds.Numbers(64, n),
         kinds.Truncations(16, n),
         kinds.Sines(24, 10, 20, max(1, n // 20)),
         kinds.Against(0, features, 1, options.rows),

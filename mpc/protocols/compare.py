@@ -4,8 +4,10 @@
 A comparison is the sign of a difference: the parties open c = x + r under a random word r that is
 shared as bits too (``convert.subtraction``), and the sign of x = c - r is c63 ^ r63 ^ borrow, where
 the borrow is one prefix of generate and propagate bits (``boolean.carry``): 1 + 6 rounds and 124
-ANDs a number, in one batch whatever its size. The result is bits shared by XOR, so that comparisons
-can be combined cheaply; ``select`` takes them as they are, ``convert.to_number`` makes numbers.
+ANDs a number, in one batch whatever its size. Numbers known to be narrow are masked, opened and
+compared modulo a smaller power of two, which is as safe and takes fewer random bits. The result is
+bits shared by XOR, so that comparisons can be combined cheaply; ``select`` takes them as they are,
+``convert.to_number`` makes numbers.
 
     is_negative, less_than                    1 + log2(width) rounds
     equal                                     1 + log2(width) rounds
@@ -42,7 +44,7 @@ def is_negative(mesh: Mesh, x: Share, triples: Triples, *, width: int = SIGN) ->
     """
     if not 1 <= width <= SIGN:
         raise ConfigError(f"the sign is behind 1 to {SIGN} bits, not {width}")
-    held = convert.subtraction(mesh, x, triples)
+    held = convert.subtraction(mesh, x, triples, width=width + 1)
     below = slice(0, width)
     borrow = boolean.carry(mesh, held.generates[below], held.propagates[below], triples)
     return held.differences[width] ^ borrow
@@ -64,9 +66,9 @@ def equal(
     """
     if not 1 <= width <= bits.WORD:
         raise ConfigError(f"numbers have 1 to {bits.WORD} bits, not {width}")
-    held = convert.subtraction(mesh, x - y, triples)
+    held = convert.subtraction(mesh, x - y, triples, width=width)
     # No bit may differ: then c = r, and there is no borrow either.
-    return boolean.all_of(mesh, held.propagates[:width], triples)
+    return boolean.all_of(mesh, held.propagates, triples)
 
 
 def select(mesh: Mesh, which: XorShare, x: Share, y: Share | float, triples: Triples) -> Share:

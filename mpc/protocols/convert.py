@@ -31,7 +31,7 @@ Words = NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Subtraction:
-    """The planes (64, n) of c - r, before borrows: c is public, r is shared."""
+    """The planes (width, n) of c - r, before borrows: c is public, r is shared."""
 
     generates: XorShare
     propagates: XorShare
@@ -77,11 +77,13 @@ def from_planes(mesh: Mesh, x: XorShare, triples: Triples, *, fraction_bits: int
     return Share(words, x.party, x.parties, fraction_bits)
 
 
-def subtraction(mesh: Mesh, x: Share, triples: Triples) -> Subtraction:
-    """Open c = x + r under a random word r, so that x = c - r is a circuit on bits. One round."""
+def subtraction(mesh: Mesh, x: Share, triples: Triples, *, width: int = bits.WORD) -> Subtraction:
+    """Open c = x + r under a random word r, so that x = c - r is a circuit on bits. One round.
+
+    Where ``width`` low bits of x are enough, r has as many, and c is opened modulo 2^width.
+    """
     flat = x.words.reshape(-1)
-    t = triples.draw(Numbers(len(flat))).take()
-    (opened,) = opening.sums(mesh, "subtraction", [flat + t["number"]])
-    c = bits.planes(opened)
-    r = XorShare(bits.planes(t["word"]), len(flat), x.party, x.parties)
+    t = triples.draw(Numbers(width, len(flat))).take()
+    c = bits.planes(opening.residues(mesh, "subtraction", flat + t["number"], width))[:width]
+    r = XorShare(bits.planes(t["word"])[:width], len(flat), x.party, x.parties)
     return Subtraction(r & ~c, ~(r ^ c))

@@ -22,8 +22,6 @@ from mpc.pb.v1 import arith_pb2 as pb
 
 Words = NDArray[np.uint64]
 
-RESIDUE_BITS = 32
-
 
 def sums(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
     """The sums over the parties of each of ``arrays``, all in one round.
@@ -63,17 +61,18 @@ def together(
 
 
 def residues(mesh: Mesh, step: str, words: Words, bits: int) -> Words:
-    """The sum of ``words`` (n,) over the parties modulo 2^``bits``, up to ``RESIDUE_BITS``.
+    """The sum of ``words`` (n,) over the parties modulo 2^``bits``, of 1 to 64 bits.
 
-    Nothing above those bits is sent, and a number takes half the bytes of a word.
+    Nothing above those bits is sent, and a number takes 1, 2, 4 or 8 bytes.
     """
     low = np.uint64((1 << bits) - 1)
+    size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
     total = words & low
-    held = total.astype(np.uint32)
+    held = total.astype(f"<u{size}")
     for name, message in mesh.exchange(pb.Opening(step=step, words=columns.pack(held))).items():
         _check_step(name, step, message)
-        theirs = columns.unpack(message.words, width=4, count=len(held), peer=name)
-        total = total + theirs.reshape(-1).view("<u4")
+        theirs = columns.unpack(message.words, width=size, count=len(held), peer=name)
+        total = total + theirs.reshape(-1).view(held.dtype)
     return np.asarray(total & low)
 
 

@@ -167,7 +167,7 @@ ALL = [
     Ands(8),
     Bits(256),
     Selections(256),
-    Numbers(8),
+    Numbers(64, 8),
     Truncations(16, 8),
     Sines(20, 2, 18, 4),
 ]

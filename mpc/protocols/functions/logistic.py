@@ -57,7 +57,7 @@ COEFFICIENTS = (
     -0.006178018,
     0.001445816,
 )
-_MOST_SERIES_BITS = opening.RESIDUE_BITS - PERIOD_BITS
+_MOST_SERIES_BITS = 32 - PERIOD_BITS  # so that an opening takes four bytes
 
 
 def sigmoid(mesh: Mesh, x: Share, triples: Triples) -> Share:

@@ -134,16 +134,20 @@ class Selections:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Random words in both forms (edaBits): ``word`` by XOR, ``number`` modulo 2^64."""
+    """Random numbers of ``width`` bits in both forms (edaBits).
+
+    ``number`` is modulo 2^64, and ``word`` the same by XOR in its low bits; the others are no use.
+    """
 
     UNIT: ClassVar[int] = 1
+    width: int
     count: int
 
     def fields(self) -> tuple[Field, ...]:
         return Field("word", xor=True, free=True), Field("number")
 
     def complete(self, free: Arrays, _operands: Operands) -> Arrays:
-        return {"number": free["word"].copy()}
+        return {"number": free["word"] & np.uint64((1 << self.width) - 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +261,7 @@ _KINDS: dict[str, type[Kind]] = {
 }  # fmt: skip
 
 _LIMITS = {
+    "width": (1, bits.WORD),
     "shift": (0, 62),
     "period_bits": (1, 52),
     "frequencies": (1, 1 << 10),

@@ -62,7 +62,7 @@ from mpc.protocols.triples.kinds import (
 )
 from mpc.protocols.triples.partners import Partner
 
-_LARGEST = {Numbers: 1 << 14, Truncations: 1 << 14, Sines: 1 << 14}
+_LARGEST = {Truncations: 1 << 14, Sines: 1 << 14}
 _OTHERS = 1 << 20  # at most so many of one kind in a batch: it bounds memory
 
 _ROWS_BY_VOLE = 256  # from so many rows on a run of vector OLE is cheaper, as measured
@@ -289,9 +289,11 @@ class _Pairwise:
         return {"sine": sine, "cosine": cosine}
 
     def _from_bits(self, kind: Numbers | Truncations) -> Arrays:
+        width = kind.width if isinstance(kind, Numbers) else bits.WORD
         word = uint64(self._rng, kind.count)
-        number = self._bits(word).reshape(kind.count, bits.WORD)
-        weights = np.uint64(1) << np.arange(bits.WORD, dtype=np.uint64)
+        used = bits.unpack(word[:, None], width).reshape(-1)
+        number = self._bits(bits.pack(used))[: len(used)].reshape(kind.count, width)
+        weights = np.uint64(1) << np.arange(width, dtype=np.uint64)
         total = ring.matmul(number, weights)
         if isinstance(kind, Numbers):
             return {"word": word, "number": total}
@@ -304,6 +306,8 @@ class _Pairwise:
 def _most(kind: Kind) -> int:
     if isinstance(kind, Against):
         return matrices.most_rows(max(1, kind.rows))
+    if isinstance(kind, Numbers):
+        return _OTHERS // kind.width
     return _LARGEST.get(type(kind), _OTHERS)
 
 
