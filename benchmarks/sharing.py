@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import Record, middle
+from benchmarks.vole import PipeLink
 from mpc import kernels
-from mpc.errors import PeerClosed
 from mpc.kernels import aes
 from mpc.net.channel import Channel
-from mpc.net.link import Frame
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
 from mpc.protocols.triples import Triples, kinds, sines, vole
@@ -71,32 +70,13 @@ def run(options: argparse.Namespace) -> list[Record]:
     return records
 
 
-class _PipeLink:
-    """A link over a pipe of ``multiprocessing``."""
-
-    def __init__(self, pipe: Connection, peer: str) -> None:
-        self._pipe = pipe
-        self.peer = peer
-
-    def put(self, frame: Frame, _timeout: float | None = None) -> None:
-        self._pipe.send_bytes(frame)
-
-    def get(self, timeout: float | None = None) -> Frame:
-        if not self._pipe.poll(timeout):
-            raise PeerClosed(self.peer, "said nothing")
-        return self._pipe.recv_bytes()
-
-    def close(self, _timeout: float | None = None) -> None:
-        self._pipe.close()
-
-
 def _mesh(link: Any, me: str) -> Mesh:
     return Mesh(me, _NAMES, {link.peer: Channel(link)})
 
 
 def _far(pipe: Connection) -> None:
     """The other party: does what it is told, and hands back its shares."""
-    link = _PipeLink(pipe, "near")
+    link = PipeLink(pipe, "near")
     triples: Triples | None = None
     with kernels.use(threads=1):
         while (order := pipe.recv()) is not None:
@@ -163,7 +143,7 @@ class _Near:
         self._anew()
 
     def _anew(self) -> None:
-        self._link = Traced(_PipeLink(self._pipe, "far"), digest=False)
+        self._link = Traced(PipeLink(self._pipe, "far"), digest=False)
         self._pipe.send("anew")
         self._triples = vole.source(_mesh(self._link, "near"))
 

@@ -128,13 +128,12 @@ def _parts(count: int, repeat: int, aes_rate: float) -> list[Record]:
     ]
 
 
-class _PipeLink:
+class PipeLink:
     """A link over a pipe of ``multiprocessing``."""
 
-    peer = "far"
-
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, peer: str = "far") -> None:
         self._pipe = pipe
+        self.peer = peer
 
     def put(self, frame: Frame, _timeout: float | None = None) -> None:
         self._pipe.send_bytes(frame)
@@ -150,7 +149,7 @@ class _PipeLink:
 
 def _far(pipe: Connection) -> None:
     """The sender's process: runs what it is told, and hands back what it got."""
-    channel = Channel(_PipeLink(pipe))
+    channel = Channel(PipeLink(pipe))
     with kernels.use(threads=1):
         while (order := pipe.recv()) is not None:
             name, count = order
@@ -203,7 +202,7 @@ def _measured(
     rates, checked = [], True
     # The first run compiles or loads the kernels, and is not counted.
     for turn in range(repeat + 1):
-        link = Traced(_PipeLink(pipe), digest=False)
+        link = Traced(PipeLink(pipe), digest=False)
         pipe.send((name, count))
         begun = time.perf_counter()
         with kernels.use(threads=1):

@@ -58,6 +58,10 @@ def drawn(mesh, triples):
     return [triples.draw(kind).take() for kind in KINDS]
 
 
+def smallest(mesh, triples):
+    return [triples.draw(kind).take() for kind in SMALLEST]
+
+
 def run(source, role, parties, folder, demand=KINDS):
     if source == "file":
         return by_file(role, parties, folder, demand)
@@ -77,7 +81,7 @@ def test_every_kind_is_what_it_is_defined_as(source, parties, tmp_path):
 @pytest.mark.parametrize("source", SOURCES)
 def test_on_both_kernels(source, backend, tmp_path):
     with kernels.use(backend):
-        results = run(source, lambda _, t: [t.draw(k).take() for k in SMALLEST], 2, tmp_path)
+        results = run(source, smallest, 2, tmp_path, SMALLEST)
     units = sines.ERROR_UNITS * 2 + 0.5
     for kind, *shares in zip(SMALLEST, *results.values(), strict=True):
         assert holds(kind, whole(kind, shares), units=units if isinstance(kind, Sines) else 0), kind

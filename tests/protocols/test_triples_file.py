@@ -229,11 +229,13 @@ def test_a_peer_that_lies_about_its_segments(tmp_path):
 def test_one_process_at_a_time(tmp_path):
     save(tmp_path)
 
-    def role(triples):
-        with pytest.raises(ConfigError, match="in use by another process"):
-            file._Stored(tmp_path / "p0", KEY, bytes(16))
+    def play(mesh):
+        path = tmp_path / mesh.me
+        with file.source(mesh, path, KEY):
+            with pytest.raises(ConfigError, match="in use by another process"):
+                file._Stored(path, KEY, file._party(mesh))
 
-    use(tmp_path, role)
+    run_mesh(dict.fromkeys(names(2), play))
     assert len(taken(use(tmp_path, all_left))) == 10
 
 
