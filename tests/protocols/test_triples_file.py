@@ -231,9 +231,9 @@ def test_one_process_at_a_time(tmp_path):
 
     def play(mesh):
         path = tmp_path / mesh.me
-        with file.source(mesh, path, KEY):
-            with pytest.raises(ConfigError, match="in use by another process"):
-                file._Stored(path, KEY, file._party(mesh))
+        in_use = pytest.raises(ConfigError, match="in use by another process")
+        with file.source(mesh, path, KEY), in_use:
+            file._Stored(path, KEY, file._party(mesh))
 
     run_mesh(dict.fromkeys(names(2), play))
     assert len(taken(use(tmp_path, all_left))) == 10
