@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 OUTPUTS = ("probability", "band", "decision", "reasons")
 FORMS = ("auto", "shares", "paillier")
-SHARES_ROWS = 1  # from so many rows on the form on shares is faster, as measured
+SHARES_ROWS = 1  # from so many rows on the form on shares is faster: measured, from one on
 
 
 @dataclass(frozen=True, slots=True)
