@@ -10,13 +10,15 @@ import pytest
 
 from benchmarks import computing, scoring
 
-SCORING = ["--rows", "1,20", "--features", "4", "--few", "3", "--key-bits", "2048"]
+SCORING = ["--features", "3", "--few", "3", "--key-bits", "2048"]
+ON_SHARES = "prepared,split,anew,decision,reasons"
 
 
 @pytest.mark.parametrize(
     ("module", "arguments", "expected"),
     [
-        (scoring, [*SCORING, "--shapes", "lan,20ms"], 24),
+        (scoring, [*SCORING, "--rows", "20", "--shapes", "lan", "--forms", ON_SHARES], 5),
+        (scoring, [*SCORING, "--rows", "1", "--shapes", "20ms", "--forms", "paillier"], 1),
         (computing, ["--count", "300", "--matrix", "9", "--shapes", "lan"], 4),
     ],
 )
