@@ -108,6 +108,9 @@ def changed(path: str, value):
     ("path", "value", "message"),
     [
         ("intercept", ..., "the file lacks the key 'intercept'"),
+        ("threshold", 0, "threshold is 0.0, but must be above 0 and below 1"),
+        ("threshold", 1, "threshold is 1.0, but must be above 0 and below 1"),
+        ("threshold", "half", "threshold must be a number"),
         ("extra", 1, "the file has the unknown key 'extra'; it may have features,"),
         ("features/1/weight", ..., r"features\[1\] lacks the key 'weight'"),
         ("features/1/wieght", 1, r"features\[1\] has the unknown key 'wieght'"),
