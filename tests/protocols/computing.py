@@ -108,13 +108,14 @@ def recorded(mesh: Mesh, change: Callable[[Message], None] | None = None) -> Mes
     return Mesh(mesh.me, mesh.names, channels)
 
 
-def openings(mesh: Mesh) -> list[bytes]:
-    """The words of every opening that reached the party of a ``recorded`` mesh."""
+def openings(mesh: Mesh, *, width: int | None = None) -> list[bytes]:
+    """What was in every opening that reached the party of a ``recorded`` mesh, or in those of
+    numbers of ``width`` bytes."""
     return [
         message.words.data
         for name in mesh.peers
         for message in mesh.channel(name).came  # type: ignore[attr-defined]
-        if isinstance(message, arith_pb2.Opening)
+        if isinstance(message, arith_pb2.Opening) and width in (None, message.words.width)
     ]
 
 

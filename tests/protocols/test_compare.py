@@ -265,6 +265,22 @@ def test_views_are_uniform_whatever_the_inputs(parties):
     assert looks_uniform(view(parties, job, seeds=4))
 
 
+@pytest.mark.parametrize("width", [1, 3, 7])
+def test_narrow_numbers_are_opened_uniform_modulo_their_width(width):
+    def job(p):
+        mesh, x = recorded(p.mesh), p.share(np.full(6000, -1), fraction_bits=0)
+        compare.is_negative(mesh, x, p.triples, width=width)
+        first = mesh.channel(mesh.peers[0]).came[0].words
+        assert first.width == 1
+        return first.data
+
+    counts = np.bincount(np.frombuffer(compute(2, job)[0], np.uint8))
+    assert len(counts) == 2 ** (width + 1)
+    expected = 6000 / len(counts)
+    spread = np.sqrt(2 * (len(counts) - 1))
+    assert ((counts - expected) ** 2 / expected).sum() < len(counts) - 1 + 6 * spread
+
+
 def test_a_score_above_a_threshold_ends_in_one_bit():
     """Comparison, conversion and arithmetic together, as a decision uses them."""
     x, w = rng.normal(size=(6, 4)), rng.normal(size=4)

@@ -343,6 +343,7 @@ def test_what_reaches_a_party_is_uniform_whoever_applied():
             return mesh
 
         run(PLAN, MODEL, lists, known, wrap=wrap, seed=number)
-        seen[number] = b"".join(openings(came[0]))
+        # Narrow numbers are opened modulo less than a byte; test_compare looks at those.
+        seen[number] = b"".join(openings(came[0], width=8))
     assert len(seen[0]) == len(seen[1])
     assert all(looks_uniform(view) for view in seen.values())
