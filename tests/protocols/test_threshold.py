@@ -269,7 +269,7 @@ def test_a_party_that_dies_is_named_to_all_others(dies):
 # --- what is seen --------------------------------------------------------------------------------
 
 
-MANY = 500
+MANY = 4000
 
 
 def joint_view(lists, seed):
