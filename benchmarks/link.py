@@ -27,7 +27,6 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc.net.channel import Channel
 from mpc.net.columns import pack, unpack
 from mpc.net.grpc_link import Endpoint
@@ -36,6 +35,11 @@ from mpc.net.peer import Address, Peer
 from mpc.net.runtime import grpc
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.pb.v1.columns_pb2 import Column
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--megabytes 16 --round-trips 50 --repeat 3"
 
 _HERE, _THERE = "near", "far"
 _LOOPBACK = "127.0.0.1"
@@ -61,12 +65,13 @@ def run(options: argparse.Namespace) -> list[Record]:
     count = max(1, options.megabytes * 1_000_000 // len(message))
     rates: dict[str, list[float]] = {name: [] for name in _WAYS}
     trips: dict[str, list[float]] = {name: [] for name in _WAYS}
+    series = {**rates, **{f"{name}, round trip": values for name, values in trips.items()}}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         for name in (_HERE, _THERE):
             make_identity(name, Path(folder))
         ways = {n: stack.enter_context(connect(Path(folder))) for n, connect in _WAYS.items()}
         right = {n: _carries(way, message) for n, way in ways.items()}
-        for _ in range(options.repeat):
+        for _ in turns(series, at_least=options.repeat):
             for name, way in ways.items():
                 seconds = _timed(partial(way.push, message, count))
                 rates[name].append(count * len(message) / 1e6 / seconds)

@@ -14,9 +14,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import SYSTEM, uint64
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--log2n 10,12 --repeat 3"
+SWEEP = "--log2n 8,10,12,14,16,18,20,22"
+GROWS_WITH = ("keys",)
 
 T = TypeVar("T")
 
@@ -57,8 +63,9 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _timed(work: Callable[[], T], repeat: int) -> tuple[T, list[float]]:
     """The last result, and how long each run took after the first, which compiles."""
-    result, seconds = work(), []
-    for _ in range(repeat):
+    seconds: list[float] = []
+    result = work()
+    for _ in turns({"all": seconds}, at_least=repeat):
         begun = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - begun)

@@ -21,21 +21,19 @@ import numpy as np
 import phe
 from numpy.typing import NDArray
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
+from .harness.timing import Work, turns
+from .record import Record, middle
+
+QUICK = "--bits 2048 --count 16 --repeat 3"
+SWEEP = "--bits 1024,1536,2048,3072,4096 --count 64 --repeat 5"
+GROWS_WITH = ("bits",)
+
 TERMS = 1000  # of the dot product
 MOMENT = 0.03
-
-
-@dataclass(frozen=True)
-class Work:
-    """``run`` does ``count`` operations."""
-
-    run: Callable[[], Any]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) ->
     for count in cores:
         with kernels.use(threads=count):
             right[count] = bool(operation.right(operation.ours.run()))
-    for _ in range(repeat):
+    for _ in turns(rates, at_least=repeat):
         for count in cores:
             with kernels.use(threads=count):
                 rates.setdefault(count, []).append(_rate(operation.ours))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,8 @@ class Record:
     and third quartile, in the same unit. ``floor`` names what bounds it from below or above (raw
     TCP, GMP's own multiplication) and ``peers`` other software that does the same; both hold this
     median divided by theirs, measured in the same run. ``bytes`` is what was sent, both ways.
-    ``checked`` says that the result was compared with the right answer.
+    ``peak_rss_mb`` is what the benchmark says a party took, or else the peak of the process that
+    measured. ``checked`` says that the result was compared with the right answer.
     """
 
     benchmark: str
@@ -86,8 +88,8 @@ def _row(record: Record) -> dict[str, str]:
     return {
         "benchmark": record.benchmark,
         "parameters": " ".join(f"{name}={value}" for name, value in record.params.items()),
-        "median": _number(record.median),
-        "spread": _number(record.spread),
+        "median": quantity(record.median),
+        "spread": quantity(record.spread),
         "unit": record.unit,
         "bytes": "" if record.bytes is None else f"{record.bytes:,}",
         "rounds": "" if record.rounds is None else str(record.rounds),
@@ -97,10 +99,21 @@ def _row(record: Record) -> dict[str, str]:
     }
 
 
+def read_json(path: Path) -> list[Record]:
+    """The records of a file that ``write_json`` wrote."""
+    return [_read(fields) for fields in json.loads(path.read_text())]
+
+
+def _read(fields: dict[str, Any]) -> Record:
+    floor = fields.pop("floor", None)
+    return Record(**fields, floor=floor and (floor["name"], floor["ratio"]))
+
+
 def write_json(records: Sequence[Record], path: Path) -> None:
     """Write ``records`` to ``path`` as a JSON list."""
     path.write_text(json.dumps([record.as_json() for record in records], indent=2) + "\n")
 
 
-def _number(value: float) -> str:
+def quantity(value: float) -> str:
+    """Four digits that matter, or whole thousands."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -21,12 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.kernels import ristretto
 from mpc.kernels.ristretto import portable
 from mpc.primitives.items import Items
 from mpc.testing import seeded
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--count 256 --repeat 3"
 
 DST = b"mpc:v1:benchmarks:ristretto"
 SHOWN = 3  # results that are compared with the reference
@@ -132,7 +136,7 @@ def _measured(
 ) -> Record:
     checked = bool((operation.result() == operation.right()).all())
     ours, theirs = [], []
-    for _ in range(repeat):
+    for _ in turns({"ours": ours}, at_least=repeat):
         ours.append(_seconds(operation.run) / count * 1e6)
         if operation.peer is not None:
             theirs.append(_seconds(operation.peer, 200) * 1e6)

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.errors import PeerClosed
 from mpc.kernels import aes, gf128
@@ -29,6 +28,13 @@ from mpc.net.traced import Traced, Traffic
 from mpc.primitives import lpn, puncturable
 from mpc.protocols import ot, vole
 from mpc.protocols.vole.rings import elements
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--counts 4096 --repeat 2"
+SWEEP = "--counts 256,4096,65536,1048576,4194304 --repeat 3"
+GROWS_WITH = ("count",)
 
 _RINGS = {"bits": vole.BITS, "words": vole.WORDS, "blocks": vole.BLOCKS, "z64": vole.Z64}
 _AES_BLOCKS = 1 << 20
@@ -88,8 +94,8 @@ def _record(
 
 def _rate(work: Callable[[], object], count: int, repeat: int) -> tuple[float, float]:
     work()
-    rates = []
-    for _ in range(repeat):
+    rates: list[float] = []
+    for _ in turns({"all": rates}, at_least=repeat):
         begun = time.perf_counter()
         work()
         rates.append(count / (time.perf_counter() - begun))

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: one benchmark with its own options, or ``run``, ``check`` and the others."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..record import Record, show, write_json
+from . import catalog, profile, timing
+from .isolated import Setting, run_each
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; the exit code."""
+    if arguments and arguments[0] in catalog.names():
+        return _one(arguments[0], arguments[1:])
+    options = _parser().parse_args(arguments)
+    return int(options.action(options))
+
+
+def _one(name: str, arguments: Sequence[str]) -> int:
+    """A benchmark in this process, with options of its own."""
+    module = catalog.load(name)
+    options = catalog.parse(name, module, arguments)
+    with (
+        profile.collected(name, wanted=options.profile) as stages,
+        timing.spending(options.seconds),
+    ):
+        records: list[Record] = module.run(options)
+    peak = _peak_mb()
+    records = [
+        replace(record, peak_rss_mb=peak) if record.peak_rss_mb is None else record
+        for record in records
+    ]
+    return _finish([*records, *stages], options)
+
+
+def _peak_mb() -> float:
+    """Megabytes resident at most, of this process or of one that it waited for."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(each).ru_maxrss for each in who) / 1024
+
+
+def _finish(records: Sequence[Record], options: argparse.Namespace) -> int:
+    """Show and write ``records``; 1 when a result was not the right answer."""
+    show(records)
+    if options.profile:
+        profile.show(records)
+    if options.json is not None:
+        write_json(records, options.json)
+    return int(not all(record.checked for record in records))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=catalog.PROGRAM,
+        description="Measure the library beside its floors and its peers.",
+        epilog=f"One benchmark with options of its own: {catalog.PROGRAM} NAME --help.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    listing = commands.add_parser("list", help="name the benchmarks")
+    listing.set_defaults(action=_list)
+    running = commands.add_parser("run", help="run benchmarks, each in a process of its own")
+    _add_run(running)
+    running.set_defaults(action=_run)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes and few repeats")
+    size.add_argument("--sweep", action="store_true", help="a range of sizes, with fitted slopes")
+    parser.add_argument("--backend", choices=("simd", "portable"), help="default: the best here")
+    parser.add_argument("--cores", type=int, metavar="N", help="threads of a process; default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
+    parser.add_argument("--profile", action="store_true", help="show the time of each stage")
+
+
+def _list(_options: argparse.Namespace) -> int:
+    for name in catalog.names():
+        print(f"{name:16} {catalog.summary(name)}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    if unknown := sorted(set(options.names) - set(catalog.names())):
+        raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
+    size = next((which for which in catalog.SIZES if getattr(options, which)), None)
+    setting = Setting(size, options.backend, options.cores, options.profile)
+    records, failed = run_each(options.names or catalog.default_names(), setting)
+    code = _finish(records, options)
+    for name, why in failed.items():
+        print(f"{name} failed: {why}")
+    return int(bool(failed)) or code
