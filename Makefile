@@ -3,7 +3,7 @@ PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench lint fmt proto
+.PHONY: demo test test-slow bench bench-check lint fmt proto
 .DELETE_ON_ERROR:
 
 # The environment is made anew when it is missing or older than pyproject.toml.
@@ -23,6 +23,9 @@ test-slow: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+bench-check: $(STAMP)
+	$(BIN)/python -m benchmarks check
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

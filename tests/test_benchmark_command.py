@@ -154,14 +154,6 @@ def test_a_profile_counts_each_second_once(capsys: pytest.CaptureFixture[str]) -
     assert "75%" in shown
 
 
-def test_profile_of_an_intersection(capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--log2n", "8", "--links", "plain", "--security", "semi-honest", "--unbalanced", "0"]
-    assert main(["psi", *small, "--repeat", "1", "--profile"]) == 0
-    shown = capsys.readouterr().out
-    for stage in ("hash", "okvs", "vole", "transfer", "tags", "match"):
-        assert f"\n{stage} " in shown or f" {stage} " in shown
-
-
 def test_imports_within_the_suite_are_relative() -> None:
     """The wheel carries it as ``mpc.benchmarks``."""
     for path in (ROOT / "benchmarks").rglob("*.py"):

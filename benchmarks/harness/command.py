@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mpc.kernels import BACKENDS
+
 from ..record import Record, show, write_json
 from . import catalog, profile, timing
 from .isolated import Setting, run_each
+
+_BASELINE = catalog.FOLDER / "baseline.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", help="run benchmarks, each in a process of its own")
     _add_run(running)
     running.set_defaults(action=_run)
+    for name, text, action in (
+        ("check", "fail where a hot path got slower, in ratio to a floor", _check),
+        ("baseline", "rewrite what check compares with", _baseline),
+    ):
+        judging = commands.add_parser(name, help=text)
+        judging.add_argument("--backend", choices=BACKENDS, help="default: all there are here")
+        judging.add_argument("--file", type=Path, default=_BASELINE, help="default: %(default)s")
+        judging.set_defaults(action=action)
     return parser
 
 
@@ -75,7 +87,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes and few repeats")
     size.add_argument("--sweep", action="store_true", help="a range of sizes, with fitted slopes")
-    parser.add_argument("--backend", choices=("simd", "portable"), help="default: the best here")
+    parser.add_argument("--backend", choices=BACKENDS, help="default: the best here")
     parser.add_argument("--cores", type=int, metavar="N", help="threads of a process; default: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
     parser.add_argument("--profile", action="store_true", help="show the time of each stage")
@@ -85,6 +97,18 @@ def _list(_options: argparse.Namespace) -> int:
     for name in catalog.names():
         print(f"{name:16} {catalog.summary(name)}")
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from . import check
+
+    return check.check(options.backend, file=options.file)
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    from . import check
+
+    return check.baseline(options.backend, file=options.file)
 
 
 def _run(options: argparse.Namespace) -> int:
