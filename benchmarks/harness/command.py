@@ -12,7 +12,7 @@ from pathlib import Path
 from mpc.kernels import BACKENDS
 
 from ..record import Record, show, write_json
-from . import catalog, profile, timing
+from . import catalog, peers, profile, scaling, timing
 from .isolated import Setting, run_each
 
 _BASELINE = catalog.FOLDER / "baseline.json"
@@ -31,16 +31,18 @@ def _one(name: str, arguments: Sequence[str]) -> int:
     module = catalog.load(name)
     options = catalog.parse(name, module, arguments)
     with (
-        profile.collected(name, wanted=options.profile) as stages,
+        profile.collected(name, wanted=options.profile) as more,
         timing.spending(options.seconds),
     ):
         records: list[Record] = module.run(options)
+    if grows_with := getattr(module, "GROWS_WITH", ()):
+        more += [curve.record() for curve in scaling.curves(records, grows_with)]
     peak = _peak_mb()
     records = [
         replace(record, peak_rss_mb=peak) if record.peak_rss_mb is None else record
         for record in records
     ]
-    return _finish([*records, *stages], options)
+    return _finish([*records, *more], options)
 
 
 def _peak_mb() -> float:
@@ -89,6 +91,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--sweep", action="store_true", help="a range of sizes, with fitted slopes")
     parser.add_argument("--backend", choices=BACKENDS, help="default: the best here")
     parser.add_argument("--cores", type=int, metavar="N", help="threads of a process; default: all")
+    parser.add_argument("--peers", action="store_true", help="beside public libraries from PyPI")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
     parser.add_argument("--profile", action="store_true", help="show the time of each stage")
 
@@ -117,7 +120,11 @@ def _run(options: argparse.Namespace) -> int:
     size = next((which for which in catalog.SIZES if getattr(options, which)), None)
     setting = Setting(size, options.backend, options.cores, options.profile)
     records, failed = run_each(options.names or catalog.default_names(), setting)
+    notes = [f"{name} failed: {why}" for name, why in failed.items()]
+    if options.peers:
+        records, more = peers.beside(records)
+        notes += more
     code = _finish(records, options)
-    for name, why in failed.items():
-        print(f"{name} failed: {why}")
+    for note in notes:
+        print(note)
     return int(bool(failed)) or code
