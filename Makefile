@@ -22,7 +22,7 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks report --output benchmarks/report
 
 bench-check: $(STAMP)
 	$(BIN)/python -m benchmarks check

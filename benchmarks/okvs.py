@@ -2,6 +2,7 @@
 """Key-value store: rows, encoding and decoding, in nanoseconds a key, and its expansion.
 
 One thread. Values of one and of two words; every decoded value is compared with what was encoded.
+The floor is copying the values once, from memory to memory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import SYSTEM, uint64
 
-from .harness.timing import turns
+from .harness import floors
+from .harness.timing import seconds_each, turns
 from .record import Record, middle
 
 QUICK = "--log2n 10,12 --repeat 3"
@@ -45,6 +47,8 @@ def run(options: argparse.Namespace) -> list[Record]:
             rows, placing = _timed(partial(Rows.of, keys, bytes(16), parameters), options.repeat)
             store, encoding = _timed(partial(rows.encode, values), options.repeat)
             decoded, decoding = _timed(partial(rows.decode, store), options.repeat)
+            copied = floors.copy(values.nbytes)
+            copying = 1e9 * seconds_each(copied, time.perf_counter) * values.nbytes / count
             right = bool(np.array_equal(decoded, values))
             for name, seconds in (("rows", placing), ("encode", encoding), ("decode", decoding)):
                 median, spread = middle([1e9 * second / count for second in seconds])
@@ -55,6 +59,7 @@ def run(options: argparse.Namespace) -> list[Record]:
                         unit="ns/key",
                         median=median,
                         spread=spread,
+                        floor=("copy", median / copying),
                         checked=right,
                     )
                 )

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,18 +97,8 @@ def test_a_wrong_result_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
-    full = Record(
-        benchmark="b",
-        params={"n": 1},
-        unit="op/s",
-        median=1,
-        spread=0,
-        bytes=7,
-        floor=("gmp", 2.0),
-        peers={"phe": 9.0},
-        checked=False,
-    )
     bare = Record(benchmark="c", unit="s", median=1.5, spread=0.5, checked=True)
+    full = replace(bare, params={"n": 1}, bytes=7, floor=("gmp", 2.0), peers={"phe": 9.0})
     write_json([full, bare], tmp_path / "records.json")
     assert read_json(tmp_path / "records.json") == [full, bare]
 

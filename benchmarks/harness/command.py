@@ -81,6 +81,18 @@ def _parser() -> argparse.ArgumentParser:
         judging.add_argument("--backend", choices=BACKENDS, help="default: all there are here")
         judging.add_argument("--file", type=Path, default=_BASELINE, help="default: %(default)s")
         judging.set_defaults(action=action)
+    reporting = commands.add_parser("report", help="run, and write a page with pictures")
+    _add_run(reporting)
+    reporting.add_argument(
+        "--output", type=Path, default=Path("mpc-bench"), help="folder; default: %(default)s"
+    )
+    reporting.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="of a report; measure nothing"
+    )
+    reporting.add_argument(
+        "--readme", type=Path, metavar="FILE", help="refresh its table and its two pictures too"
+    )
+    reporting.set_defaults(action=_report)
     return parser
 
 
@@ -115,6 +127,15 @@ def _baseline(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    records, notes = _measured(options)
+    code = _finish(records, options)
+    for note in notes:
+        print(note)
+    return int(any(" failed: " in note for note in notes)) or code
+
+
+def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
+    """What the benchmarks that are asked for found, and notes on what is missing."""
     if unknown := sorted(set(options.names) - set(catalog.names())):
         raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
     size = next((which for which in catalog.SIZES if getattr(options, which)), None)
@@ -124,7 +145,23 @@ def _run(options: argparse.Namespace) -> int:
     if options.peers:
         records, more = peers.beside(records)
         notes += more
-    code = _finish(records, options)
+    return records, notes
+
+
+def _report(options: argparse.Namespace) -> int:
+    from . import machine, readme, report
+
+    if options.source is not None:
+        records, facts = report.read(options.source)
+        notes: list[str] = []
+    else:
+        records, notes = _measured(options)
+        facts = machine.facts()
+        if notes:
+            facts["not measured"] = "; ".join(notes)
+    print(report.write(options.output, records, facts))
+    if options.readme is not None:
+        readme.refresh(options.readme, records, facts)
     for note in notes:
         print(note)
-    return int(bool(failed)) or code
+    return int(any(" failed: " in n for n in notes) or not all(r.checked for r in records))

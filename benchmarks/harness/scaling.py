@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How cost grows: slopes on a doubly logarithmic scale, over records that differ in one size.
 
-A slope of 1 is cost in proportion to the size, 2 its square. Rates are turned into times first. A
-benchmark says in ``GROWS_WITH`` which parameter is a size, and which others go along with it.
+A slope of 1 is cost in proportion to the size, 2 its square; of a cost per item, 0 is proportion.
+Rates are turned into costs first. A benchmark says in ``GROWS_WITH`` which parameter is a size, and
+which others go along with it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LEAST = 3  # sizes, for a slope to say anything
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One figure over sizes. ``costs`` are in proportion to time; ``slope`` with its error."""
+    """One figure over sizes: its medians, and the slope of what it costs, with its error."""
 
     benchmark: str
     params: Mapping[str, object]
@@ -45,11 +46,6 @@ class Curve:
         )
 
 
-def per_time(unit: str) -> bool:
-    """Whether more of ``unit`` is faster."""
-    return unit.endswith("/s")
-
-
 def curves(records: Sequence[Record], grows_with: Sequence[str]) -> list[Curve]:
     """The curves among ``records`` of one benchmark, of ``LEAST`` sizes or more."""
     size = grows_with[0]
@@ -69,11 +65,8 @@ def _curve(size: str, group: Mapping[float, Record]) -> Curve:
     sizes = sorted(group)
     medians = [group[n].median for n in sizes]
     first = group[sizes[0]]
-    sign = -1 if per_time(first.unit) else 1
+    sign = -1 if first.unit.endswith("/s") else 1
     slope, error = fitted(sizes, [sign * math.log(max(m, 1e-12)) for m in medians])
-    # A unit that is per item says what one costs: all of them cost one power of the size more.
-    if "/" in first.unit:
-        slope += 1
     same = {
         name: value
         for name, value in first.params.items()
