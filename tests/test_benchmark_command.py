@@ -41,11 +41,14 @@ def test_run_takes_each_in_its_own_process(
 
 def test_the_setting_reaches_the_process() -> None:
     setting = isolated.Setting("sweep", "portable", 3, profile=True)
-    environment = setting.environment()
-    assert (environment["MPC_KERNELS"], environment["MPC_THREADS"]) == ("portable", "3")
+    assert setting.variables() == {"MPC_KERNELS": "portable", "MPC_THREADS": "3"}
     assert setting.arguments() == ["--sweep", "--seconds", "4.0", "--profile"]
     assert isolated.Setting("quick").arguments() == ["--quick"]
-    assert isolated.Setting().environment() == dict(os.environ)
+    assert isolated.Setting().variables() == {}
+    command, environment = catalog.started("benchmarks", "okvs", MPC_THREADS="3")
+    assert command == [sys.executable, "-P", "-m", "benchmarks", "okvs"]
+    assert environment["PYTHONPATH"].startswith(str(ROOT))
+    assert environment["MPC_THREADS"] == "3"
 
 
 def test_a_benchmark_that_fails_is_named_with_its_last_words(
@@ -193,3 +196,4 @@ def test_the_wheel_carries_the_suite(tmp_path: Path) -> None:
     assert "link.round_trip" in bench("link", *small, "--json", str(file))
     assert all(record["checked"] for record in json.loads(file.read_text()))
     assert "mpc bench psi" in bench("psi", "--help")
+    assert "okvs.encode" in bench("run", "okvs", "--quick", "--backend", "portable")

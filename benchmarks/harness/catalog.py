@@ -6,20 +6,33 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import os
 import pkgutil
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 PACKAGE = __package__.rpartition(".")[0]  # benchmarks, or mpc.benchmarks in an installed wheel
 FOLDER = Path(__file__).resolve().parent.parent
+_ROOT = FOLDER.parents[PACKAGE.count(".")]
 PROGRAM = "mpc bench" if PACKAGE.startswith("mpc.") else f"python -m {PACKAGE}"
 SIZES = ("quick", "sweep")
 _NEEDS = "pip install 'mpc-parties[bench]'"
 _NOT_BENCHMARKS = {"record"}
 # A statistical test that wants a quiet machine and says nothing of speed: by its name only.
 _ON_DEMAND = {"constant_time"}
+
+
+def started(*arguments: str, **variables: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of another process of the suite, or of ``-m`` its module.
+
+    It finds the suite where this process has it, and not in the working directory.
+    """
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, **variables}
+    return [sys.executable, "-P", "-m", *arguments], environment
 
 
 def names() -> list[str]:

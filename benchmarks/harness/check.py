@@ -11,7 +11,6 @@ margin of ``ELSEWHERE``: caches and instructions differ, and only what is plainl
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -64,9 +63,11 @@ class Verdict:
 
 def measured_apart(names: Sequence[str], backend: str) -> dict[str, Measured]:
     """The gates in a process of their own."""
+    module = f"{catalog.PACKAGE}.harness.gates"
+    command, environment = catalog.started(module, *names, MPC_KERNELS=backend, MPC_THREADS="1")
     done = subprocess.run(
-        [sys.executable, "-m", f"{catalog.PACKAGE}.harness.gates", *names],
-        env={**os.environ, "MPC_KERNELS": backend, "MPC_THREADS": "1"},
+        command,
+        env=environment,
         stdout=subprocess.PIPE,
         text=True,
         timeout=_SECONDS,

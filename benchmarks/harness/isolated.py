@@ -7,7 +7,6 @@ threads in its environment, where ``mpc.kernels`` looks for them.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -38,9 +37,9 @@ class Setting:
         more = [] if self.size == "quick" else ["--seconds", str(SPEND_SECONDS)]
         return [*size, *more, *(["--profile"] if self.profile else [])]
 
-    def environment(self) -> dict[str, str]:
-        """The environment of each benchmark's process."""
-        found = dict(os.environ)
+    def variables(self) -> dict[str, str]:
+        """What the environment of each benchmark's process says of it."""
+        found = {}
         if self.backend is not None:
             found["MPC_KERNELS"] = self.backend
         if self.cores is not None:
@@ -70,11 +69,12 @@ def run_one(name: str, setting: Setting, seconds: float = SECONDS) -> list[Recor
     """A benchmark's records; RuntimeError, with its last words, when it has none."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "records.json")
-        command = [sys.executable, "-m", catalog.PACKAGE, name, "--json", str(file)]
+        asked = (catalog.PACKAGE, name, "--json", str(file), *setting.arguments())
+        command, environment = catalog.started(*asked, **setting.variables())
         try:
             done = subprocess.run(
-                [*command, *setting.arguments()],
-                env=setting.environment(),
+                command,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
