@@ -208,7 +208,7 @@ def in_two_processes(
     sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
 ) -> dict[str, Any]:
     """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
-    link that is ``tls``, ``plain`` or one of the shapes. The first side listens, the other dials."""
+    link that is ``tls``, ``plain`` or a shape. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for side in sides:

@@ -42,7 +42,7 @@ def test_run_takes_each_in_its_own_process(
 def test_the_setting_reaches_the_process() -> None:
     setting = isolated.Setting("sweep", "portable", 3, profile=True)
     assert setting.variables() == {"MPC_KERNELS": "portable", "MPC_THREADS": "3"}
-    assert setting.arguments() == ["--sweep", "--seconds", "4.0", "--profile"]
+    assert setting.arguments() == ["--sweep", "--seconds", "1.5", "--profile"]
     assert isolated.Setting("quick").arguments() == ["--quick"]
     assert isolated.Setting().variables() == {}
     command, environment = catalog.started("benchmarks", "okvs", MPC_THREADS="3")
