@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FACTS = {
     "processor": "A <fine> one",
     "cores": "2",
+    "load": "1.9 in the last minute",
     "kernels": "portable",
     "python": "3.11.7",
     "mpc": "0.1.0, commit abc",

@@ -135,7 +135,7 @@ def baseline(backend: str | None = None, *, file: Path) -> int:
         known[kind][processor()] = new = {name: _entry(name, runs) for name in sorted(GATES)}
         for line in changes(old, new):
             print(f"{kind}: {line}")
-    file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     return 0
 
 

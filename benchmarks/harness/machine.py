@@ -42,6 +42,7 @@ def facts() -> dict[str, str]:
         "instructions": ", ".join(name for name in _FEATURES if name in flags)
         or "none of interest",
         "cores": str(len(os.sched_getaffinity(0))),
+        "load": f"{os.getloadavg()[0]:.1f} in the last minute, the benchmarks included",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "kernels": lanes(),

@@ -39,6 +39,7 @@ LINES = (
     Line("32-bit values encrypted, packed", "paillier.encrypt_packed_public", _ONE, "/s"),
     Line("2^20 with 2^20 ids, malicious, TLS", "psi.wall", {**_TLS, "form": "malicious"}),
     Line("2^20 with 2^20 ids, semi-honest, TLS", "psi.wall", {**_TLS, "form": "semi-honest"}),
+    Line("one id against a prepared list of 2^20, TLS", "query.single", {"link": "tls"}),
     Line("ristretto255 multiplication", "ristretto.mul", {}),
     Line("hash to ristretto255", "ristretto.hash_to_group", {}),
     Line("vector OLE over GF(2^128)", "vole.correlations", {"ring": "blocks"}, "/s"),
@@ -74,7 +75,8 @@ def table(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:
             yield f"| {line.words} | {shown}{traffic} | {_beside(record)} | `{subject}` |"
     yield ""
     yield (
-        f"On {facts['processor']}, {facts['cores']} cores, {facts['kernels']} kernels, Python "
+        f"On {facts['processor']}, {facts['cores']} cores with a load of "
+        f"{facts['load'].split()[0]}, {facts['kernels']} kernels, Python "
         f"{facts['python']}, {facts['mpc'].partition(', ')[2]}, {facts['date'][:10]}; one core, or "
         f"one process a side."
     )
