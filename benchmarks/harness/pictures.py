@@ -20,7 +20,7 @@ from .scaling import Curve
 
 WIDTH = 4.4  # inches
 _COLOURS = ("#0b4f6c", "#e08e45", "#8fb8a8", "#7a2e39", "#b9b4c7", "#4c6e3d", "#d9c27e", "#555555")
-_HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "oo", "++", "--")
+_HATCHES = ("", "///", "|||", "xxx", "\\\\\\", "---", "+++", "//--")  # round ones take 100 kB each
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", ":", "-.")
 _STYLE: dict[Any, Any] = {
@@ -34,6 +34,7 @@ _STYLE: dict[Any, Any] = {
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
+    "svg.fonttype": "none",  # type as type: smaller files, and it can be searched
     "svg.hashsalt": "mpc",  # the same numbers give the same file
 }
 

@@ -69,8 +69,8 @@ def table(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for line in LINES:
         if (record := _found(line, records)) is not None:
-            shown = f"{quantity(record.median)}{line.unit or ' ' + record.unit}"
-            traffic = f", {record.bytes / 1e6:.1f} MB" if record.bytes else ""
+            shown = _shown(record.median, line.unit or f" {record.unit}")
+            traffic = f", {_bytes(record.bytes)}" if record.bytes else ""
             subject = record.benchmark.partition(".")[0]
             yield f"| {line.words} | {shown}{traffic} | {_beside(record)} | `{subject}` |"
     yield ""
@@ -92,8 +92,29 @@ def _found(line: Line, records: Sequence[Record]) -> Record | None:
     return fitting[0] if len(fitting) == 1 else fitting[-1] if fitting else None
 
 
+def _shown(value: float, unit: str) -> str:
+    """Short times in milliseconds."""
+    return f"{quantity(1e3 * value)} ms" if unit == " s" and value < 0.1 else quantity(value) + unit
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+_FLOORS = {
+    "gmp.powmod": "GMP's power",
+    "hashes": "exchanging plain hashes",
+    "round trip": "a bare round trip",
+    "field.products": "its field products alone",
+    "aes": "one AES block",
+    "tcp": "raw TCP",
+}
+
+
 def _beside(record: Record) -> str:
-    others = list((record.peers or {}).items()) + ([record.floor] if record.floor else [])
+    others = list((record.peers or {}).items())
+    if record.floor is not None:
+        others.append((_FLOORS.get(record.floor[0], record.floor[0]), record.floor[1]))
     return ", ".join(f"{_times(record.unit, ratio)} {name}" for name, ratio in others)
 
 
