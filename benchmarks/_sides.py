@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
-import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,11 +20,11 @@ from mpc.net.peer import Address, Peer
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
+from mpc.tracing import Span, listening
 
 C = TypeVar("C")
 
 _LOOPBACK = "127.0.0.1"
-_STAGE = re.compile(r"(\w+): ([\d.]+) s, cpu ([\d.]+) s")
 
 
 @dataclass(slots=True)
@@ -47,7 +45,7 @@ Role = Callable[[Channel, Any, str], Any]
 
 
 def measured(
-    sides: tuple[str, str], role: Role, cases: Sequence[C], repeat: int, logger: str
+    sides: tuple[str, str], role: Role, cases: Sequence[C], repeat: int
 ) -> dict[str, list[list[Sample]]]:
     """For each side the samples of each case; ``role`` is a function of a module.
 
@@ -60,7 +58,7 @@ def measured(
         pipes, children = {}, []
         for side in sides:
             pipes[side], there = context.Pipe()
-            arguments = (side, sides, role, list(cases), repeat, logger, Path(folder), there)
+            arguments = (side, sides, role, list(cases), repeat, Path(folder), there)
             children.append(context.Process(target=_side, args=arguments))
             children[-1].start()
             there.close()
@@ -77,7 +75,6 @@ def _side(
     role: Role,
     cases: list[Any],
     repeat: int,
-    logger: str,
     folder: Path,
     parent: Connection,
 ) -> None:
@@ -97,17 +94,23 @@ def _side(
         with closing(endpoint.connect(other)) as link:
             samples = []
             for case in cases:
-                turns = [_sample(link, role, case, side, logger) for _ in range(repeat + 1)]
+                turns = [_sample(link, role, case, side) for _ in range(repeat + 1)]
                 samples.append(turns[1:])
             parent.send(samples)
 
 
-def _sample(link: Link, role: Role, case: Any, side: str, logger: str) -> Sample:
+def _sample(link: Link, role: Role, case: Any, side: str) -> Sample:
     Channel(link).exchange(Column())
     traced = Traced(link, digest=False)
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    with _stages(logger) as stages:
+    stages: dict[str, float] = {}
+
+    def note(done: Span) -> None:
+        if len(done.path) == 1:
+            stages[done.name] = stages.get(done.name, 0.0) + done.wall
+
+    with listening(note):
         wall, cpu = time.perf_counter(), time.process_time()
         output = role(Channel(traced), case, side)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -127,24 +130,3 @@ def _resident(key: str) -> float:
     """Megabytes: resident now (VmRSS), or at most since the last reset (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
-
-
-@contextmanager
-def _stages(logger: str) -> Iterator[dict[str, float]]:
-    """Add up what a protocol logs of its stages: seconds on the clock."""
-    stages: dict[str, float] = {}
-
-    def note(record: logging.LogRecord) -> bool:
-        if match := _STAGE.fullmatch(record.getMessage()):
-            stages[match[1]] = stages.get(match[1], 0.0) + float(match[2])
-        return False
-
-    log = logging.getLogger(logger)
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    log.addFilter(note)
-    try:
-        yield stages
-    finally:
-        log.removeFilter(note)
-        log.setLevel(level)

@@ -15,9 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import parties
-from benchmarks.parties import Seat, Times, timed
-from benchmarks.record import Record
 from mpc import testing
 from mpc.net import columns
 from mpc.net.mesh import Mesh
@@ -27,8 +24,15 @@ from mpc.primitives.sharing import Share
 from mpc.protocols import arith, compare
 from mpc.protocols.triples import Triples, dealer
 
+from . import parties
+from .parties import Seat, Times, timed
+from .record import Record
+
 _COMPUTING = ("near", "far")
 FRACTION_BITS = 20
+
+
+QUICK = "--count 2000 --matrix 16 --shapes lan --repeat 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,13 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks._sides import Sample, measured
-from benchmarks.record import Record, middle
 from mpc.net.channel import Channel
 from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 
+from ._sides import Sample, measured
+from .record import Record, middle
+
 _SIDES = ("asker", "holder")
+QUICK = "--sizes 100x1000x2 --orders table --repeat 1"
 _SIZES = "65536x1048576x8,1000x1048576x8,1048576x1048576x0"
 
 
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> list[Record]:
         for size in options.sizes.split(",")
         for order in options.orders.split(",")
     ]
-    samples = measured(_SIDES, _role, cases, options.repeat, "mpc.protocols.lookup")
+    samples = measured(_SIDES, _role, cases, options.repeat)
     records: list[Record] = []
     for case, asked, held in zip(cases, samples["asker"], samples["holder"], strict=True):
         records += _records(case, asked, held)

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
@@ -26,6 +25,8 @@ from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
+
+from .record import Record, middle
 
 LOOPBACK = "127.0.0.1"
 SHAPES = {"lan": None, "20ms": (0.01, 1e9), "wan": (0.05, 100e6 / 8)}

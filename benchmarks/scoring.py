@@ -17,9 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import parties
-from benchmarks.parties import Seat, Times, timed
-from benchmarks.record import Record
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scoring_pb2 as pb
@@ -28,7 +25,14 @@ from mpc.protocols.scoring import Model, Roles, logistic, shares
 from mpc.protocols.scoring import paillier as encrypted
 from mpc.protocols.triples import vole
 
+from . import parties
+from .parties import Seat, Times, timed
+from .record import Record
+
 TOLERANCE = 1e-6
+
+
+QUICK = "--rows 1,200 --features 4 --shapes lan --forms prepared,anew --repeat 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

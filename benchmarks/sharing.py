@@ -21,8 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import Record, middle
-from benchmarks.vole import PipeLink
 from mpc import kernels
 from mpc.kernels import aes
 from mpc.net.channel import Channel
@@ -31,9 +29,15 @@ from mpc.net.traced import Traced
 from mpc.protocols.triples import Triples, kinds, sines, vole
 from mpc.protocols.triples.kinds import Arrays, Kind, Words
 
+from .record import Record, middle
+from .vole import PipeLink
+
 _NAMES = ("near", "far")
 _AES_BLOCKS = 1 << 20
 _WIRE_BYTES = 1 << 20
+
+
+QUICK = "--count 256 --rows 300 --features 4 --repeat 1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

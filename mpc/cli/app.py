@@ -222,6 +222,19 @@ def selftest(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    epilog="Example: mpc bench run psi --quick",
+)
+@_guarded
+def bench(context: typer.Context) -> None:
+    """Measure this library on this machine, beside floors: list, run, check, report, or --help."""
+    from mpc.cli.bench import run as run_suite
+
+    run_suite(context.args)
+
+
 def _play(
     kind: str,
     party: Path,

@@ -24,7 +24,7 @@ from mpc.errors import ConfigError
 from mpc.net import tls
 
 RUNNER = CliRunner()
-COMMANDS = ("demo", "init", "blacklist", "score", "selftest")
+COMMANDS = ("demo", "init", "blacklist", "score", "selftest")  # bench has its own help
 
 
 def mpc(*arguments: str, code: int = 0) -> str:

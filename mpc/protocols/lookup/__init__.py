@@ -49,10 +49,6 @@ once and fetched once (``protocols.query``) is far cheaper for few keys.
 from __future__ import annotations
 
 import hashlib
-import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -73,10 +69,9 @@ from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
 from mpc.protocols.lookup.transfers import Receiver, Sender
 from mpc.protocols.psi.agreement import distinct
+from mpc.tracing import span
 
 __all__ = ["MOST_COLUMNS", "MOST_KEYS", "Found", "Layout", "asker", "holder"]
-
-log = logging.getLogger("mpc.protocols.lookup")
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -124,7 +119,7 @@ def asker(
     channel: Channel, keys: Any | Layout, *, order: Order = "keys", rng: Rng = SYSTEM
 ) -> Found:
     """Look ``keys`` up; see ``Layout.of`` for what they are."""
-    with _stage("layout"):
+    with span("layout"):
         layout = keys if isinstance(keys, Layout) else Layout.of(keys, rng=rng)
     table = layout.table
     offer = pb.LookupOffer(role="asker", order=_checked_order(order), count=len(table.places))
@@ -134,19 +129,19 @@ def asker(
         return _found(*_zeros(sizes, order), 0, fraction_bits, places)
     seed = rng.bytes(okvs.SEED_BYTES)
     channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
-    with _stage("programmed"):
+    with span("programmed"):
         words = programmed.asker(channel, layout.digests, table, sizes, seed, rng)
-    with _stage("equality"):
+    with span("equality"):
         bits = equality.asker(channel, words[:, 0], sizes.session, rng)
     held = words[:, 1:]
     switches, count = _transfers(sizes, order)
     transfers = Receiver(channel, switches + count, sizes.session, rng)
     if order == "keys":
-        with _stage("order"):
+        with span("order"):
             sources = np.concatenate([table.places, _free(table)])
             bits, held = ordering.permute_asker(transfers, bits, held, sources)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
-    with _stage("selection"):
+    with span("selection"):
         given = Sender(channel, count, sizes.session, rng)
         results = ordering.select_asker(transfers, given, bits, held)
     return _found(*results, 0, fraction_bits, places)
@@ -181,20 +176,20 @@ def holder(
     if not sizes.keys or not sizes.rows:
         return _found(*_zeros(sizes, order), 1, fraction_bits, None)
     layout = _layout(channel)
-    with _stage("layout"):
+    with span("layout"):
         digests = _digests(items, layout.key)
         bins = cuckoo.positions(digests, layout.seed, sizes.bins)
-    with _stage("programmed"):
+    with span("programmed"):
         targets, held = programmed.holder(channel, digests, rows, bins, sizes, layout.rows, rng)
-    with _stage("equality"):
+    with span("equality"):
         bits = equality.holder(channel, targets, sizes.session, rng)
     switches, count = _transfers(sizes, order)
     transfers = Sender(channel, switches + count, sizes.session, rng)
     if order == "keys":
-        with _stage("order"):
+        with span("order"):
             bits, held = ordering.permute_holder(transfers, bits, held)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
-    with _stage("selection"):
+    with span("selection"):
         taken = Receiver(channel, count, sizes.session, rng)
         results = ordering.select_holder(transfers, taken, bits, held)
     return _found(*results, 1, fraction_bits, None)
@@ -277,11 +272,3 @@ def _found(
     member: Words, values: Words, party: int, fraction_bits: int, places: Places | None
 ) -> Found:
     return Found(Share(member, party, 2), Share(values, party, 2, fraction_bits), places)
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[None]:
-    """Report to the log how long a stage took on the clock, and of this thread's CPU."""
-    wall, cpu = time.perf_counter(), time.thread_time()
-    yield
-    log.debug("%s: %.6f s, cpu %.6f s", name, time.perf_counter() - wall, time.thread_time() - cpu)

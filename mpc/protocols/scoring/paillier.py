@@ -63,6 +63,7 @@ from mpc.protocols.scoring.roles import (
     checked_features,
     checked_model,
 )
+from mpc.tracing import span
 
 FRACTION_BITS = 32  # of a feature and of a weight; a logit carries twice as many
 FEATURE_BITS, WEIGHT_BITS = 7, 10  # |z| <= 2^7, |w| <= 2^10
@@ -93,7 +94,8 @@ def score(
     own = _bounded(checked_model(roles, model)) if mesh.me == roles.model_owner else None
     if own is not None and secret is None:
         raise ConfigError("the model owner needs a Paillier key: paillier.keygen()")
-    seeds = _share_seeds(mesh, roles, rng)
+    with span("seeds"):
+        seeds = _share_seeds(mesh, roles, rng)
     if own is not None and secret is not None:
         _offer_weights(mesh, roles, own, secret, rows, rng)
         totals = _collect(mesh, roles, own, secret, mine, rows)
@@ -198,22 +200,30 @@ def _answer(
     rng: Rng,
 ) -> None:
     channel, rows = mesh.channel(roles.model_owner), len(features)
-    offer = channel.recv(pb.EncryptedWeights)
+    with span("wait"):
+        offer = channel.recv(pb.EncryptedWeights)
     _agree_on_rows(channel.peer, offer.rows, rows)
-    try:
-        public = paillier.PublicKey.from_bytes(offer.public_key)
-    except InvalidKey as error:
-        raise ProtocolError(channel.peer, f"sent a key that fails its checks: {error}") from None
+    with span("key"):
+        try:
+            public = paillier.PublicKey.from_bytes(offer.public_key)
+        except InvalidKey as error:
+            fault = f"sent a key that fails its checks: {error}"
+            raise ProtocolError(channel.peer, fault) from None
     width = public.ciphertext_bytes
     column = columns.unpack(offer.weights, width=width, count=features.shape[1], peer=channel.peer)
     limit = 1 << (WEIGHT_BITS + FRACTION_BITS)
     weights = paillier.Ciphertexts.from_array(public, column, bound=limit, peer=channel.peer)
     packing = _packing(public.n, roles)
-    noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
-    masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
-    hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
-    partials = (_packed(packing, features) @ weights).masked(hidden).rerandomized(rng=rng)
-    channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
+    with span("mask"):
+        noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
+        masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
+        hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
+    with span("product"):
+        partials = _packed(packing, features) @ weights
+    with span("mask"):
+        partials = partials.masked(hidden).rerandomized(rng=rng)
+    with span("transfer"):
+        channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
 
 
 # --- model owner -------------------------------------------------------------------------------
@@ -223,14 +233,15 @@ def _offer_weights(
     mesh: Mesh, roles: Roles, model: Model, secret: paillier.SecretKey, rows: int, rng: Rng
 ) -> None:
     for name in roles.helpers:
-        encrypted = secret.encrypt(_integers(model.weights[name]), rng=rng)
-        mesh.channel(name).send(
-            pb.EncryptedWeights(
-                public_key=secret.public.to_bytes(),
-                weights=columns.pack(encrypted.to_array()),
-                rows=rows,
-            )
+        with span("encrypt"):
+            encrypted = secret.encrypt(_integers(model.weights[name]), rng=rng)
+        offer = pb.EncryptedWeights(
+            public_key=secret.public.to_bytes(),
+            weights=columns.pack(encrypted.to_array()),
+            rows=rows,
         )
+        with span("transfer"):
+            mesh.channel(name).send(offer)
 
 
 def _collect(
@@ -246,15 +257,18 @@ def _collect(
     count = packing.ciphertexts(rows)
     parts = []
     for name in roles.helpers:
-        column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
+        with span("wait"):
+            column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
         array = columns.unpack(column, width=public.ciphertext_bytes, count=count, peer=name)
         ciphertexts = paillier.Ciphertexts.from_array(public, array, peer=name)
-        parts.append(secret.decrypt_residues(ciphertexts))
+        with span("decrypt"):
+            parts.append(secret.decrypt_residues(ciphertexts))
     constant = np.full((1, rows), round(model.intercept * 4.0**FRACTION_BITS), object)
     own = packing.pack(constant)
     if mesh.me in roles.features:
         weights = np.array(_integers(model.weights[mesh.me]), object)
-        own = [a + b for a, b in zip(own, _packed(packing, features) @ weights, strict=True)]
+        with span("product"):
+            own = [a + b for a, b in zip(own, _packed(packing, features) @ weights, strict=True)]
     return [sum(values) % public.n for values in zip(own, *parts, strict=True)]
 
 
@@ -275,7 +289,8 @@ def _receive(
     mesh: Mesh, roles: Roles, seeds: dict[str, bytes], kept: bytes, rows: int
 ) -> NDArray[np.float64]:
     channel = mesh.channel(roles.model_owner)
-    message = channel.recv(pb.MaskedScores)
+    with span("wait"):
+        message = channel.recv(pb.MaskedScores)
     _agree_on_rows(channel.peer, message.rows, rows)
     n, width = int.from_bytes(message.modulus, "little"), len(message.modulus)
     if not paillier.MIN_BITS <= n.bit_length() <= paillier.MAX_BITS:
@@ -284,10 +299,11 @@ def _receive(
     count = packing.ciphertexts(rows)
     array = columns.unpack(message.residues, width=width, count=count, peer=channel.peer)
     totals = [int.from_bytes(row.tobytes(), "little") for row in array]
-    for name in roles.helpers:
-        seed = kept if name == mesh.me else seeds[name]
-        masks = _removable(seed, n, count)
-        totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
+    with span("unmask"):
+        for name in roles.helpers:
+            seed = kept if name == mesh.me else seeds[name]
+            masks = _removable(seed, n, count)
+            totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
     try:
         return _decode(packing, totals, n, rows)
     except EncodingOverflow as error:
