@@ -24,7 +24,7 @@ from mpc.errors import ConfigError
 from mpc.net import tls
 
 RUNNER = CliRunner()
-COMMANDS = ("demo", "init", "blacklist", "score", "selftest")
+COMMANDS = ("demo", "init", "blacklist", "score", "decide", "explain", "selftest")
 
 
 def mpc(*arguments: str, code: int = 0) -> str:
@@ -146,7 +146,7 @@ def test_a_refused_job_is_code_6(folder: Path) -> None:
 
 def test_parties_as_processes_print_what_they_learnt(folder: Path) -> None:
     job = str(folder / "blacklist.toml")
-    others = [start("blacklist", party(folder, name), job) for name in ("tax_office", "lender_b")]
+    others = [start("blacklist", party(folder, name), job) for name in companies.HOLDERS]
     said = mpc("blacklist", party(folder, "bank"), job)
     assert "put in   the ids it asks about" in said
     assert "150 ids are listed" in said
@@ -163,7 +163,7 @@ def test_ctrl_c_tells_the_peers_and_is_code_130(folder: Path) -> None:
     bank = start("blacklist", party(folder, "bank"), job, "--wait", "60")
     assert waiting.stderr is not None
     for line in waiting.stderr:
-        if "answering" in line:  # it is connected to the bank, which waits for the second lender
+        if "answering" in line:  # it is connected to the bank, which waits for the lenders
             break
     time.sleep(0.5)
     bank.send_signal(signal.SIGINT)
@@ -194,12 +194,15 @@ def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     )
     assert set(descendants(os.getpid())) <= set(before)
     assert all(check["passed"] for check in said["checks"])
-    assert len(said["checks"]) == 3
+    assert len(said["checks"]) == 5
     assert set(said["jobs"]["score"]) == {"bank", "tax_office", "power_utility"}
-    assert set(said["jobs"]["blacklist"]) == {"bank", "tax_office", "lender_b"}
+    assert set(said["jobs"]["blacklist"]) == {"bank", "tax_office", "lender_b", "lender_c"}
+    assert list(said["jobs"]["decision"]) == ["bank", *companies.HOLDERS, "power_utility"]
     again = mpc("demo", "--rows", "120", "--folder", str(target))
-    assert again.count("right ") >= 3
+    assert again.count("right ") >= 5
     assert "$ mpc score" in again
+    assert "$ mpc decide" in again
+    assert "what this party could see" in again
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -225,14 +228,17 @@ def test_the_demo_notices_a_wrong_answer(folder: Path) -> None:
     bank = folder / "bank"
     (bank / "listed.csv").write_text("id,listed\n")
     (bank / "scores.csv").write_text("id,probability,band\n")
-    truth = {"A": companies.Answer(("lender_b",), None, None)}
+    truth = {"A": companies.Answer(("lender_b",), None, None, "refer", None)}
     (bank / "listed.csv").write_text("id,listed\nA,false\n")
     (bank / "scores.csv").write_text("id,probability,band\nA,,\n")
+    (bank / "decisions.csv").write_text("id,outcome,reasons\nA,refer,\n")
     checks = demo.checked(folder, truth)
-    assert [check.passed for check in checks] == [False, True, True]
+    assert [check.passed for check in checks] == [False, True, True, True, True]
     (bank / "scores.csv").write_text("id,probability,band\nA,0.51,low\n")
-    known = {"A": companies.Answer((), 0.5, "high")}
-    assert [check.passed for check in demo.checked(folder, known)] == [True, False, False]
+    (bank / "decisions.csv").write_text("id,outcome,reasons\nA,approve,kwh\n")
+    known = {"A": companies.Answer((), 0.5, "high", "decline", frozenset({"arrears"}))}
+    checks = demo.checked(folder, known)
+    assert [check.passed for check in checks] == [True, False, False, False, False]
 
 
 def test_the_demo_takes_no_folder_with_other_files(tmp_path: Path) -> None:
