@@ -243,7 +243,7 @@ def test_a_missing_value_is_named_before_anything_is_sent(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="column 'before': 1 of 53 rows have no value"):
         play(tmp_path, of)
     of = world()
-    of.tables["bank"][list(of.tables["bank"])[0]]["overdraft"] = None
+    of.tables["bank"][next(iter(of.tables["bank"]))]["overdraft"] = None
     with pytest.raises(DataError, match="column 'overdraft': 1 of 40 rows have no value"):
         play(tmp_path, of)
     of = world()

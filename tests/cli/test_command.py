@@ -22,6 +22,7 @@ from mpc.cli import demo, processes
 from mpc.cli.app import EXIT_CODES, app
 from mpc.errors import ConfigError
 from mpc.net import tls
+from mpc.party import jobs
 
 RUNNER = CliRunner()
 COMMANDS = ("demo", "init", "blacklist", "score", "decide", "explain", "selftest")
@@ -120,6 +121,57 @@ def test_a_missing_file_is_code_2(tmp_path: Path) -> None:
 def test_a_job_of_the_other_kind_is_code_2(folder: Path) -> None:
     said = mpc("score", party(folder, "bank"), str(folder / "blacklist.toml"), code=2)
     assert "is a blacklist job: run mpc blacklist" in " ".join(said.split())
+
+
+def test_a_decision_job_is_run_by_decide(folder: Path) -> None:
+    job = str(folder / "decision.toml")
+    said = mpc("score", party(folder, "bank"), job, code=2)
+    assert "is a decision job: run mpc decide" in " ".join(said.split())
+    said = mpc("decide", party(folder, "bank"), str(folder / "score.toml"), code=2)
+    assert "is a score job: run mpc score" in " ".join(said.split())
+    path = folder / "lender_b" / "party.toml"
+    path.write_text(path.read_text().replace("[jobs.decision]", "[jobs.score]"))
+    said = mpc("decide", str(path), job, code=6)
+    assert "PolicyError: lender_b takes part in no decision job" in said
+
+
+def test_explain_says_the_same_of_every_party_wherever_the_file_is(folder: Path) -> None:
+    job = folder / "decision.toml"
+    said = mpc("explain", str(job))
+    words = " ".join(said.split())
+    assert words.startswith("A decision job, session demo-decision, between bank, tax_office, lend")
+    assert "Declined: 2 or more of the lists of tax_office (counts 2), lender_b, lender_c" in words
+    assert "or revenue fell by more than 30 %." in words
+    for header in ("party", "gives", "comes to know", "never comes to know"):
+        assert header in said
+    copy = folder / "power_utility" / "decision.toml"
+    copy.write_bytes(job.read_bytes())
+    assert mpc("explain", str(copy)) == said
+
+
+@pytest.mark.parametrize("kind", ["blacklist", "score", "decision"])
+def test_explain_for_machines(folder: Path, kind: str) -> None:
+    path = folder / f"{kind}.toml"
+    said = json.loads(mpc("explain", str(path), "--json"))
+    job = jobs.load(path)
+    assert said["kind"] == kind
+    assert said["terms"] == job.terms()
+    assert list(said["parties"]) == list(job.parties)
+    for name, row in said["parties"].items():
+        assert row == {
+            "gives": job.gives(name),
+            "learns": job.learns(name),
+            "never": job.never(name),
+        }
+        assert all(row.values())
+
+
+def test_explain_names_a_fault_of_the_file(folder: Path) -> None:
+    path = folder / "decision.toml"
+    path.write_text(path.read_text().replace("threshold = 2", "threshold = 9"))
+    said = " ".join(mpc("explain", str(path), code=2).split())
+    assert "ConfigError: " in said
+    assert "the threshold is 9; the lists weigh 1 to 4 together" in said
 
 
 def test_a_peer_that_is_not_running_is_awaited_and_is_code_3(folder: Path) -> None:
@@ -244,5 +296,5 @@ def test_the_demo_notices_a_wrong_answer(folder: Path) -> None:
 def test_the_demo_takes_no_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ConfigError, match="has other files in it"):
-        demo.run(tmp_path, rows=200, seed=1, json_lines=True)
+        demo.run(tmp_path, rows=200, applicants=50, seed=1, json_lines=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"

@@ -66,7 +66,7 @@ def test_a_holder_that_gives_no_keys_at_all(folder: Path) -> None:
     assert isinstance(outcomes["lender_c"], Refused)
     assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
     edit(folder / "lender_c" / "party.toml", "most_keys = 0", "most_keys = -1")
-    with pytest.raises(ConfigError, match="jobs.decision.most_keys must be 0 or more, not -1"):
+    with pytest.raises(ConfigError, match=r"jobs\.decision\.most_keys must be 0 or more, not -1"):
         one(folder, "lender_c", "decision")
 
 
