@@ -43,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def parties(folder: Path) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    decide = [sys.executable, "-m", "mpc", "decide"]
     started = {
         name: subprocess.Popen(
-            [sys.executable, "-m", "mpc", "decide", str(folder / name / "party.toml")]
-            + [str(folder / "job.toml"), "--wait", "15"],
+            [*decide, f"{folder}/{name}/party.toml", f"{folder}/job.toml", "--wait", "10"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
