@@ -75,7 +75,7 @@ def explanation(job: Job, *, json_lines: bool) -> None:
         as_json(said)
         return
     text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
-    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]")
+    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
     for line in job.terms():
         out.print(f"  {escape(line)}", soft_wrap=True)
     shown = table("party", "gives", "comes to know", "never comes to know")
