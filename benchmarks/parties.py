@@ -94,6 +94,19 @@ class Times:
             checked=self.checked,
         )
 
+    def each(self, benchmark: str, params: dict[str, object], count: int) -> Record:
+        """For one of ``count``, in microseconds."""
+        median, spread = middle([1e6 * second / max(1, count) for second in self.seconds])
+        return Record(
+            benchmark=benchmark,
+            params=params,
+            unit="us",
+            median=median,
+            spread=spread,
+            bytes=self.bytes // max(1, count),
+            checked=self.checked,
+        )
+
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)

@@ -44,8 +44,16 @@ class Outcomes:
     reasons: list[tuple[str, ...]]
 
 
-def check(plan: Plan, me: str, *, listed: Holding | None, held: Holding | None) -> None:
+def check(
+    plan: Plan,
+    me: str,
+    *,
+    listed: Holding | None,
+    held: Holding | None,
+    card: Scorecard | None = None,
+) -> None:
     """ConfigError or DataError for what ``me`` lacks, before any message."""
+    _check_card(plan, me, card)
     if (listed is not None) != (me in plan.lists.weights):
         raise ConfigError(f"{me}: a list is brought by holders, {sorted(plan.lists.weights)}")
     if (held is not None) != (me == plan.asker or me in plan.owners):
@@ -60,6 +68,17 @@ def check(plan: Plan, me: str, *, listed: Holding | None, held: Holding | None) 
         listed.table.require([listed.dates])
 
 
+def _check_card(plan: Plan, me: str, card: Scorecard | None) -> None:
+    if (card is not None) != (me == plan.asker):
+        lacks = "owns the weights: it needs the scorecard"
+        raise ConfigError(f"{me} {lacks if card is None else 'must not be given the scorecard'}")
+    if card is None:
+        return
+    named = {owner: tuple(f.name for f in owned) for owner, owned in card.owners.items()}
+    if {k: set(v) for k, v in named.items()} != {k: set(v) for k, v in plan.features.items()}:
+        raise ConfigError(f"the scorecard has the features {named}, the job {plan.features}")
+
+
 def ask(
     mesh: Mesh,
     plan: Plan,
@@ -70,9 +89,7 @@ def ask(
     rng: Rng = SYSTEM,
 ) -> Outcomes:
     """The decisions on all of the asker's applicants, in the order of its table."""
-    named = {owner: tuple(f.name for f in owned) for owner, owned in card.owners.items()}
-    if {k: set(v) for k, v in named.items()} != {k: set(v) for k, v in plan.features.items()}:
-        raise ConfigError(f"the scorecard has the features {named}, the job {plan.features}")
+    check(plan, mesh.me, listed=None, held=held, card=card)
     mine = plan.features.get(mesh.me, ())
     own = standardisation.applied(
         held.table, mine, held.rows, card.standardisation(mine), VALUE_LIMIT

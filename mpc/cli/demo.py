@@ -7,6 +7,7 @@ import csv
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from mpc.apps import companies
 from mpc.cli import processes, show
 from mpc.errors import ConfigError
 from mpc.net import tls
+from mpc.net.mesh import Mesh
 
 MARKER = ".mpc-demo"
 TOLERANCE = 1e-6  # of a probability; what the protocol guarantees is far below
@@ -86,7 +88,7 @@ def _claim(folder: Path) -> None:
 
 
 def _load_kernels() -> None:
-    """Use each kernel of the two jobs once: the parties then need not all compile the same ones."""
+    """Use each kernel of the jobs once: the parties then need not all compile the same ones."""
     from mpc.primitives import paillier, ristretto
     from mpc.primitives.items import Items
     from mpc.primitives.rng import SYSTEM
@@ -97,6 +99,45 @@ def _load_kernels() -> None:
     secret, public = paillier.keygen(512, allow_weak=True)  # the kernels are those of any length
     x = paillier.Ciphertexts.from_array(public, secret.encrypt([1, -2]).to_array(), bound=2)
     secret.decrypt(([[3, -1], [2, 5]] @ x).rerandomized())
+    _decide_once()
+
+
+def _decide_once() -> None:
+    """A small decision between three parties in this process."""
+    import numpy as np
+
+    from mpc.net import memory
+    from mpc.protocols import decision, seeds
+    from mpc.protocols.decision import Known, Model, Plan, Rule
+    from mpc.protocols.threshold import Listed, Terms
+    from mpc.protocols.triples import vole
+
+    rules = (Rule("r", {("c", "v"): 1.0}, 0.0, "refer"),)
+    lists = Terms("a", 1, {"b": 1, "c": 1}, "shares")
+    plan = Plan(lists, {"b": ("x", "y")}, 0.4, 0.6, rules, reasons=1)
+    keys = [f"key {place}" for place in range(100)]
+    tables = {
+        "b": Known(keys, np.ones((100, 2)), np.ones((100, 0))),
+        "c": Known(keys, np.ones((100, 0)), np.ones((100, 1))),
+    }
+
+    def party(mesh: Mesh) -> None:
+        given: dict[str, Any] = {"seeds": seeds.agree(mesh), "triples": vole.source(mesh)}
+        if mesh.me == "a":
+            decision.asker(mesh, plan, keys, Model(np.ones(2), 0.0), **given)
+        else:
+            decision.other(mesh, plan, listed=Listed(keys), known=tables[mesh.me], **given)
+
+    def play(mesh: Mesh) -> None:
+        try:
+            party(mesh)
+        except BaseException as error:
+            mesh.abort(error)
+            raise
+
+    with ThreadPoolExecutor(3) as pool:
+        # Without a time limit: another machine may compile for minutes.
+        list(pool.map(play, memory.mesh("abc", timeout=None).values()))
 
 
 # --- what each party has in its folder ---------------------------------------------------------

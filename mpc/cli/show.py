@@ -71,10 +71,11 @@ def explanation(job: Job, *, json_lines: bool) -> None:
         for name in job.parties
     }
     if json_lines:
-        as_json({"kind": job.kind, "session": job.session, "parties": rows})
+        said = {"kind": job.kind, "session": job.session, "terms": job.terms(), "parties": rows}
+        as_json(said)
         return
     text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
-    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]")
+    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
     for line in job.terms():
         out.print(f"  {escape(line)}", soft_wrap=True)
     shown = table("party", "gives", "comes to know", "never comes to know")

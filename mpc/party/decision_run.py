@@ -28,13 +28,14 @@ def prepare(me: str, plan: Plan, grant: Grant, input: Path | None) -> Play:
     listed = None
     if me in plan.lists.weights:
         listed = read.holding(grant.list, "decision", key="list")
-    decision.check(plan, me, listed=listed, held=held)
-    if me != plan.asker:
+    card = None
+    if me == plan.asker:
+        if grant.scorecard is None:
+            raise ConfigError(f'{me} owns the weights: [jobs.decision] needs scorecard = "FILE"')
+        card = scorecard_file.load(grant.scorecard)
+    decision.check(plan, me, listed=listed, held=held, card=card)
+    if card is None or held is None:
         return lambda mesh, notify: _answer(mesh, plan, grant, listed, held, notify)
-    if grant.scorecard is None:
-        raise ConfigError(f'{me} owns the weights: [jobs.decision] needs scorecard = "FILE"')
-    card = scorecard_file.load(grant.scorecard)
-    assert held is not None
     return lambda mesh, notify: _ask(mesh, plan, held, card, notify)
 
 

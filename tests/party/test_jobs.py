@@ -76,7 +76,7 @@ def test_what_a_score_gives(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("kind = 3", "kind must be a text in quotes"),
-        ('kind = "auction"', 'must be "blacklist" or "score"'),
+        ('kind = "auction"', 'must be "blacklist", "score" or "decision"'),
         ("session = 's'", "kind is missing"),
         (BLACKLIST.replace('asker = "bank"', ""), "asker is missing"),
         (BLACKLIST.replace('"tax", ', '"bank", '), "names the asker"),
