@@ -3,12 +3,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -16,8 +11,8 @@ import numpy as np
 
 from mpc.apps import scorecard_file
 from mpc.protocols import scoring
+from tests.example_scripts import by_id, run
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "joint_decision"
 TABLES = {
     "bank": ("applicants.csv", "credit_code"),
     "tax_office": ("taxpayers.csv", "taxpayer"),
@@ -28,11 +23,6 @@ LISTS = {
     "lender_b": "defaulters.csv",
     "lender_c": "late_payers.csv",
 }
-
-
-def by_id(path: Path, column: str) -> dict[str, dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row[column].strip().upper(): row for row in csv.DictReader(file)}
 
 
 def in_the_open(folder: Path) -> dict[str, str]:
@@ -67,20 +57,8 @@ def in_the_open(folder: Path) -> dict[str, str]:
 
 
 def test_the_script_decides_on_the_applicants(tmp_path: Path) -> None:
-    folder = tmp_path / "joint_decision"
-    ignored = shutil.ignore_patterns("keys", "decisions.csv", "*.keys.json")
-    shutil.copytree(EXAMPLE, folder, ignore=ignored)
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [str(folder / "run.sh")],
-        env={**os.environ, "PATH": search},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "never comes to know" in done.stdout
+    folder, said = run("joint_decision", tmp_path)
+    assert "never comes to know" in said
     decisions = by_id(folder / "decisions.csv", "id")
     assert {code: row["outcome"] for code, row in decisions.items()} == in_the_open(folder)
     assert decisions["91990100MAFQ6NBK7D"]["reasons"] == "arrears_months; late_payments"

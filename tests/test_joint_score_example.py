@@ -3,11 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,35 +10,11 @@ import pytest
 
 from mpc.apps import scorecard_file
 from mpc.protocols import scoring
-
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "joint_score"
-
-
-def by_id(path: Path, column: str) -> dict[str, dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row[column].strip().upper(): row for row in csv.DictReader(file)}
-
-
-def run(tmp_path: Path, *arguments: str) -> Path:
-    """The folder of the example after its script."""
-    folder = tmp_path / "joint_score"
-    ignored = shutil.ignore_patterns("keys", "scores.csv")
-    shutil.copytree(EXAMPLE, folder, ignore=ignored)
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [str(folder / "run.sh"), *arguments],
-        env={**os.environ, "PATH": search},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+from tests.example_scripts import by_id, run
 
 
 def test_the_script_scores_the_applicants(tmp_path: Path) -> None:
-    folder = run(tmp_path)
+    folder, _ = run("joint_score", tmp_path)
     card = scorecard_file.load(folder / "scorecard.json")
     sources = {
         "tax_office": by_id(folder / "taxpayers.csv", "taxpayer"),
@@ -65,7 +36,7 @@ def test_the_script_scores_the_applicants(tmp_path: Path) -> None:
 
 
 def test_the_script_decides_and_gives_reasons(tmp_path: Path) -> None:
-    folder = run(tmp_path, "decision.toml")
+    folder, _ = run("joint_score", tmp_path, "decision.toml")
     card = scorecard_file.load(folder / "scorecard.json")
     sources = {
         "tax_office": by_id(folder / "taxpayers.csv", "taxpayer"),

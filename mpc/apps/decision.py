@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from mpc.apps import standardisation
 from mpc.apps.holding import Holding
+from mpc.apps.row_report import first_rows
 from mpc.apps.scorecard_file import Scorecard
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, DataError
 from mpc.net.mesh import Mesh
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import decision, seeds
 from mpc.protocols.decision import Known, Model, Plan
-from mpc.protocols.decision.plan import VALUE_LIMIT
+from mpc.protocols.decision.plan import RULE_LIMIT, VALUE_LIMIT
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import vole
@@ -158,6 +159,17 @@ def _listed(plan: Plan, listed: Holding) -> Listed:
 
 
 def _ruled(plan: Plan, me: str, held: Holding) -> NDArray[np.float64]:
-    """The values of rules, as they stand in the table."""
-    names = [name for name, _ in plan.ruled(me)]
-    return held.table.features(names, held.rows) if names else np.zeros((len(held), 0))
+    """The values of rules, as they stand in the table; DataError for those beyond their units."""
+    wanted = plan.ruled(me)
+    if not wanted:
+        return np.zeros((len(held), 0))
+    values = held.table.features([name for name, _ in wanted], held.rows)
+    for column, (name, unit) in enumerate(wanted):
+        far = held.rows[~(np.abs(values[:, column]) <= RULE_LIMIT * unit)]
+        if len(far):
+            raise DataError(
+                f"{held.table.path}, column {name!r}: {len(far):,} of {len(held):,} rows are "
+                f"beyond {RULE_LIMIT:.0f} of their rule's unit, {unit:g} "
+                f"({first_rows(np.sort(far))}); mend them, or give the rule a larger unit"
+            )
+    return values

@@ -260,7 +260,9 @@ def test_values_that_are_too_large_are_named(tmp_path: Path) -> None:
         play(tmp_path, of)
     of = world()
     of.tables["lender"]["C001"] = {"late_days": 2**19}
-    with pytest.raises(DataError, match="in the units of its rule"):
+    with pytest.raises(
+        DataError, match=r"'late_days': 1 of \d+ rows are beyond 262144 of .* unit, 1 \(row"
+    ):
         play(tmp_path, of)
 
 
