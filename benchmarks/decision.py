@@ -36,7 +36,7 @@ QUICK = "--holders 2 --sizes 50x200 --repeat 1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Holders, sizes, links."""
-    parser.add_argument("--holders", default="3,8,16", help="how many, with commas between")
+    parser.add_argument("--holders", default="3,8", help="how many, with commas between")
     parser.add_argument(
         "--sizes", default="1000x20000", help="applicants x entries of each list and rows"
     )
