@@ -15,7 +15,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/mpc demo
 
+# Kernels are compiled first and once, not by each worker and under the tracer of coverage.
 test: $(STAMP)
+	$(BIN)/python -c 'from mpc.cli import demo; demo.load_kernels()'
 	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term -m 'not slow'
 
 test-slow: $(STAMP)

@@ -61,7 +61,7 @@ def run(folder: Path, *, rows: int, applicants: int, seed: int, json_lines: bool
         notify("making keys and certificates")
         configure(folder, inputs)
         notify("loading kernels")
-        _load_kernels()
+        load_kernels()
     reports = {}
     for kind in JOBS:
         job = folder / f"{kind}.toml"
@@ -87,7 +87,7 @@ def _claim(folder: Path) -> None:
         identity.unlink()
 
 
-def _load_kernels() -> None:
+def load_kernels() -> None:
     """Use each kernel of the jobs once: the parties then need not all compile the same ones."""
     from mpc.primitives import paillier, ristretto
     from mpc.primitives.items import Items
