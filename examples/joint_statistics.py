@@ -61,7 +61,9 @@ def party(name: str, folder: Path, addresses: dict[str, str]) -> None:
     with Session.open(config(name, folder, addresses), parameters=parameters) as session:
         mesh = session.mesh(PARTIES)
         for line in figures(mesh):
-            print(f"{name}: {line}", flush=True)
+            # In one piece: three processes write to the same place.
+            sys.stdout.write(f"{name}: {line}\n")
+            sys.stdout.flush()
 
 
 def figures(mesh: Mesh) -> list[str]:

@@ -94,10 +94,12 @@ def test_the_stages_of_a_score() -> None:
 
     def bank(mesh: Mesh) -> object:
         ours = np.array([[1.0]])
-        return scoring.score(mesh, roles, rows=1, features=ours, model=model, secret=secret)
+        return scoring.paillier.score(
+            mesh, roles, rows=1, features=ours, model=model, secret=secret
+        )
 
     def tax(mesh: Mesh) -> object:
-        return scoring.score(mesh, roles, rows=1, features=np.array([[1.0, 1.0]]))
+        return scoring.paillier.score(mesh, roles, rows=1, features=np.array([[1.0, 1.0]]))
 
     heard: list[Span] = []
     with listening(heard.append):

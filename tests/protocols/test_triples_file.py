@@ -112,10 +112,13 @@ from mpc.testing import run_mesh, seeded
 folder, moment = sys.argv[1:]
 read = file._Stored._read
 def note(triples):
-    print("taken", *triples.draw(Products(1)).take()["a"], flush=True)
+    (word,) = triples.draw(Products(1)).take()["a"]
+    sys.stdout.write(f"taken {word}\\n")  # in one piece, as two threads write
+    sys.stdout.flush()
     time.sleep(60)
 def before(self, index, secret):
-    print("before reading", flush=True)
+    sys.stdout.write("before reading\\n")
+    sys.stdout.flush()
     time.sleep(60)
 if moment == "before reading":
     file._Stored._read = before
