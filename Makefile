@@ -3,7 +3,7 @@ PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench lint fmt proto
+.PHONY: demo test test-slow bench bench-check lint fmt proto
 .DELETE_ON_ERROR:
 
 # The environment is made anew when it is missing or older than pyproject.toml.
@@ -15,14 +15,19 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/mpc demo
 
+# Kernels are compiled first and once, not by each worker and under the tracer of coverage.
 test: $(STAMP)
+	$(BIN)/python -c 'from mpc.cli import demo; demo.load_kernels()'
 	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term -m 'not slow'
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks report --output benchmarks/report
+
+bench-check: $(STAMP)
+	$(BIN)/python -m benchmarks check
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

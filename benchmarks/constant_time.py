@@ -23,12 +23,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.record import Record
 from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
 from mpc.primitives.rng import SYSTEM
+
+from .record import Record
+
+QUICK = "--samples 200"
 
 THRESHOLD = 4.5
 QUANTILES = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)

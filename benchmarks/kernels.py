@@ -19,10 +19,16 @@ from typing import Any
 import gmpy2
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.kernels import bigint
 from mpc.kernels.bigint import Residues, Ring
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--bits 1024 --count 128 --repeat 3"
+SWEEP = "--bits 512,1024,1536,2048,3072,4096"
+GROWS_WITH = ("bits",)
 
 # A 5-bit window spends one product for each five squarings, and its table.
 PRODUCTS_PER_BIT = 1.2
@@ -71,7 +77,7 @@ def _measured(case: Case, ring: str, bits: int, cores: list[int], repeat: int) -
     for count in cores:
         with kernels.use(threads=count):
             checked[count] = case.right(case.run())
-    for _ in range(repeat):
+    for _ in turns({**rates, None: gmp}, at_least=repeat):
         for count in cores:
             with kernels.use(threads=count):
                 rates[count].append(case.count / _seconds(case.run))

@@ -27,7 +27,6 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc.net.channel import Channel
 from mpc.net.columns import pack, unpack
 from mpc.net.grpc_link import Endpoint
@@ -36,6 +35,11 @@ from mpc.net.peer import Address, Peer
 from mpc.net.runtime import grpc
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.pb.v1.columns_pb2 import Column
+
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--megabytes 16 --round-trips 50 --repeat 3"
 
 _HERE, _THERE = "near", "far"
 _LOOPBACK = "127.0.0.1"
@@ -59,18 +63,19 @@ def run(options: argparse.Namespace) -> list[Record]:
     """Measure every way in turn, again and again, so that other load on the machine meets all."""
     message = secrets.token_bytes(options.message_kb * 1024)
     count = max(1, options.megabytes * 1_000_000 // len(message))
-    rates: dict[str, list[float]] = {name: [] for name in _WAYS}
-    trips: dict[str, list[float]] = {name: [] for name in _WAYS}
+    rates: dict[str, list[float]] = {name: [] for name in WAYS}
+    trips: dict[str, list[float]] = {name: [] for name in WAYS}
+    series = {**rates, **{f"{name}, round trip": values for name, values in trips.items()}}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         for name in (_HERE, _THERE):
             make_identity(name, Path(folder))
-        ways = {n: stack.enter_context(connect(Path(folder))) for n, connect in _WAYS.items()}
-        right = {n: _carries(way, message) for n, way in ways.items()}
-        for _ in range(options.repeat):
+        ways = {n: stack.enter_context(connect(Path(folder))) for n, connect in WAYS.items()}
+        right = {n: carries(way, message) for n, way in ways.items()}
+        for _ in turns(series, at_least=options.repeat):
             for name, way in ways.items():
-                seconds = _timed(partial(way.push, message, count))
+                seconds = timed(partial(way.push, message, count))
                 rates[name].append(count * len(message) / 1e6 / seconds)
-                seconds = _timed(partial(way.echo, options.round_trips))
+                seconds = timed(partial(way.echo, options.round_trips))
                 trips[name].append(1e3 * seconds / options.round_trips)
     return [
         *_records("link.round_trip", "ms", {}, trips, right),
@@ -78,7 +83,8 @@ def run(options: argparse.Namespace) -> list[Record]:
     ]
 
 
-def _carries(way: Way, message: bytes) -> bool:
+def carries(way: Way, message: bytes) -> bool:
+    """Whether what was sent is what arrives."""
     return way.digest(message) == hashlib.sha256(message).digest()
 
 
@@ -108,7 +114,8 @@ def _records(
     return records
 
 
-def _timed(work: Callable[[], None]) -> float:
+def timed(work: Callable[[], None]) -> float:
+    """How many seconds it takes."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
@@ -354,7 +361,7 @@ _plain_link = {"insecure": True, "over": OverLink}
 _tls_link = {"insecure": False, "over": OverLink}
 _tls_channel = {"insecure": False, "over": OverChannel}
 
-_WAYS: dict[str, Callable[[Path], AbstractContextManager[Way]]] = {
+WAYS: dict[str, Callable[[Path], AbstractContextManager[Way]]] = {
     name: partial(_between_processes, far, near)
     for name, far, near in (
         ("tcp", _far_tcp, _near_tcp),

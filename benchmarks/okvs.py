@@ -2,6 +2,7 @@
 """Key-value store: rows, encoding and decoding, in nanoseconds a key, and its expansion.
 
 One thread. Values of one and of two words; every decoded value is compared with what was encoded.
+The floor is copying the values once, from memory to memory.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import SYSTEM, uint64
+
+from .harness import floors
+from .harness.timing import seconds_each, turns
+from .record import Record, middle
+
+QUICK = "--log2n 10,12 --repeat 3"
+SWEEP = "--log2n 8,10,12,14,16,18,20,22"
+GROWS_WITH = ("keys", "expansion")
 
 T = TypeVar("T")
 
@@ -39,6 +47,8 @@ def run(options: argparse.Namespace) -> list[Record]:
             rows, placing = _timed(partial(Rows.of, keys, bytes(16), parameters), options.repeat)
             store, encoding = _timed(partial(rows.encode, values), options.repeat)
             decoded, decoding = _timed(partial(rows.decode, store), options.repeat)
+            copied = floors.copy(values.nbytes)
+            copying = 1e9 * seconds_each(copied, time.perf_counter) * values.nbytes / count
             right = bool(np.array_equal(decoded, values))
             for name, seconds in (("rows", placing), ("encode", encoding), ("decode", decoding)):
                 median, spread = middle([1e9 * second / count for second in seconds])
@@ -49,6 +59,7 @@ def run(options: argparse.Namespace) -> list[Record]:
                         unit="ns/key",
                         median=median,
                         spread=spread,
+                        floor=("copy", median / copying),
                         checked=right,
                     )
                 )
@@ -57,8 +68,9 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _timed(work: Callable[[], T], repeat: int) -> tuple[T, list[float]]:
     """The last result, and how long each run took after the first, which compiles."""
-    result, seconds = work(), []
-    for _ in range(repeat):
+    seconds: list[float] = []
+    result = work()
+    for _ in turns({"all": seconds}, at_least=repeat):
         begun = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - begun)

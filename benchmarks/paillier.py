@@ -21,21 +21,19 @@ import numpy as np
 import phe
 from numpy.typing import NDArray
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
+from .harness.timing import Work, turns
+from .record import Record, middle
+
+QUICK = "--bits 2048 --count 16 --repeat 3"
+SWEEP = "--bits 1024,1536,2048,3072,4096 --count 64 --repeat 5"
+GROWS_WITH = ("bits",)
+
 TERMS = 1000  # of the dot product
 MOMENT = 0.03
-
-
-@dataclass(frozen=True)
-class Work:
-    """``run`` does ``count`` operations."""
-
-    run: Callable[[], Any]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) ->
     for count in cores:
         with kernels.use(threads=count):
             right[count] = bool(operation.right(operation.ours.run()))
-    for _ in range(repeat):
+    for _ in turns(rates, at_least=repeat):
         for count in cores:
             with kernels.use(threads=count):
                 rates.setdefault(count, []).append(_rate(operation.ours))
@@ -192,7 +190,12 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
             theirs.multiply(negative=True),
             theirs.powers(),
         ),
-        Operation("rerandomize", Work(x.rerandomized, count), holds(values)),
+        Operation(
+            "rerandomize",
+            Work(x.rerandomized, count),
+            holds(values),
+            floor=theirs.nth_powers(),
+        ),
         _received(public, x, values, secret),
         *_dot(secret, rng),
     ]
@@ -207,6 +210,7 @@ def _packed(secret: SecretKey, public: PublicKey, count: int, theirs: Theirs) ->
             Work(lambda encrypt=encrypt: encrypt(values, packing=packing), len(values)),
             lambda result: np.array_equal(secret.decrypt(result), values),
             theirs.encrypt(),
+            theirs.nth_powers(),
         )
         for who, encrypt in (("public", public.encrypt), ("owner", secret.encrypt))
     ]
@@ -242,6 +246,7 @@ def _dot(secret: SecretKey, rng: np.random.Generator) -> list[Operation]:
             f"matrix_8_by_{TERMS}_of_10_bits",
             Work(lambda: matrix @ x, 1),
             lambda result: np.array_equal(secret.decrypt(result), matrix @ values),
+            floor=theirs.powers(TERMS, per=TERMS, bits=10),
         ),
     ]
 
@@ -301,7 +306,10 @@ class Theirs:
         pairs = list(zip(self.plain, reversed(self.plain), strict=True))
         return Work(lambda: [a * b % self.square for a, b in pairs], len(pairs))
 
-    def powers(self, count: int = 100, per: int = 1) -> Work:
-        """c**k modulo n**2 for k of 32 bits; ``per`` of them make one operation."""
-        pairs = [(c, abs(f)) for c, f in zip(self.plain[:count], self.factors, strict=False)]
+    def powers(self, count: int = 100, per: int = 1, bits: int = 32) -> Work:
+        """c**k modulo n**2 for k of 32 bits or fewer; ``per`` of them make one operation."""
+        pairs = [
+            (c, abs(f) >> (32 - bits))
+            for c, f in zip(self.plain[:count], self.factors, strict=False)
+        ]
         return Work(lambda: [gmpy2.powmod(c, f, self.square) for c, f in pairs], len(pairs) // per)

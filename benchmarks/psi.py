@@ -3,18 +3,17 @@
 
 18-character ids in Arrow arrays, 10 % of them common; the receiver's wall time from its call to its
 indices, both sides having started together, over the gRPC link with TLS, without, and (``shaped``)
-with 100 Mbit/s and 50 ms one way on top of the plain one. The floor is the same ids compared by
-exchanging truncated hashes, which protects nothing, over the same link in the same run. Memory is
-a side's peak above what it held before the run, its input included in that; by stage it is looked
-at in a run of its own, as are the bytes.
+with 100 Mbit/s and 50 ms one way on top of the plain one (``lan``: 1 Gbit/s and 0.5 ms; ``slow``:
+10 Mbit/s and 100 ms). The floor is the same ids compared by exchanging truncated hashes, which
+protects nothing, over the same link in the same run. Memory is a side's peak above what it held
+before the run, its input included in that; by stage it is looked at in a run of its own, as are the
+bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import multiprocessing
-import re
 import tempfile
 import time
 from collections import defaultdict
@@ -29,7 +28,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.record import Record, middle
 from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.net.channel import Channel
@@ -42,11 +40,21 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.items import Items
 from mpc.protocols import psi
+from mpc.tracing import Span, listening
+
+from .record import Record, middle
+
+QUICK = "--log2n 10 --unbalanced 0 --links tls --repeat 2"
+SWEEP = (
+    "--log2n 8,10,12,14,16,18,20,22 --links tls,lan,shaped,slow --shaped-most 65536 "
+    "--unbalanced 0 --repeat 3"
+)
+GROWS_WITH = ("x", "y")
 
 _SIDES = ("receiver", "sender")
 _LOOPBACK = "127.0.0.1"
-_STAGE = re.compile(r"(\w+): ([\d.]+) s, cpu ([\d.]+) s")
-_BANDWIDTH, _LATENCY = 100e6 / 8, 0.05
+# Megabits a second, and milliseconds one way.
+_SHAPES = {"lan": (1000.0, 0.5), "shaped": (100.0, 50.0), "slow": (10.0, 100.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +105,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, links and protocols."""
     parser.add_argument("--log2n", default="12,16,20", help="items of a side, as powers of two")
     parser.add_argument("--items", default="", help="more sizes, such as 10000000")
-    parser.add_argument("--links", default="tls,plain,shaped", help="of tls, plain, shaped")
+    parser.add_argument(
+        "--links", default="tls,plain,shaped", help=f"of tls, plain, {', '.join(_SHAPES)}"
+    )
     parser.add_argument("--security", default="malicious,semi-honest,hashes")
     parser.add_argument("--unbalanced", type=int, default=1000, help="against the largest; 0: none")
+    parser.add_argument(
+        "--shaped-most",
+        type=int,
+        default=1 << 20,
+        help="items of a side over links that are shaped",
+    )
     parser.add_argument("--repeat", type=int, default=5)
 
 
@@ -112,7 +128,11 @@ def run(options: argparse.Namespace) -> list[Record]:
     if options.unbalanced:
         cases += [Case(options.unbalanced, max(sizes), form) for form in forms]
     records: list[Record] = []
+    every = cases
     for link in options.links.split(","):
+        cases = every
+        if link in _SHAPES:
+            cases = [c for c in every if max(c.receiver, c.sender) <= options.shaped_most]
         samples = _measured(link, cases, options.repeat)
         walls = {
             case: middle([s.wall for s in samples["receiver"][case][:-1]])[0] for case in cases
@@ -127,7 +147,14 @@ def run(options: argparse.Namespace) -> list[Record]:
 def _records(
     link: str, case: Case, samples: dict[str, list[Sample]], ratio: float | None
 ) -> list[Record]:
-    params = {"x": case.receiver, "y": case.sender, "form": case.security, "link": link}
+    params: dict[str, Any] = {
+        "x": case.receiver,
+        "y": case.sender,
+        "form": case.security,
+        "link": link,
+    }
+    if link in _SHAPES:
+        params["bandwidth_mbit"], params["latency_ms"] = _SHAPES[link]
     timed = {side: samples[side][:-1] for side in _SIDES}
     wall, spread = middle([sample.wall for sample in timed["receiver"]])
     every = [sample for side in _SIDES for sample in timed[side]]
@@ -181,7 +208,7 @@ def in_two_processes(
     sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
 ) -> dict[str, Any]:
     """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
-    link that is ``tls``, ``plain`` or ``shaped``. The first side listens, the other dials."""
+    link that is ``tls``, ``plain`` or a shape. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for side in sides:
@@ -223,8 +250,9 @@ def _side(
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link:
-            if way == "shaped":
-                shaped = Shaped(link, latency=_LATENCY, bandwidth=_BANDWIDTH)
+            if way in _SHAPES:
+                bandwidth, latency = _SHAPES[way]
+                shaped = Shaped(link, latency=latency / 1e3, bandwidth=bandwidth * 1e6 / 8)
                 parent.send(work(side, shaped, *arguments))
             else:
                 parent.send(work(side, link, *arguments))
@@ -278,33 +306,26 @@ def _forget_peak() -> None:
 
 @contextmanager
 def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up what the protocol logs of its stages; what passed the link since the stage before is
-    the stage's, and with ``before`` also the peak of memory, above that."""
+    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
+    stage's, and with ``before`` also the peak of memory, above that."""
     stages: dict[str, Stage] = defaultdict(Stage)
     passed = 0
 
-    def note(record: logging.LogRecord) -> bool:
+    def note(span: Span) -> None:
         nonlocal passed
-        if match := _STAGE.fullmatch(record.getMessage()):
-            stage, traffic = stages[match[1]], traced.traffic
-            stage.wall += float(match[2])
-            stage.cpu += float(match[3])
-            stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-            passed = traffic.sent_bytes + traffic.received_bytes
-            if before is not None:
-                stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
-                _forget_peak()
-        return False
+        if len(span.path) > 1:
+            return  # a part of a stage is in the stage
+        stage, traffic = stages[span.name], traced.traffic
+        stage.wall += span.wall
+        stage.cpu += span.cpu
+        stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
+        passed = traffic.sent_bytes + traffic.received_bytes
+        if before is not None:
+            stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
+            _forget_peak()
 
-    log = logging.getLogger("mpc.protocols.psi")
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    log.addFilter(note)
-    try:
+    with listening(note):
         yield stages
-    finally:
-        log.removeFilter(note)
-        log.setLevel(level)
 
 
 def _hashes_out(channel: Channel, items: pa.Array) -> np.ndarray[Any, Any]:

@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.psi import in_two_processes
-from benchmarks.record import Record, middle
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.link import Link
@@ -29,6 +27,11 @@ from mpc.primitives import prepared
 from mpc.primitives.prepared import HolderKey, PreparedList
 from mpc.protocols import query
 from mpc.testing import seeded
+
+from .psi import in_two_processes
+from .record import Record, middle
+
+QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
 
 _SIDES = ("asker", "holder")
 _NAME = "benchmark"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,8 @@ class Record:
     and third quartile, in the same unit. ``floor`` names what bounds it from below or above (raw
     TCP, GMP's own multiplication) and ``peers`` other software that does the same; both hold this
     median divided by theirs, measured in the same run. ``bytes`` is what was sent, both ways.
-    ``checked`` says that the result was compared with the right answer.
+    ``peak_rss_mb`` is what the benchmark says a party took, or else the peak of the process that
+    measured. ``checked`` says that the result was compared with the right answer.
     """
 
     benchmark: str
@@ -63,38 +65,57 @@ def middle(values: Sequence[float]) -> tuple[float, float]:
     return median, high - low
 
 
+def faster(unit: str, ratio: float) -> float:
+    """How many times as fast ours is, from ours over theirs in ``unit``."""
+    return ratio if unit.endswith("/s") else 1 / ratio
+
+
 def show(records: Sequence[Record]) -> None:
-    """Print ``records`` as a table, without the columns that none of them has."""
-    rows = [_row(record) for record in records]
-    table = Table(title="Benchmarks")
-    for name in rows[0] if rows else ():
-        if any(row[name] for row in rows):
-            table.add_column(name, justify="left" if name in _TEXTS else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(row[str(column.header)] for column in table.columns))
+    """Print a table for each benchmark, without the columns that none of its records has."""
     # A log or a pipe has no width of its own.
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(table)
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    subjects: dict[str, list[Record]] = {}
+    for record in records:
+        subjects.setdefault(record.benchmark.partition(".")[0], []).append(record)
+    for subject, own in subjects.items():
+        rows = [_row(record) for record in own]
+        table = Table(title=subject, title_justify="left")
+        for name in rows[0]:
+            if any(row[name] for row in rows):
+                table.add_column(name, justify="left" if name in _TEXTS else "right")
+        for row in rows:
+            table.add_row(*(row[str(column.header)] for column in table.columns))
+        console.print(table)
 
 
 _TEXTS = ("benchmark", "parameters", "unit")
 
 
 def _row(record: Record) -> dict[str, str]:
-    others = [record.floor] if record.floor else []
-    others += list((record.peers or {}).items())
+    peers = (record.peers or {}).items()
     return {
         "benchmark": record.benchmark,
         "parameters": " ".join(f"{name}={value}" for name, value in record.params.items()),
-        "median": _number(record.median),
-        "spread": _number(record.spread),
+        "median": quantity(record.median),
+        "spread": quantity(record.spread),
         "unit": record.unit,
+        "ours ÷ floor": f"{record.floor[0]} {quantity(record.floor[1])}" if record.floor else "",
+        "ours ÷ peer": "\n".join(f"{name} {quantity(ratio)}" for name, ratio in peers),
         "bytes": "" if record.bytes is None else f"{record.bytes:,}",
         "rounds": "" if record.rounds is None else str(record.rounds),
         "RSS MB": "" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",
-        "ratio to": ", ".join(f"{name} {ratio:.2f}" for name, ratio in others),
-        "checked": "yes" if record.checked else "no",
+        "right": "yes" if record.checked else "no",
     }
+
+
+def read_json(path: Path) -> list[Record]:
+    """The records of a file that ``write_json`` wrote."""
+    return [_read(fields) for fields in json.loads(path.read_text())]
+
+
+def _read(fields: dict[str, Any]) -> Record:
+    floor = fields.pop("floor", None)
+    return Record(**fields, floor=floor and (floor["name"], floor["ratio"]))
 
 
 def write_json(records: Sequence[Record], path: Path) -> None:
@@ -102,5 +123,6 @@ def write_json(records: Sequence[Record], path: Path) -> None:
     path.write_text(json.dumps([record.as_json() for record in records], indent=2) + "\n")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+def quantity(value: float) -> str:
+    """Three digits that matter, or all of a large number before its point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

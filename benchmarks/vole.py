@@ -3,7 +3,7 @@
 
 Each side has one thread and they talk over a pipe, so that nothing but the protocol is measured;
 the rate is the count over the time until both sides have their output, of which the bases are a
-part. The floor is AES-128 in counter mode, blocks of 16 bytes per second and core, in the same run.
+part. The floor is AES-128 in counter mode by OpenSSL, blocks of 16 bytes per second and core.
 "Parts" are the local stages on one core: trees, and the code.
 """
 
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import Record, middle
 from mpc import kernels
 from mpc.errors import PeerClosed
 from mpc.kernels import aes, gf128
@@ -30,6 +29,14 @@ from mpc.primitives import lpn, puncturable
 from mpc.protocols import ot, vole
 from mpc.protocols.vole.rings import elements
 
+from .harness import floors
+from .harness.timing import turns
+from .record import Record, middle
+
+QUICK = "--counts 4096 --repeat 2"
+SWEEP = "--counts 256,4096,65536,1048576,4194304 --repeat 3"
+GROWS_WITH = ("count",)
+
 _RINGS = {"bits": vole.BITS, "words": vole.WORDS, "blocks": vole.BLOCKS, "z64": vole.Z64}
 _AES_BLOCKS = 1 << 20
 _BASES = 128
@@ -37,7 +44,7 @@ _BASES = 128
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Counts and rings."""
-    parser.add_argument("--counts", default="4096,1363149", help="correlations of a run")
+    parser.add_argument("--counts", default="4096,65536,1363149", help="correlations of a run")
     parser.add_argument("--rings", default=",".join(_RINGS), help="of " + ", ".join(_RINGS))
     parser.add_argument("--repeat", type=int, default=5)
 
@@ -47,8 +54,11 @@ def run(options: argparse.Namespace) -> list[Record]:
     counts = [int(count) for count in options.counts.split(",")]
     with kernels.use(threads=1):
         keys = aes.schedule(bytes(16))
-        blocks, spread = _rate(lambda: aes.counter(keys, _AES_BLOCKS), _AES_BLOCKS, options.repeat)
-        records = [_record("vole.aes", {}, "block/s", blocks, spread, checked=_aes_is_right(keys))]
+        floor = floors.aes()
+        blocks, _ = _rate(floor.run, floor.count, options.repeat)
+        own = _rate(lambda: aes.counter(keys, _AES_BLOCKS), _AES_BLOCKS, options.repeat)
+        right = _aes_is_right(keys)
+        records = [_record("vole.aes", {}, "block/s", *own, aes_rate=blocks, checked=right)]
         records += _parts(max(counts), options.repeat, blocks)
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
@@ -88,8 +98,8 @@ def _record(
 
 def _rate(work: Callable[[], object], count: int, repeat: int) -> tuple[float, float]:
     work()
-    rates = []
-    for _ in range(repeat):
+    rates: list[float] = []
+    for _ in turns({"all": rates}, at_least=repeat):
         begun = time.perf_counter()
         work()
         rates.append(count / (time.perf_counter() - begun))
@@ -128,13 +138,12 @@ def _parts(count: int, repeat: int, aes_rate: float) -> list[Record]:
     ]
 
 
-class _PipeLink:
+class PipeLink:
     """A link over a pipe of ``multiprocessing``."""
 
-    peer = "far"
-
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, peer: str = "far") -> None:
         self._pipe = pipe
+        self.peer = peer
 
     def put(self, frame: Frame, _timeout: float | None = None) -> None:
         self._pipe.send_bytes(frame)
@@ -150,7 +159,7 @@ class _PipeLink:
 
 def _far(pipe: Connection) -> None:
     """The sender's process: runs what it is told, and hands back what it got."""
-    channel = Channel(_PipeLink(pipe))
+    channel = Channel(PipeLink(pipe))
     with kernels.use(threads=1):
         while (order := pipe.recv()) is not None:
             name, count = order
@@ -203,7 +212,7 @@ def _measured(
     rates, checked = [], True
     # The first run compiles or loads the kernels, and is not counted.
     for turn in range(repeat + 1):
-        link = Traced(_PipeLink(pipe), digest=False)
+        link = Traced(PipeLink(pipe), digest=False)
         pipe.send((name, count))
         begun = time.perf_counter()
         with kernels.use(threads=1):

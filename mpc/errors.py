@@ -21,6 +21,7 @@ MpcError
 │   ├── InvalidKey      a key that fails its checks
 │   └── WrongPassphrase a key file that does not open
 └── PolicyError         the operator of this party does not allow it
+    └── Withheld        a figure is of fewer rows than the parties agreed on
 """
 
 from __future__ import annotations
@@ -122,3 +123,7 @@ class WrongPassphrase(CryptoError):
 
 class PolicyError(MpcError):
     """This party's operator does not allow what was asked."""
+
+
+class Withheld(PolicyError):
+    """The figure is of a smaller group than may be told; nothing else became known of it."""

@@ -4,6 +4,7 @@ side by side in threads. Never pass ``seeded`` to code that guards real data."""
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -139,7 +140,11 @@ def _run(roles: Mapping[str, Callable[[Any], R]], ends: Mapping[str, _Ends]) -> 
             errors.append(error)
             ends[name].abort(error)
 
-    threads = [Thread(target=play, args=(name,), name=name) for name in roles]
+    # In a copy of the context, so that who listens to the caller's spans hears those of the roles.
+    threads = [
+        Thread(target=contextvars.copy_context().run, args=(play, name), name=name)
+        for name in roles
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -6,10 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from mpc import kernels
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
+
+# No example is failed for the time it took: other processes use the machine too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(params=BACKENDS)

@@ -15,7 +15,7 @@ def records(arguments, path):
 
 def test_psi(tmp_path, capsys):
     arguments = ["psi", "--log2n", "9", "--links", "tls", "--unbalanced", "20", "--repeat", "1"]
-    found = records(arguments, tmp_path / "psi.json")
+    found = records([*arguments, "--profile"], tmp_path / "psi.json")
     walls = [record for record in found if record["benchmark"] == "psi.wall"]
     assert len(walls) == 6
     assert all(record["checked"] for record in found)
@@ -27,7 +27,10 @@ def test_psi(tmp_path, capsys):
     assert all(record["peak_rss_mb"] >= 0 for record in stages)
     vole = [record["bytes"] for record in stages if record["params"]["stage"] == "vole"]
     assert min(vole) > 100_000
-    assert "psi.wall" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "psi.wall" in shown
+    profile = shown[shown.index("psi x=512 y=512 form=malicious link=tls side=receiver") :]
+    assert all(f"{name} " in profile for name in names)
 
 
 def test_psi_over_a_shaped_link(tmp_path):

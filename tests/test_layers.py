@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     "errors": 0,
     "pb": 0,
+    "tracing": 0,
     "kernels": 1,
     "primitives": 2,
     "net": 2,

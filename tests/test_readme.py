@@ -10,8 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
 import mpc
+from mpc.cli import show
+from mpc.cli.app import app
 from mpc.cli.processes import free_ports
 from mpc.net import tls
 from mpc.party import jobs
@@ -20,6 +24,8 @@ from mpc.protocols import psi_dh
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (Path(__file__).resolve().parent.parent / "Makefile").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+TOML = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def block(words: str) -> str:
@@ -76,7 +82,7 @@ def test_the_paillier_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
-    (shown,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    shown, _ = TOML
     width = shown.splitlines()[0].index("# score.toml")
     left = "\n".join(line[:width] for line in shown.splitlines())
     right = "\n".join(line[width:] for line in shown.splitlines())
@@ -84,3 +90,16 @@ def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
     job = jobs.load(tmp_path / "score.toml")
     assert job.parties == ("bank", "tax_office", "power_utility")
     assert tomllib.loads(left)["jobs"]["score"]["data"] == "companies"
+
+
+def test_the_joint_decision_is_explained_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shown = TOML
+    (tmp_path / "decision.toml").write_text(shown)
+    monkeypatch.setattr(show, "out", Console(width=100))
+    found = CliRunner().invoke(app, ["explain", str(tmp_path / "decision.toml")])
+    assert found.exit_code == 0, found.output
+    (told,) = re.findall(r"^\$ mpc explain decision.toml\n…\n(.*?)^```", README, re.DOTALL | re.M)
+    said = [line.rstrip() for line in found.output.splitlines()]
+    assert told.splitlines() == [line for line in said if line][-len(told.splitlines()) - 1 : -1]

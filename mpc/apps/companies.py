@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Made-up companies for the demo and the benchmarks, split into the files of four parties.
+"""Made-up companies for the demo and the benchmarks, split into the files of five parties.
 
 A hidden health of each company moves all that the parties see of it, so that scores, lists and
 bands agree with each other as they would in life. Each party's file has its own columns, its own
@@ -33,7 +33,7 @@ from mpc.apps.scorecard_file import Band, Feature, Scorecard
 from mpc.errors import ConfigError
 
 Column = NDArray[Any]
-HOLDERS = ("tax_office", "lender_b")
+HOLDERS = ("tax_office", "lender_b", "lender_c")
 
 SCORECARD = Scorecard(
     features=(
@@ -48,6 +48,23 @@ SCORECARD = Scorecard(
     intercept=-2.6,
     bands=(Band("low", 0.0), Band("moderate", 0.05), Band("high", 0.2)),
 )
+
+DECISION: dict[str, Any] = {
+    "refer_from": 0.12,
+    "decline_from": 0.3,
+    "reasons": 2,
+    "threshold": 2,
+    "since": "2023-01-01",
+    "weights": {"tax_office": 2, "lender_b": 1, "lender_c": 1},
+    "rule": {
+        "name": "revenue fell by more than 30 %",
+        "owner": "tax_office",
+        "values": {"declared_revenue": 1.0, "revenue_year_before": -0.7},
+        "unit": 10_000.0,
+        "then": "decline",
+    },
+}
+"""What the demo's joint decision is made by, beside the scorecard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,11 @@ def write_demo(
     sources["power_utility"] = write(
         "power_utility/customers.csv", _power_utility(generator, codes, health, known)
     )
-    files = {"tax_office": "tax_office/offenders.csv", "lender_b": "lender_b/defaulters.parquet"}
+    files = {
+        "tax_office": "tax_office/offenders.csv",
+        "lender_b": "lender_b/defaulters.parquet",
+        "lender_c": "lender_c/late_payers.csv",
+    }
     lists = {holder: write(files[holder], _list(generator, codes, health)) for holder in HOLDERS}
     SCORECARD.save(folder / "bank" / "scorecard.json")
     return Demo(folder, sources, lists, folder / "bank" / "scorecard.json")
@@ -129,9 +150,12 @@ def _tax_office(
 ) -> dict[str, Column]:
     count, well = len(rows), health[rows]
     growth = 0.03 + 0.08 * well + 0.15 * generator.standard_normal(count)
+    revenue = np.round(generator.lognormal(14.5 + 0.3 * well, 1.1), 2)
+    before = revenue / np.exp(0.05 + 0.1 * well + 0.2 * generator.standard_normal(count))
     return {
         "taxpayer_code": codes[rows],
-        "declared_revenue": np.round(generator.lognormal(14.5 + 0.3 * well, 1.1), 2),
+        "declared_revenue": revenue,
+        "revenue_year_before": np.round(before, 2),
         "vat_growth": np.round(np.maximum(growth, -1), 3),
         "arrears_months": np.minimum(generator.poisson(np.exp(-0.7 - 0.8 * well)), 36),
         "invoice_volatility": np.round(generator.lognormal(-1.2 - 0.25 * well, 0.4), 3),
@@ -202,11 +226,16 @@ def _names(generator: np.random.Generator, count: int) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is true of one applicant; ``probability`` and ``band`` are None for one not scored."""
+    """What is true of one applicant; ``probability`` and ``band`` are None for one not scored.
+
+    ``reasons`` are the features that weigh most, for one declined that is scored.
+    """
 
     listed_by: tuple[str, ...]
     probability: float | None
     band: str | None
+    outcome: str
+    reasons: frozenset[str] | None
 
 
 def in_the_open(demo: Demo) -> dict[str, Answer]:
@@ -217,13 +246,37 @@ def in_the_open(demo: Demo) -> dict[str, Answer]:
     answers = {}
     for code in rows["bank"]:
         listed_by = tuple(holder for holder, listed in lists.items() if code in listed)
+        probability, band, weighed = None, None, {}
         if all(code in held for held in rows.values()):
-            probability = _plain_probability(card, {p: held[code] for p, held in rows.items()})
+            weighed = _contributions(card, {p: held[code] for p, held in rows.items()})
+            probability = 1 / (1 + math.exp(-card["intercept"] - sum(weighed.values())))
             band = [b["name"] for b in card["bands"] if b["from"] <= probability][-1]
-            answers[code] = Answer(listed_by, probability, band)
-        else:
-            answers[code] = Answer(listed_by, None, None)
+        outcome = _outcome(probability, rows, {h: lists[h].get(code) for h in lists}, code)
+        reasons = None
+        if outcome == "decline" and weighed:
+            largest = sorted(weighed, key=lambda name: weighed[name])[-DECISION["reasons"] :]
+            reasons = frozenset(largest)
+        answers[code] = Answer(listed_by, probability, band, outcome, reasons)
     return answers
+
+
+def _outcome(
+    probability: float | None,
+    rows: Mapping[str, dict[str, dict[str, Any]]],
+    entries: Mapping[str, dict[str, Any] | None],
+    code: str,
+) -> str:
+    """The decision on one company."""
+    rule, weight = DECISION["rule"], 0
+    for holder, entry in entries.items():
+        if entry is not None and str(entry["listed_on"]) >= DECISION["since"]:
+            weight += DECISION["weights"][holder]
+    held = rows[rule["owner"]].get(code)
+    fell = held is not None and sum(c * float(held[v]) for v, c in rule["values"].items()) < 0
+    high = probability is not None and probability >= DECISION["decline_from"]
+    if weight >= DECISION["threshold"] or fell or high:
+        return "decline"
+    return "refer" if probability is None or probability >= DECISION["refer_from"] else "approve"
 
 
 def _rows(source: Source) -> dict[str, dict[str, Any]]:
@@ -238,9 +291,11 @@ def _rows(source: Source) -> dict[str, dict[str, Any]]:
     }
 
 
-def _plain_probability(card: dict[str, Any], rows: Mapping[str, dict[str, Any]]) -> float:
-    logit = card["intercept"]
-    for feature in card["features"]:
-        value = float(rows[feature["owner"]][feature["name"]])
-        logit += feature["weight"] * (value - feature["mean"]) / feature["scale"]
-    return 1 / (1 + math.exp(-logit))
+def _contributions(card: dict[str, Any], rows: Mapping[str, dict[str, Any]]) -> dict[str, float]:
+    """What each feature adds to the logit."""
+    return {
+        feature["name"]: feature["weight"]
+        * (float(rows[feature["owner"]][feature["name"]]) - feature["mean"])
+        / feature["scale"]
+        for feature in card["features"]
+    }

@@ -6,11 +6,15 @@
                   ...],
      "intercept": -2.1,
      "bands": [{"name": "low", "from": 0}, {"name": "medium", "from": 0.05},
-               {"name": "high", "from": 0.2}]}
+               {"name": "high", "from": 0.2}],
+     "threshold": 0.2}
 
 A company's logit is intercept + sum of weight * (value - mean) / scale, its probability
 1 / (1 + exp(-logit)), and its band the last one whose ``from`` does not exceed the probability. So
 the bands cover 0 to 1 without a gap and without overlap, once they begin at 0 and ascend.
+
+``threshold`` may be left out: it is that of a yes-or-no decision, which says whether the
+probability is at least that.
 
 The file is the model owner's secret. During a job the receiver of the scores learns the bands, and
 a feature's owner the mean and scale of its own features, with which it standardises them before
@@ -64,16 +68,19 @@ class Scorecard:
     features: tuple[Feature, ...]
     intercept: float = field(repr=False)
     bands: tuple[Band, ...] = field(repr=False)
+    threshold: float | None = field(repr=False, default=None)
 
     def save(self, path: str | Path) -> None:
         """Write the file that ``load`` reads."""
-        data = {
+        data: dict[str, Any] = {
             "features": [
                 {key: getattr(feature, key) for key in _FEATURE_KEYS} for feature in self.features
             ],
             "intercept": self.intercept,
             "bands": [{"name": band.name, "from": band.start} for band in self.bands],
         }
+        if self.threshold is not None:
+            data["threshold"] = self.threshold
         Path(path).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
     @property
@@ -121,12 +128,6 @@ def load(path: str | Path, *, owners: Collection[str] | None = None) -> Scorecar
     return _Reader(str(path), owners).scorecard(data)
 
 
-def probability(logit: Floats) -> Floats:
-    """1 / (1 + exp(-logit)), without overflow at either end."""
-    small = np.exp(-np.abs(logit))
-    return np.asarray(np.where(logit >= 0, 1 / (1 + small), small / (1 + small)))
-
-
 def band(bands: Sequence[Band], probabilities: Floats) -> list[str]:
     """The name of the band in which each of ``probabilities`` lies."""
     starts = np.array([band.start for band in bands])
@@ -145,7 +146,7 @@ class _Reader:
     owners: Collection[str] | None
 
     def scorecard(self, data: Any) -> Scorecard:
-        self._keys(data, "", ("features", "intercept", "bands"))
+        self._keys(data, "", ("features", "intercept", "bands"), ("threshold",))
         features = tuple(
             self._feature(f"features[{i}]", f) for i, f in self._list(data, "features")
         )
@@ -158,7 +159,10 @@ class _Reader:
         for i, (low, high) in enumerate(pairwise(bands), 1):
             if not low.start < high.start:
                 self._fault(f"bands[{i}].from", f"is {high.start}, but must exceed {low.start}")
-        return Scorecard(features, intercept, bands)
+        threshold = self._number(data, "", "threshold") if "threshold" in data else None
+        if threshold is not None and not 0 < threshold < 1:
+            self._fault("threshold", f"is {threshold}, but must be above 0 and below 1")
+        return Scorecard(features, intercept, bands, threshold)
 
     def _feature(self, where: str, data: Any) -> Feature:
         self._keys(data, where, _FEATURE_KEYS)
@@ -188,14 +192,15 @@ class _Reader:
             )
         return Band(self._text(data, where, "name"), start)
 
-    def _keys(self, data: Any, where: str, keys: Sequence[str]) -> None:
+    def _keys(self, data: Any, where: str, keys: Sequence[str], more: Sequence[str] = ()) -> None:
         named = where or "the file"
         if not isinstance(data, dict):
             self._fault(named, f"must be an object with the keys {', '.join(keys)}")
         if missing := [key for key in keys if key not in data]:
             self._fault(named, f"lacks the key {missing[0]!r}; it must have {', '.join(keys)}")
-        if unknown := [key for key in data if key not in keys]:
-            self._fault(named, f"has the unknown key {unknown[0]!r}; it may have {', '.join(keys)}")
+        if unknown := [key for key in data if key not in (*keys, *more)]:
+            may = ", ".join((*keys, *more))
+            self._fault(named, f"has the unknown key {unknown[0]!r}; it may have {may}")
 
     def _list(self, data: dict[str, Any], key: str) -> Iterable[tuple[int, Any]]:
         if not isinstance(data[key], list) or not data[key]:

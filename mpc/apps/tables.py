@@ -38,8 +38,8 @@ _CSV_SUFFIXES = (".csv", ".csv.gz")
 # Two threads read blocks of this size; DuckDB's own choice, 32 MB, needs twice the memory.
 _BLOCK_BYTES = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|")
-# The kinds of column that serve as an id or a feature; any other is called by its type.
-TEXT, WHOLE, NUMBER = "text", "whole numbers", "numbers"
+# The kinds of column that serve as an id, a feature or a day; any other is called by its type.
+TEXT, WHOLE, NUMBER, DATE = "text", "whole numbers", "numbers", "dates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,27 @@ class Table:
             )
         self._require_numbers(columns, wanted, out, blank)
         return out
+
+    def days(self, column: str, rows: NDArray[np.integer]) -> NDArray[np.datetime64]:
+        """The dates in ``column`` of ``rows`` (from zero, in any order), as datetime64[D].
+
+        Dates, or text as 2026-11-25. Raises ``DataError`` for rows that have none.
+        """
+        position = self._position(column)
+        if self.kinds[position] not in (TEXT, DATE):
+            raise DataError(
+                f"{self.path}, column {column!r} holds {self.kinds[position]}, not dates"
+            )
+        day = f"CAST(TRY_CAST(c{position} AS DATE) AS VARCHAR)"
+        held = [batch.column(0).to_pylist() for batch in self._stream([day])]
+        every = np.array([day for batch in held for day in batch], dtype="datetime64[D]")
+        found: NDArray[np.datetime64] = every[rows]
+        if len(missing := rows[np.isnat(found)]):
+            raise DataError(
+                f"{self.path}, column {column!r}: {len(missing):,} of {len(rows):,} rows have no "
+                f"date ({first_rows(np.sort(missing))}); write them as 2026-11-25"
+            )
+        return found
 
     def _require_numbers(
         self,
@@ -248,6 +269,8 @@ def _kind(kind: Any) -> str:
         return WHOLE
     if types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind):
         return NUMBER
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return DATE
     return str(kind)
 
 

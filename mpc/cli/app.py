@@ -94,19 +94,23 @@ def root(
 @_guarded
 def demo(
     rows: Annotated[int, typer.Option(min=100, help="How many companies to make up.")] = 20_000,
+    applicants: Annotated[
+        int, typer.Option(min=0, help="How many of them ask the bank for credit.")
+    ] = 1000,
     folder: Annotated[
         Path, typer.Option(help="Where inputs and results are written, for you to open.")
     ] = Path("mpc-demo"),
     seed: Annotated[int, typer.Option(help="Other numbers make up other companies.")] = 1,
     json: Json = False,
 ) -> None:
-    """Run both joint jobs between four parties, each a process of its own, and check the answers.
+    """Run the joint jobs between five parties, each a process of its own, and check the answers.
 
-    A bank, a tax office, a power utility and a second lender, on loopback gRPC with mutual TLS.
+    A bank, a tax office, a power utility and two more lenders, on loopback gRPC with mutual TLS: a
+    blacklist, a score, and the joint decision, of which nothing but the outcome is shown to anyone.
     """
     from mpc.cli.demo import run as run_demo
 
-    if not run_demo(folder, rows=rows, seed=seed, json_lines=json):
+    if not run_demo(folder, rows=rows, applicants=applicants, seed=seed, json_lines=json):
         raise typer.Exit(1)
 
 
@@ -178,6 +182,36 @@ def score(
     _play("score", party, job, input, output, wait, json)
 
 
+@app.command(epilog="Example: mpc decide bank.toml decision.toml --output decisions.csv")
+@_guarded
+def decide(
+    party: Party,
+    job: Job,
+    input: Input = None,
+    output: Output = None,
+    wait: Wait = 30.0,
+    json: Json = False,
+) -> None:
+    """Take part in a joint decision, as asker, holder of a list or feature owner: the job says.
+
+    The asker learns approve, refer or decline for each applicant. Nobody else learns who applied.
+    """
+    _play("decision", party, job, input, output, wait, json)
+
+
+@app.command(epilog="Example: mpc explain decision.toml")
+@_guarded
+def explain(job: Job, json: Json = False) -> None:
+    """Say in plain words what each party of a job gives, comes to know, and never comes to know.
+
+    The words are made of the job file alone, so they are the same for all parties.
+    """
+    from mpc.cli import show
+    from mpc.party import jobs
+
+    show.explanation(jobs.load(job), json_lines=json)
+
+
 @app.command(epilog="Example: mpc selftest --json")
 @_guarded
 def selftest(json: Json = False) -> None:
@@ -186,6 +220,19 @@ def selftest(json: Json = False) -> None:
 
     if not check_all(json_lines=json):
         raise typer.Exit(1)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    epilog="Example: mpc bench run psi --quick",
+)
+@_guarded
+def bench(context: typer.Context) -> None:
+    """Measure this library on this machine, beside floors: list, run, check, report, or --help."""
+    from mpc.cli.bench import run as run_suite
+
+    run_suite(context.args)
 
 
 def _play(
@@ -202,7 +249,8 @@ def _play(
 
     mine, shared = config.load(party), jobs.load(job)
     if shared.kind != kind:
-        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {shared.kind}")
+        command = {"decision": "decide"}.get(shared.kind, shared.kind)
+        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
     with show.stages(f"{kind} as {mine.name}") as notify:
         done = runs.run(mine, shared, input=input, output=output, wait=wait, notify=notify)
     show.report(done, json_lines=json)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``mpc demo``: four parties, each a process, run both joint jobs; the answers are checked."""
+"""``mpc demo``: five parties, each a process, run the joint jobs; the answers are checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import csv
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from mpc.apps import companies
 from mpc.cli import processes, show
 from mpc.errors import ConfigError
 from mpc.net import tls
+from mpc.net.mesh import Mesh
 
 MARKER = ".mpc-demo"
 TOLERANCE = 1e-6  # of a probability; what the protocol guarantees is far below
@@ -26,16 +28,19 @@ BLACKLIST_JOB = """\
 kind = "blacklist"
 session = "demo-blacklist"
 asker = "bank"
-holders = ["tax_office", "lender_b"]
+holders = ["tax_office", "lender_b", "lender_c"]
 """
-# Who dials whom, by party: the power utility and the second lender allow no inbound connections.
-LISTENERS = ("bank", "tax_office")
+# Who dials whom, by party: the last one allows no inbound connections.
+LISTENERS = ("bank", "tax_office", "power_utility", "lender_b")
 DIALS = {
     "bank": ("tax_office",),
     "tax_office": (),
     "power_utility": ("bank", "tax_office"),
-    "lender_b": ("bank",),
+    "lender_b": ("bank", "tax_office", "power_utility"),
+    "lender_c": ("bank", "tax_office", "power_utility", "lender_b"),
 }
+JOBS = ("blacklist", "score", "decision")
+COMMANDS = {"decision": "decide"}  # where it is not the name of the job
 PARTIES = tuple(DIALS)
 
 
@@ -47,18 +52,18 @@ class Check:
     passed: bool
 
 
-def run(folder: Path, *, rows: int, seed: int, json_lines: bool) -> bool:
+def run(folder: Path, *, rows: int, applicants: int, seed: int, json_lines: bool) -> bool:
     """Run the demo in ``folder`` and print its tables; whether all answers were right."""
     _claim(folder)
     with show.stages("demo") as notify:
         notify(f"making up {rows:,} companies")
-        inputs = companies.write_demo(folder, rows, seed)
+        inputs = companies.write_demo(folder, rows, seed, applicants=min(applicants, rows))
         notify("making keys and certificates")
         configure(folder, inputs)
         notify("loading kernels")
-        _load_kernels()
+        load_kernels()
     reports = {}
-    for kind in ("blacklist", "score"):
+    for kind in JOBS:
         job = folder / f"{kind}.toml"
         reports[kind] = _play(kind, job, folder, quiet=json_lines)
     checks = checked(folder, companies.in_the_open(inputs))
@@ -82,8 +87,8 @@ def _claim(folder: Path) -> None:
         identity.unlink()
 
 
-def _load_kernels() -> None:
-    """Use each kernel of the two jobs once: the parties then need not all compile the same ones."""
+def load_kernels() -> None:
+    """Use each kernel of the jobs once: the parties then need not all compile the same ones."""
     from mpc.primitives import paillier, ristretto
     from mpc.primitives.items import Items
     from mpc.primitives.rng import SYSTEM
@@ -94,6 +99,45 @@ def _load_kernels() -> None:
     secret, public = paillier.keygen(512, allow_weak=True)  # the kernels are those of any length
     x = paillier.Ciphertexts.from_array(public, secret.encrypt([1, -2]).to_array(), bound=2)
     secret.decrypt(([[3, -1], [2, 5]] @ x).rerandomized())
+    _decide_once()
+
+
+def _decide_once() -> None:
+    """A small decision between three parties in this process."""
+    import numpy as np
+
+    from mpc.net import memory
+    from mpc.protocols import decision, seeds
+    from mpc.protocols.decision import Known, Model, Plan, Rule
+    from mpc.protocols.threshold import Listed, Terms
+    from mpc.protocols.triples import vole
+
+    rules = (Rule("r", {("c", "v"): 1.0}, 0.0, "refer"),)
+    lists = Terms("a", 1, {"b": 1, "c": 1}, "shares")
+    plan = Plan(lists, {"b": ("x", "y")}, 0.4, 0.6, rules, reasons=1)
+    keys = [f"key {place}" for place in range(100)]
+    tables = {
+        "b": Known(keys, np.ones((100, 2)), np.ones((100, 0))),
+        "c": Known(keys, np.ones((100, 0)), np.ones((100, 1))),
+    }
+
+    def party(mesh: Mesh) -> None:
+        given: dict[str, Any] = {"seeds": seeds.agree(mesh), "triples": vole.source(mesh)}
+        if mesh.me == "a":
+            decision.asker(mesh, plan, keys, Model(np.ones(2), 0.0), **given)
+        else:
+            decision.other(mesh, plan, listed=Listed(keys), known=tables[mesh.me], **given)
+
+    def play(mesh: Mesh) -> None:
+        try:
+            party(mesh)
+        except BaseException as error:
+            mesh.abort(error)
+            raise
+
+    with ThreadPoolExecutor(3) as pool:
+        # Without a time limit: another machine may compile for minutes.
+        list(pool.map(play, memory.mesh("abc", timeout=None).values()))
 
 
 # --- what each party has in its folder ---------------------------------------------------------
@@ -120,6 +164,7 @@ def configure(folder: Path, inputs: companies.Demo) -> None:
         (folder / name / "party.toml").write_text("\n".join(lines), encoding="utf-8")
     (folder / "blacklist.toml").write_text(BLACKLIST_JOB, encoding="utf-8")
     (folder / "score.toml").write_text(_score_job(), encoding="utf-8")
+    (folder / "decision.toml").write_text(_decision_job(), encoding="utf-8")
 
 
 def _data(name: str, inputs: companies.Demo) -> list[str]:
@@ -129,24 +174,48 @@ def _data(name: str, inputs: companies.Demo) -> list[str]:
         if name in sources:
             source = sources[name]
             lines += [f"[data.{dataset}]", f'file = "{source.path.name}"']
-            lines += [f'id = ["{source.id_column}"]', 'identifier = "uscc"', ""]
+            lines += [f'id = ["{source.id_column}"]', 'identifier = "uscc"']
+            lines += ['dates = "listed_on"', ""] if dataset == "blacklist" else [""]
     if name in inputs.lists:
         lines += ["[jobs.blacklist]", 'data = "blacklist"', ""]
     if name == "bank":
         lines += ["[jobs.blacklist]", 'data = "companies"', 'output = "listed.csv"', ""]
+    card = f'scorecard = "{inputs.scorecard.name}"'
     if name in inputs.tables:
         lines += ["[jobs.score]", 'data = "companies"']
-    if name == "bank":
-        lines += [f'scorecard = "{inputs.scorecard.name}"', 'output = "scores.csv"']
+        lines += [card, 'output = "scores.csv"', ""] if name == "bank" else [""]
+    lines += ["[jobs.decision]"]
+    lines += ['data = "companies"'] if name in inputs.tables else []
+    lines += ['list = "blacklist"'] if name in inputs.lists else []
+    lines += [card, 'output = "decisions.csv"'] if name == "bank" else []
     return [*lines, ""]
 
 
 def _score_job() -> str:
     lines = ['kind = "score"', 'session = "demo-score"']
-    lines += ['model_owner = "bank"', 'receiver = "bank"', "", "[features]"]
-    for owner, features in companies.SCORECARD.owners.items():
-        lines.append(f"{owner} = {json.dumps([feature.name for feature in features])}")
+    lines += ['model_owner = "bank"', 'receiver = "bank"', "", *_features()]
     return "\n".join([*lines, ""])
+
+
+def _decision_job() -> str:
+    given, rule = companies.DECISION, companies.DECISION["rule"]
+    lines = ['kind = "decision"', 'session = "demo-decision"', 'asker = "bank"']
+    lines += [f"{key} = {given[key]}" for key in ("refer_from", "decline_from", "reasons")]
+    lines += ["", "[lists]", *(f"{key} = {given[key]}" for key in ("threshold", "since"))]
+    lines += [f"weights = {_inline(given['weights'])}", "", *_features(), "", "[[rules]]"]
+    lines += [f'name = "{rule["name"]}"', f"values.{rule['owner']} = {_inline(rule['values'])}"]
+    lines += [f"unit = {rule['unit']}", f'then = "{rule["then"]}"']
+    return "\n".join([*lines, ""])
+
+
+def _features() -> list[str]:
+    owners = companies.SCORECARD.owners.items()
+    named = [f"{owner} = {json.dumps([f.name for f in owned])}" for owner, owned in owners]
+    return ["[features]", *named]
+
+
+def _inline(table: Mapping[str, Any]) -> str:
+    return "{ " + ", ".join(f"{key} = {value}" for key, value in table.items()) + " }"
 
 
 # --- running a job -----------------------------------------------------------------------------
@@ -156,7 +225,7 @@ def _play(kind: str, job: Path, folder: Path, *, quiet: bool) -> dict[str, Any]:
     from mpc.party import jobs
 
     commands = {
-        name: [kind, str(folder / name / "party.toml"), str(job), "--json"]
+        name: [COMMANDS.get(kind, kind), str(folder / name / "party.toml"), str(job), "--json"]
         for name in jobs.load(job).parties
     }
     if not quiet:
@@ -210,6 +279,27 @@ def checked(folder: Path, truth: Mapping[str, companies.Answer]) -> list[Check]:
             worst <= TOLERANCE and not extra,
         ),
         Check(f"score: {bands:,} of {len(known):,} bands right", bands == len(known)),
+        *_decisions(folder, truth),
+    ]
+
+
+def _decisions(folder: Path, truth: Mapping[str, companies.Answer]) -> list[Check]:
+    found = _result(folder / "bank" / "decisions.csv")
+    right = sum(found.get(code, {}).get("outcome") == a.outcome for code, a in truth.items())
+    explained = {code: a.reasons for code, a in truth.items() if a.reasons is not None}
+    named = sum(
+        frozenset(found.get(code, {}).get("reasons", "").split("; ")) == reasons
+        for code, reasons in explained.items()
+    )
+    return [
+        Check(
+            f"decision: {right:,} of {len(truth):,} outcomes right",
+            right == len(truth) == len(found),
+        ),
+        Check(
+            f"decision: reasons of {named:,} of {len(explained):,} declined right",
+            named == len(explained),
+        ),
     ]
 
 
@@ -224,7 +314,14 @@ def _plain(checks: list[Check]) -> list[dict[str, Any]]:
 
 def _print(folder: Path, reports: Mapping[str, Any], checks: list[Check]) -> None:
     for kind, parties in reports.items():
-        table = show.table("party", "put in", "learnt", "sent>", "time>", title=f"The {kind} job")
+        table = show.table(
+            "party",
+            "put in",
+            "what this party could see",
+            "sent>",
+            "time>",
+            title=f"The {kind} job",
+        )
         for name, report in parties.items():
             found = "".join(f"\n[dim]{line}[/]" for line in report["findings"])
             table.add_row(

@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from mpc.party.jobs import Job
     from mpc.party.runs import Report
 
 # Where there is no terminal to measure, tables get room enough not to break every word.
@@ -61,6 +62,27 @@ def table(*headers: str, title: str | None = None) -> Table:
         right = header.endswith(">")
         made.add_column(header.rstrip(">"), justify="right" if right else "left", overflow="fold")
     return made
+
+
+def explanation(job: Job, *, json_lines: bool) -> None:
+    """What each party of a job gives, comes to know, and never comes to know."""
+    rows = {
+        name: {"gives": job.gives(name), "learns": job.learns(name), "never": job.never(name)}
+        for name in job.parties
+    }
+    if json_lines:
+        said = {"kind": job.kind, "session": job.session, "terms": job.terms(), "parties": rows}
+        as_json(said)
+        return
+    text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
+    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
+    for line in job.terms():
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    shown = table("party", "gives", "comes to know", "never comes to know")
+    for name, row in rows.items():
+        shown.add_row(name, *(escape(words) for words in row.values()))
+    out.print(shown)
+    out.print("The job file alone says this, and all parties compare it before anything is sent.")
 
 
 def report(done: Report, *, json_lines: bool) -> None:

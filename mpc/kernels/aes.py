@@ -92,16 +92,23 @@ def expand_seeds(seeds: Words, count: int) -> Words:
     return _kernel().expand_seeds(_blocks(seeds), count)
 
 
-def grow(left: Words, right: Words, parents: Words) -> tuple[Words, Words]:
+def grow(left: Words, right: Words, parents: Words, batch: int) -> tuple[Words, Words]:
     """One level of trees: from ``parents`` (trees, width, 2) the children and the level's sums.
 
     Node j has children 2j = p0(x) ^ x under the round keys ``left`` and 2j + 1 = p1(x) ^ x under
-    ``right``. Returns children (trees, 2 * width, 2), and (trees, 2, 2): the sum (XOR) of the even
-    children and that of the odd ones, per tree.
+    ``right``; both are (batches, 11, 2), one for every ``batch`` trees. Returns children (trees,
+    2 * width, 2), and (trees, 2, 2): the sum (XOR) of the even children and of the odd ones.
     """
     if parents.ndim != 3:
         raise ValueError(f"parents are (trees, width, 2), not {parents.shape}")
-    return _kernel().grow(_round_keys(left), _round_keys(right), _blocks(parents))
+    batches = -(-len(parents) // batch)
+    for keys in (left, right):
+        if keys.shape != (batches, ROUND_KEYS, 2) or keys.dtype != np.uint64:
+            raise ValueError(
+                f"round keys are uint64 ({batches}, 11, 2), not {keys.dtype} {keys.shape}"
+            )
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    return _kernel().grow(left, right, _blocks(parents), batch)
 
 
 def _map(keys: Words, blocks: Words, tweaks: Words | None, mode: int) -> Words:

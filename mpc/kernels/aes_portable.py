@@ -83,12 +83,12 @@ def expand_seeds(seeds: Words, count: int) -> Words:
     return out
 
 
-def grow(left: Words, right: Words, parents: Words) -> tuple[Words, Words]:
+def grow(left: Words, right: Words, parents: Words, batch: int) -> tuple[Words, Words]:
     trees, width = parents.shape[:2]
-    even = map_blocks(left, parents, None, DAVIES_MEYER)
-    odd = map_blocks(right, parents, None, DAVIES_MEYER)
-    children = np.stack([even, odd], axis=2).reshape(trees, 2 * width, 2)
-    sums = np.stack(
-        [np.bitwise_xor.reduce(even, axis=1), np.bitwise_xor.reduce(odd, axis=1)], axis=1
-    )
-    return children, sums
+    halves = np.empty((trees, width, 2, 2), np.uint64)
+    for index, pair in enumerate(zip(left, right, strict=True)):
+        held = slice(index * batch, (index + 1) * batch)
+        for side, keys in enumerate(pair):
+            halves[held, :, side] = map_blocks(keys, parents[held], None, DAVIES_MEYER)
+    sums = np.bitwise_xor.reduce(halves, axis=1)
+    return halves.reshape(trees, 2 * width, 2), sums

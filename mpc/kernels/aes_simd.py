@@ -220,6 +220,17 @@ def _grow(left: Words, right: Words, parents: Words, children: Words, sums: Word
             target[2 * end - 4 * rest : 2 * end] = scratch[16 : 16 + 4 * rest]
 
 
+@njit(nogil=True, cache=True)
+def _grow_batches(
+    left: Words, right: Words, parents: Words, children: Words, sums: Words, batch: int
+) -> None:
+    for index in range(left.shape[0]):
+        first, last = index * batch, min(parents.shape[0], (index + 1) * batch)
+        _grow(
+            left[index], right[index], parents[first:last], children[first:last], sums[first:last]
+        )
+
+
 def map_blocks(keys: Words, blocks: Words, tweaks: Words | None, mode: int) -> Words:
     out = np.empty_like(blocks)
     _map_blocks(keys, blocks, blocks if tweaks is None else tweaks, out, mode)
@@ -244,9 +255,9 @@ def expand_seeds(seeds: Words, count: int) -> Words:
     return out
 
 
-def grow(left: Words, right: Words, parents: Words) -> tuple[Words, Words]:
+def grow(left: Words, right: Words, parents: Words, batch: int) -> tuple[Words, Words]:
     trees, width = parents.shape[:2]
     children = np.empty((trees, 2 * width, 2), np.uint64)
     sums = np.empty((trees, 2, 2), np.uint64)
-    _grow(left, right, parents, children, sums)
+    _grow_batches(left, right, parents, children, sums, batch)
     return children, sums

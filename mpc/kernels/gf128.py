@@ -54,6 +54,13 @@ def dot(x: Words, y: Words) -> Words:
     return _kernel().dot(_elements(x), _elements(y))
 
 
+def dots(x: Words, y: Words) -> Words:
+    """The inner products (n, 2) of each vector of (n, m, 2) with one (m, 2)."""
+    if x.ndim != 3 or x.shape[1:] != y.shape:
+        raise ValueError(f"inner products of {x.shape} with {y.shape}")
+    return _kernel().dots(_elements(x), _elements(y))
+
+
 def powers(x: Words, count: int) -> Words:
     """x, x^2, ..., x^count of one element (2,), as (count, 2)."""
     if count < 1:

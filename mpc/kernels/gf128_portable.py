@@ -32,6 +32,10 @@ def dot(x: Words, y: Words) -> Words:
     return np.bitwise_xor.reduce(multiply(x, y), axis=0)
 
 
+def dots(x: Words, y: Words) -> Words:
+    return np.stack([dot(row, y) for row in x]) if len(x) else np.empty((0, 2), np.uint64)
+
+
 def powers(x: Words, count: int) -> Words:
     """By doubling: the second half of the powers is the first half times its last."""
     out = np.empty((count, 2), np.uint64)

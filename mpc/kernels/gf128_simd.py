@@ -104,6 +104,12 @@ def _dot(tail: Words, x: Words, y: Words, out: Words) -> None:
 
 
 @njit(nogil=True, cache=True)
+def _dots(tail: Words, x: Words, y: Words, out: Words) -> None:
+    for i in range(x.shape[0]):
+        _dot(tail, x[i], y, out[i])
+
+
+@njit(nogil=True, cache=True)
 def _powers(tail: Words, x: Words, out: Words) -> None:
     """out[i] = x^(i+1): four at a time by x^4, once the first four are made one by one."""
     t = spread(tail, 0)
@@ -141,6 +147,12 @@ def multiply(x: Words, y: Words) -> Words:
 def dot(x: Words, y: Words) -> Words:
     out = np.empty(2, np.uint64)
     _dot(TAIL, x, y, out)
+    return out
+
+
+def dots(x: Words, y: Words) -> Words:
+    out = np.empty((len(x), 2), np.uint64)
+    _dots(TAIL, x, y, out)
     return out
 
 

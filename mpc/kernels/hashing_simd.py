@@ -152,10 +152,10 @@ def _digests(
     start_state: NDArray[np.uint32],
     done: int,
     out: NDArray[np.uint32],
+    words: NDArray[np.uint64],
 ) -> None:
     """``done`` bytes (a key's block) are in ``start_state`` already."""
     count, size = out.shape
-    words = np.zeros(8 * _ROWS, np.uint64)
     scratch, base, state, target = address(words), address(data), address(start_state), address(out)
     for first in range(0, count, LANES):
         group = min(LANES, count - first)
@@ -192,11 +192,11 @@ def _joined(
     start_state: NDArray[np.uint32],
     done: int,
     out: NDArray[np.uint32],
+    words: NDArray[np.uint64],
 ) -> None:
     """One block for each pair of rows, whose words are known to fit it."""
     count, size = out.shape
     a, b = left.shape[1], right.shape[1]
-    words = np.zeros(8 * _ROWS, np.uint64)
     scratch, state, target = address(words), address(start_state), address(out)
     first_base, second_base = address(left), address(right)
     for first in range(0, count, LANES):
@@ -245,12 +245,17 @@ def _start(key: bytes, person: bytes, size: int) -> tuple[NDArray[np.uint32], in
     return state, _BLOCK_BYTES
 
 
+def _scratch() -> NDArray[np.uint64]:
+    """Made by who calls the kernel: numba would free it there before its address is used last."""
+    return np.zeros(8 * _ROWS, np.uint64)
+
+
 def joined(
     left: NDArray[np.uint64], right: NDArray[np.uint64], key: bytes, person: bytes, size: int
 ) -> NDArray[np.uint64]:
     out = np.empty((len(left), size // 4), np.uint32)
     state, done = _start(key, person, size)
-    _joined(left.view(np.uint32), right.view(np.uint32), state, done, out)
+    _joined(left.view(np.uint32), right.view(np.uint32), state, done, out, _scratch())
     return out.view(np.uint64)
 
 
@@ -259,7 +264,7 @@ def digests(
 ) -> NDArray[np.uint64]:
     out = np.empty((len(offsets) - 1, size // 4), np.uint32)
     state, done = _start(key, person, size)
-    _digests(data, offsets, state, done, out)
+    _digests(data, offsets, state, done, out, _scratch())
     if key:
         # The key's block is then the only one, so it was the last one too.
         empty = hashlib.blake2s(key=key, person=person, digest_size=size).digest()

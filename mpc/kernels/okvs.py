@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backend works on a key-value store: ``place``, ``encode`` and ``decode``.
+"""Which backend works on a key-value store: ``place``, ``encode``, ``decode``, ``peel``.
 
 What they do is written at the reference, ``okvs_portable``; the compiled loops are ``okvs_simd``.
 They need no instruction beyond numba's own and run wherever the simd backend is chosen.

@@ -11,6 +11,8 @@ cluster, rows ``starts[c]`` to ``starts[c + 1]`` being cluster c's.
 ``encode``  fill the store so that every row has its value; columns that are free keep what the
             store held. Returns -1, or the cluster that has no solution.
 ``decode``  the value of every row
+``peel``    for rows (n, 3) of one cluster, a column for each that no other row gets, or -1 for up
+            to ``limit`` rows; None when more are left over
 """
 
 from __future__ import annotations
@@ -78,6 +80,16 @@ def decode(
         sparse = np.bitwise_xor.reduce(part[rows[mine, :3]], axis=1)
         out[mine] = sparse ^ _chosen(bits[mine], part[width:])
     return out
+
+
+def peel(rows: Rows, width: int, limit: int) -> NDArray[np.int64] | None:
+    peeled = _peel(rows.astype(np.int64), width, limit)
+    if peeled is None:
+        return None
+    pivots = np.full(len(rows), -1, np.int64)
+    for taken, columns in peeled[0]:
+        pivots[taken] = columns
+    return pivots
 
 
 def _chosen(bits: Words, dense: Words) -> Words:

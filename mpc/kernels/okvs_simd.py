@@ -325,3 +325,14 @@ def decode(
     out = np.empty((len(rows), store.shape[1]), np.uint64)
     _decode(rows, bits, starts, store, width, dense, out)
     return out
+
+
+def peel(rows: Rows, width: int, limit: int) -> NDArray[np.int64] | None:
+    order, pivots = np.empty(len(rows), np.uint32), np.empty(len(rows), np.uint32)
+    gap = np.empty(limit, np.uint32)
+    gaps = _peel(rows, width, order, pivots, gap)
+    if gaps < 0:
+        return None
+    out = pivots.astype(np.int64)
+    out[gap[:gaps]] = -1
+    return out

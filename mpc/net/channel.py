@@ -99,6 +99,18 @@ class Channel:
         with suppress(MpcError):
             self._link.close(_ABORT_SECONDS)
 
+    def died(self) -> bool:
+        """Whether the peer is gone without a word, once the job is lost; what came is dropped."""
+        while True:
+            try:
+                sort, _, _ = _split(self.peer, self._link.get(_ABORT_SECONDS))
+            except PeerClosed:
+                return True
+            except (PeerTimeout, ProtocolError):
+                return False
+            if sort == _ABORT:
+                return False
+
     def close(self) -> None:
         """Deliver what was sent, and end the link. ``PeerTimeout`` when it is not taken in time."""
         self._link.close(self._timeout)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed
 from mpc.net.channel import Channel, encode
 
 M = TypeVar("M", bound=Message)
@@ -64,6 +64,18 @@ class Mesh:
         for name, channel in self._channels.items():
             channel.send(messages[name])
         return {n: channel.recv(type(messages[n])) for n, channel in self._channels.items()}
+
+    def cause(self, error: MpcError) -> MpcError:
+        """Of a job that ended with ``error``: the peer that died, where that is why others stopped.
+
+        When a party dies, a peer that hears of it first stops the job, and its word may reach the
+        others before they notice for themselves.
+        """
+        if isinstance(error, PeerAborted) and error.reason == PeerClosed.__name__:
+            for name, channel in self._channels.items():
+                if name != error.peer and channel.died():
+                    return PeerClosed(name, "its process ended, or it closed the link")
+        return error
 
     def abort(self, error: BaseException) -> None:
         """Tell every peer the class name of ``error`` and close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,26 @@ class Section:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.fault(key, f"must be a whole number, not {value!r}")
         return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        value = self._take(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.fault(key, f"must be a number, not {value!r}")
+        return float(value)
+
+    def day(self, key: str) -> date:
+        value = self._take(key, None)
+        if not isinstance(value, date) or isinstance(value, datetime):
+            raise self.fault(key, f"must be a day such as 2026-11-25, not {value!r}")
+        return value
+
+    def tables(self, key: str) -> Iterator[Section]:
+        """The tables [[key]], in their order; none where there is no such key."""
+        value = self._take(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, Mapping) for v in value):
+            raise self.fault(key, f"must be tables, [[{self._inner(key)}]], not {value!r}")
+        for place, table in enumerate(value, 1):
+            yield Section(self.path, f"{self._inner(key)}[{place}]", table)
 
     def file(self, key: str) -> Path:
         """A path, taken from the folder of this file when it is relative."""

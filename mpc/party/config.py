@@ -15,12 +15,15 @@
     file = "companies.parquet"
     id = ["uscc"]
     identifier = "uscc"                  # optional: check ids as "uscc" or "resident" codes
+    dates = "listed_on"                  # optional: of a list, the day of each entry
 
     [jobs.score]                         # this party takes part in score jobs, with this data
     data = "companies"
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
-An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table.
+An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table. In
+``[jobs.decision]`` a list is ``list = "NAME"``, and ``most_keys`` bounds how many keys each asker
+may ask in all jobs together; they are counted in a file beside this one.
 """
 
 from __future__ import annotations
@@ -38,20 +41,28 @@ IDENTIFIERS = ("uscc", "resident")
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A table of this party: its file, the columns that make an id, and how ids are checked."""
+    """A table of this party: its file, the columns that make an id, how ids are checked, and the
+    column of days of a list."""
 
     file: Path
     id: tuple[str, ...]
     identifier: str | None
+    dates: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What this party allows to jobs of one kind: which data, and where results and models are."""
+    """What this party allows to jobs of one kind: which data, and where results and models are.
+
+    ``most_keys`` bounds the keys that an asker may ask, ever; ``counts`` is where they are counted.
+    """
 
     data: Dataset | None
     output: Path | None
     scorecard: Path | None
+    list: Dataset | None
+    most_keys: int | None
+    counts: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +98,32 @@ def _dataset(section: settings.Section) -> Dataset:
     identifier = section.text("identifier") if section.has("identifier") else None
     if identifier not in (None, *IDENTIFIERS):
         raise section.fault("identifier", f"must be one of {', '.join(IDENTIFIERS)}")
-    dataset = Dataset(section.file("file"), section.texts("id"), identifier)
+    dates = section.text("dates") if section.has("dates") else None
+    dataset = Dataset(section.file("file"), section.texts("id"), identifier, dates)
     section.done()
     return dataset
 
 
 def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
-    named = section.text("data") if section.has("data") else None
-    if named is not None and named not in data:
-        raise section.fault("data", f"names {named!r}, but there is no [data.{named}] table")
+    most_keys = section.whole("most_keys", 0) if section.has("most_keys") else None
+    if most_keys is not None and most_keys < 0:
+        raise section.fault("most_keys", f"must be 0 or more, not {most_keys}")
     grant = Grant(
-        data=None if named is None else data[named],
+        data=_named(section, "data", data),
         output=section.optional_file("output"),
         scorecard=section.optional_file("scorecard"),
+        list=_named(section, "list", data),
+        most_keys=most_keys,
+        counts=section.path.with_suffix(".keys.json"),
     )
     section.done()
     return grant
+
+
+def _named(section: settings.Section, key: str, data: Mapping[str, Dataset]) -> Dataset | None:
+    if not section.has(key):
+        return None
+    named = section.text(key)
+    if named not in data:
+        raise section.fault(key, f"names {named!r}, but there is no [data.{named}] table")
+    return data[named]

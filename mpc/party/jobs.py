@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Job files: what a joint job computes and who takes which part. All parties hold the same one.
 
-A blacklist check and a joint score, each in TOML::
+A blacklist check and a joint score, each in TOML (a decision: ``decision_job``)::
 
     kind = "blacklist"                     kind = "score"
     session = "applicants-2026-11"         session = "scores-2026-11"
@@ -11,20 +11,31 @@ A blacklist check and a joint score, each in TOML::
                                            tax_office = ["vat_growth", "arrears_months"]
                                            power_utility = ["kwh_trend"]
 
+A score may say what its receiver gets: ``output`` is "probability" (with its band; the default),
+"band", "decision" (whether the probability is at least ``threshold``, a number here or in the model
+owner's scorecard) or "reasons". ``reasons`` is how many features come with it, of those that lower
+the score most, or raise it with ``reasons_for = "high"``. ``form`` is "auto", "shares" or
+"paillier", with ``key_bits``.
+
 Everything in it is public to the parties it names, and compared between them before anything else
 is sent: two parties with different files both get an error that shows the first difference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.party import decision_job
+from mpc.party.decision_job import DecisionJob
 
 KEY_BITS = 3072
+__all__ = ["BlacklistJob", "DecisionJob", "Job", "ScoreJob", "check_member", "load"]
+
 Parameters: TypeAlias = dict[str, str | int | list[str]]
 
 
@@ -46,6 +57,11 @@ class BlacklistJob:
         """Whom ``party`` talks to: the asker talks to all holders, a holder to the asker alone."""
         return self.holders if party == self.asker else (self.asker,)
 
+    def terms(self) -> list[str]:
+        """What is computed, in sentences."""
+        holders = ", ".join(self.holders)
+        return [f"Is each id of {self.asker} on the list of any of {holders}, and of which?"]
+
     def parameters(self) -> Parameters:
         return {"kind": self.kind, "asker": self.asker, "holders": list(self.holders)}
 
@@ -57,6 +73,12 @@ class BlacklistJob:
             return "which of its ids each holder lists; the length of each list"
         return "how many ids were asked"
 
+    def never(self, party: str) -> str:
+        """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.asker:
+            return "who else is on the lists"
+        return "which ids were asked, which of them it lists, what others list"
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreJob:
@@ -66,7 +88,7 @@ class ScoreJob:
     model_owner: str
     receiver: str
     features: dict[str, tuple[str, ...]]
-    key_bits: int = KEY_BITS
+    wanted: Wanted = field(default_factory=Wanted)
 
     kind = "score"
 
@@ -78,6 +100,14 @@ class ScoreJob:
         """Whom ``party`` talks to: everyone else in the job."""
         return tuple(name for name in self.parties if name != party)
 
+    def terms(self) -> list[str]:
+        """What is computed, in sentences."""
+        owners = ", ".join(f"{len(names)} of {owner}" for owner, names in self.features.items())
+        return [
+            f"A logistic score over features ({owners}), with weights of {self.model_owner}.",
+            f"{self.receiver} gets {self._result()}.",
+        ]
+
     def parameters(self) -> Parameters:
         owned = {f"features.{owner}": list(names) for owner, names in self.features.items()}
         return {
@@ -86,7 +116,12 @@ class ScoreJob:
             "receiver": self.receiver,
             "feature_owners": list(self.features),
             **owned,
-            "key_bits": self.key_bits,
+            "output": self.wanted.output,
+            "threshold": str(self.wanted.threshold),
+            "reasons": self.wanted.reasons,
+            "reasons_for": "high" if self.wanted.raising else "low",
+            "form": self.wanted.form,
+            "key_bits": self.wanted.key_bits,
         }
 
     def gives(self, party: str) -> str:
@@ -102,13 +137,34 @@ class ScoreJob:
 
     def learns(self, party: str) -> str:
         if party == self.receiver:
-            return "each score; which of its ids each feature owner knows"
+            return f"{self._result()}; which of its ids each feature owner knows"
         if party in self.features:
             return "which of its companies are scored; means and scales of its features"
         return "how many companies are scored"
 
+    def never(self, party: str) -> str:
+        """What ``party`` does not come to know, though it enters the computation."""
+        hidden = ["a feature of another party"]
+        if party != self.model_owner:
+            hidden.append("a weight")
+        if party != self.receiver:
+            hidden.append("a score")
+        return ", ".join(hidden)
 
-Job: TypeAlias = BlacklistJob | ScoreJob
+    def _result(self) -> str:
+        results = {
+            "probability": ["each score"],
+            "band": ["each score's band"],
+            "decision": ["whether each score is at least the threshold"],
+            "reasons": [],
+        }[self.wanted.output]
+        if self.wanted.reasons:
+            verb = "raise" if self.wanted.raising else "lower"
+            results = [*results, f"the {self.wanted.reasons} features that {verb} each score most"]
+        return ", ".join(results)
+
+
+Job: TypeAlias = BlacklistJob | ScoreJob | DecisionJob
 
 
 def load(path: str | Path) -> Job:
@@ -119,8 +175,10 @@ def load(path: str | Path) -> Job:
         job: Job = _blacklist(file)
     elif kind == "score":
         job = _score(file)
+    elif kind == "decision":
+        job = decision_job.load(file)
     else:
-        raise file.fault("kind", f'must be "blacklist" or "score", not {kind!r}')
+        raise file.fault("kind", f'must be "blacklist", "score" or "decision", not {kind!r}')
     file.done()
     return job
 
@@ -143,13 +201,33 @@ def _score(file: settings.Section) -> ScoreJob:
         model_owner=file.text("model_owner"),
         receiver=file.text("receiver"),
         features=features,
-        key_bits=file.whole("key_bits", KEY_BITS),
+        wanted=_wanted(file),
     )
     if not [owner for owner in features if owner != job.model_owner]:
         raise file.fault("features", "needs an owner other than the model owner")
-    if job.key_bits not in (2048, 3072, 4096):
-        raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {job.key_bits}")
+    if job.wanted.reasons > len(names):
+        raise file.fault("reasons", f"asks for {job.wanted.reasons} of {len(names)} features")
     return job
+
+
+def _wanted(file: settings.Section) -> Wanted:
+    bits = file.whole("key_bits", KEY_BITS)
+    if bits not in (2048, 3072, 4096):
+        raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {bits}")
+    side = file.text("reasons_for", "low")
+    if side not in ("low", "high"):
+        raise file.fault("reasons_for", f'must be "low" or "high", not {side!r}')
+    try:
+        return Wanted(
+            output=file.text("output", "probability"),
+            reasons=file.whole("reasons", 0),
+            raising=side == "high",
+            threshold=file.number("threshold") if file.has("threshold") else None,
+            form=file.text("form", "auto"),
+            key_bits=bits,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{file.path}: {error}") from None
 
 
 def check_member(job: Job, party: str) -> None:

@@ -8,23 +8,26 @@ written whole or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from mpc.apps import blacklist, identifiers, scorecard, scorecard_file, tables
-from mpc.errors import ConfigError
+from mpc.apps import blacklist, scorecard, scorecard_file, tables
+from mpc.apps.holding import Holding
+from mpc.apps.score_results import Scores
+from mpc.errors import ChannelError, ConfigError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party.config import Dataset, Grant, PartyConfig
-from mpc.party.jobs import BlacklistJob, Job, ScoreJob, check_member
-
-SCHEMES = {"uscc": identifiers.CREDIT_CODE, "resident": identifiers.RESIDENT_NUMBER}
-Notify = Callable[[str], None]
+from mpc.party import decision_run, read
+from mpc.party.config import Grant, PartyConfig
+from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, check_member
+from mpc.party.outcome import Notify, Outcome, Play
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,6 @@ class Report:
     output: str | None
     seconds: float
     traffic: dict[str, Traffic]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What the job gave this party: sentences with counts, and a table to write, if any."""
-
-    findings: list[str]
-    table: pa.Table | None = None
 
 
 def run(
@@ -82,7 +77,11 @@ def run(
         on_wait=notify,
     ) as session:
         named = [name for name in job.parties if name == config.name or name in peers]
-        outcome = play(session.mesh(named), notify)
+        mesh = session.mesh(named)
+        try:
+            outcome = play(mesh, notify)
+        except ChannelError as error:
+            raise mesh.cause(error) from error
         traffic = {name: session.traffic(name) for name in peers}
     if outcome.table is not None and target is not None:
         notify(f"writing {target}")
@@ -110,30 +109,21 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
     return path
 
 
-def _holding(grant: Grant, job: Job, input: Path | None) -> scorecard.Holding:
-    if grant.data is None:
-        raise ConfigError(f'[jobs.{job.kind}] needs data = "NAME", of a [data.NAME] table')
-    dataset: Dataset = grant.data
-    table = tables.Table.open(input or dataset.file)
-    scheme = None if dataset.identifier is None else SCHEMES[dataset.identifier]
-    return scorecard.Holding(table, table.ids(dataset.id, scheme=scheme))
-
-
-def _prepare(
-    me: str, job: Job, grant: Grant, input: Path | None
-) -> Callable[[Mesh, Notify], _Outcome]:
+def _prepare(me: str, job: Job, grant: Grant, input: Path | None) -> Play:
     if isinstance(job, ScoreJob):
         return _prepare_score(me, job, grant, input)
-    holding = _holding(grant, job, input)
+    if isinstance(job, DecisionJob):
+        return decision_run.prepare(me, job.plan, grant, input)
+    held = read.holding(grant.data, job.kind, input)
     if me == job.asker:
-        return lambda mesh, notify: _ask(mesh, job, holding, notify)
-    return lambda mesh, notify: _hold(mesh, job, holding, notify)
+        return lambda mesh, notify: _ask(mesh, job, held, notify)
+    return lambda mesh, notify: _hold(mesh, job, held, notify)
 
 
 # --- blacklist ---------------------------------------------------------------------------------
 
 
-def _ask(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Notify) -> _Outcome:
+def _ask(mesh: Mesh, job: BlacklistJob, holding: Holding, notify: Notify) -> Outcome:
     notify(f"asking about {len(holding.ids):,} ids")
     ids = holding.ids.array()
     result = blacklist.asker(mesh, ids, job.holders)
@@ -142,59 +132,66 @@ def _ask(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Noti
     }
     table = pa.table({"id": ids, "listed": pa.array(result.listed), **by_holder})
     counts = ", ".join(f"{name} {hits.sum():,}" for name, hits in result.by_holder.items())
-    return _Outcome([f"{result.listed.sum():,} of {len(ids):,} ids are listed ({counts})"], table)
+    return Outcome([f"{result.listed.sum():,} of {len(ids):,} ids are listed ({counts})"], table)
 
 
-def _hold(mesh: Mesh, job: BlacklistJob, holding: scorecard.Holding, notify: Notify) -> _Outcome:
+def _hold(mesh: Mesh, job: BlacklistJob, holding: Holding, notify: Notify) -> Outcome:
     notify(f"answering with a list of {len(holding.ids):,}")
     asked = blacklist.holder(mesh.channel(job.asker), holding.ids.array())
-    return _Outcome([f"{asked:,} ids were asked about"])
+    return Outcome([f"{asked:,} ids were asked about"])
 
 
 # --- score -------------------------------------------------------------------------------------
 
 
-def _prepare_score(
-    me: str, job: ScoreJob, grant: Grant, input: Path | None
-) -> Callable[[Mesh, Notify], _Outcome]:
-    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.key_bits)
+def _prepare_score(me: str, job: ScoreJob, grant: Grant, input: Path | None) -> Play:
+    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted)
     card = None
     if me == job.model_owner:
         if grant.scorecard is None:
             raise ConfigError(f'{me} is the model owner: [jobs.score] needs scorecard = "FILE"')
         card = scorecard_file.load(grant.scorecard)
     takes_table = me == job.receiver or me in job.features
-    holding = _holding(grant, job, input) if takes_table else None
+    holding = read.holding(grant.data, job.kind, input) if takes_table else None
     scorecard.check(plan, me, holding=holding, scorecard=card)
 
-    def play(mesh: Mesh, notify: Notify) -> _Outcome:
+    def play(mesh: Mesh, notify: Notify) -> Outcome:
         scores = scorecard.play(mesh, plan, holding=holding, scorecard=card, notify=notify)
         if scores is None or holding is None:
-            return _Outcome([])
+            return Outcome([])
         return _scored(holding, scores)
 
     return play
 
 
-def _scored(holding: scorecard.Holding, scores: scorecard.Scores) -> _Outcome:
+def _scored(holding: Holding, scores: Scores) -> Outcome:
     """Every id of the receiver, those that not all feature owners know without a score."""
-    ids = holding.ids.array()
-    probability: list[float | None] = [None] * len(ids)
-    band: list[str | None] = [None] * len(ids)
-    found = zip(scores.positions.tolist(), scores.probability.tolist(), scores.band, strict=True)
-    for position, value, name in found:
-        probability[position], band[position] = value, name
-    table = pa.table(
-        {
-            "id": ids,
-            "probability": pa.array(probability, pa.float64()),
-            "band": pa.array(band, pa.string()),
-        }
-    )
-    names = list(dict.fromkeys(scores.band))
-    counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in sorted(names))
-    scored, missing = len(scores.positions), len(ids) - len(scores.positions)
-    findings = [f"{scored:,} companies scored" + (f": {counts}" if counts else "")]
-    if missing:
+    ids, positions = holding.ids.array(), scores.positions
+    table: dict[str, Any] = {"id": ids}
+    findings = [f"{len(positions):,} companies scored"]
+    if scores.probability is not None:
+        table["probability"] = _placed(positions, scores.probability, len(ids), pa.float64())
+    if scores.band is not None:
+        table["band"] = _placed(positions, scores.band, len(ids), pa.string())
+        names = sorted(set(scores.band))
+        counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in names)
+        findings[0] += f": {counts}" if counts else ""
+    if scores.decision is not None:
+        table["decision"] = _placed(positions, scores.decision, len(ids), pa.bool_())
+        findings[0] += f", {scores.decision.sum():,} at the threshold or above"
+    if scores.reasons is not None:
+        for place, column in enumerate(zip(*scores.reasons, strict=True), 1):
+            table[f"reason_{place}"] = _placed(positions, column, len(ids), pa.string())
+    if missing := len(ids) - len(positions):
         findings.append(f"{missing:,} not scored: not every feature owner knows them")
-    return _Outcome(findings, table)
+    return Outcome(findings, pa.table(table))
+
+
+def _placed(
+    positions: NDArray[np.intp], values: Iterable[Any], count: int, kind: pa.DataType
+) -> pa.Array:
+    """``values`` at their positions in a column of ``count``, empty elsewhere."""
+    column: list[Any] = [None] * count
+    for position, value in zip(positions.tolist(), values, strict=True):
+        column[position] = value
+    return pa.array(column, kind)

@@ -23,7 +23,10 @@ Words = NDArray[np.uint64]
 Points = NDArray[np.int64]
 
 BATCH = 32
-"""Trees grown together: few enough that a level of theirs stays in the second-level cache."""
+"""Trees under one key at each level."""
+
+_TOGETHER = 1 << 18
+"""So many leaves, or one batch, are grown together: what stays in the last level of the cache."""
 
 
 def depth(leaves: int) -> int:
@@ -49,11 +52,10 @@ def grow(roots: Words, leaves: int, seed: bytes) -> tuple[Words, Words]:
     """
     out = np.empty((len(roots), leaves, 2), np.uint64)
     sums = np.empty((len(roots), depth(leaves), 2, 2), np.uint64)
-    for first, keys in _batches(len(roots), leaves, seed):
-        trees = slice(first, first + BATCH)
+    for trees, keys in _batches(len(roots), leaves, seed):
         nodes = roots[trees, None, :]
         for level, width in enumerate(_widths(leaves)):
-            nodes, sums[trees, level] = _level(keys[level], nodes, width)
+            nodes, sums[trees, level] = _level(keys[:, level], nodes, width)
         out[trees] = nodes
     return out, sums
 
@@ -66,14 +68,13 @@ def recover(points: Points, known: Words, leaves: int, seed: bytes) -> tuple[Wor
     """
     out = np.empty((len(points), leaves, 2), np.uint64)
     totals = np.empty((len(points), 2), np.uint64)
-    for first, keys in _batches(len(points), leaves, seed):
-        trees = slice(first, first + BATCH)
+    for trees, keys in _batches(len(points), leaves, seed):
         path, sum_off_path = points[trees], known[trees]
         rows = np.arange(len(path))
         # The node on the path is not known; zero stands for it, and what grows from it is replaced.
         nodes = np.zeros((len(path), 1, 2), np.uint64)
         for level, width in enumerate(_widths(leaves)):
-            nodes, sums = _level(keys[level], nodes, width)
+            nodes, sums = _level(keys[:, level], nodes, width)
             hole = path >> depth(leaves) - 1 - level
             sibling, side = hole ^ 1, hole & 1 ^ 1
             there = sibling < width
@@ -94,17 +95,21 @@ def _widths(leaves: int) -> list[int]:
     return [-(-leaves >> last - level) for level in range(last + 1)]
 
 
-def _batches(trees: int, leaves: int, seed: bytes) -> list[tuple[int, Words]]:
-    """The first tree of each batch, and its round keys (depth, 2, 11, 2)."""
-    starts = range(0, trees, BATCH)
-    levels = depth(leaves)
-    keys = aes.schedules(aes.counter(aes.schedule(seed), len(starts) * levels * 2))
-    return list(zip(starts, keys.reshape(len(starts), levels, 2, aes.ROUND_KEYS, 2), strict=True))
+def _batches(trees: int, leaves: int, seed: bytes) -> list[tuple[slice, Words]]:
+    """Trees to grow together, and their round keys (batches, depth, 2, 11, 2)."""
+    batches, levels = -(-trees // BATCH), depth(leaves)
+    drawn = aes.schedules(aes.counter(aes.schedule(seed), batches * levels * 2))
+    keys = drawn.reshape(batches, levels, 2, aes.ROUND_KEYS, 2)
+    step = max(1, _TOGETHER // (BATCH * leaves))
+    return [
+        (slice(first * BATCH, min(trees, (first + step) * BATCH)), keys[first : first + step])
+        for first in range(0, batches, step)
+    ]
 
 
 def _level(keys: Words, nodes: Words, width: int) -> tuple[Words, Words]:
     """The children of ``nodes``, ``width`` of them, and the sums of the left and the right ones."""
-    children, sums = aes.grow(keys[0], keys[1], nodes)
+    children, sums = aes.grow(keys[:, 0], keys[:, 1], nodes, BATCH)
     if width < children.shape[1]:
         # No leaf lies below the last child, which is a right one.
         sums[:, 1] ^= children[:, width]

@@ -68,56 +68,57 @@ class Share:
         return len(self.words)
 
     def __getitem__(self, index: Any) -> Share:
-        return self._holding(self.words[index])
+        return self.holding(self.words[index])
 
     def reshape(self, *shape: SupportsIndex) -> Share:
-        return self._holding(self.words.reshape(*shape))
+        return self.holding(self.words.reshape(*shape))
 
     @property
     def T(self) -> Share:  # noqa: N802 -- NumPy's name for the transpose
-        return self._holding(self.words.T)
+        return self.holding(self.words.T)
 
     def sum(self, axis: int | None = None) -> Share:
-        return self._holding(self.words.sum(axis=axis, dtype=np.uint64))
+        return self.holding(self.words.sum(axis=axis, dtype=np.uint64))
 
     def rescaled(self, fraction_bits: int) -> Share:
         """The same numbers at a finer scale: exact, local. A coarser one takes a protocol."""
         if fraction_bits < self.fraction_bits:
             raise ConfigError("a coarser scale needs a truncation protocol")
         added = fraction_bits - self.fraction_bits
-        return self._holding(np.left_shift(self.words, np.uint64(added)), added)
+        return self.holding(np.left_shift(self.words, np.uint64(added)), added)
 
     def __neg__(self) -> Share:
-        return self._holding(np.negative(self.words))
+        return self.holding(np.negative(self.words))
 
     def __add__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x._holding(x.words + y.words)
+        return x.holding(x.words + y.words)
 
     __radd__ = __add__
 
     def __sub__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x._holding(x.words - y.words)
+        return x.holding(x.words - y.words)
 
     def __rsub__(self, other: ArrayLike) -> Share:
         return -self + other
 
     def __mul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, "multiplying shares communicates; use arith.mul")
-        return self._holding(self.words * words, bits)
+        return self.holding(self.words * words, bits)
 
     __rmul__ = __mul__
 
     def __matmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self._holding(self.words @ words, bits)
+        return self.holding(self.words @ words, bits)
 
     def __rmatmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self._holding(words @ self.words, bits)
+        return self.holding(words @ self.words, bits)
 
-    def _holding(self, words: ArrayLike, more_bits: int = 0) -> Share:
+    def holding(self, words: ArrayLike, more_bits: int = 0) -> Share:
+        """Other words of the same party, at this scale or a finer one."""
         # A 0-d result stays an array: NumPy warns when its scalars wrap, and ours are meant to.
         bits = self.fraction_bits + more_bits
         return replace(self, words=np.asarray(words, dtype=np.uint64), fraction_bits=bits)
@@ -164,6 +165,17 @@ def public(values: ArrayLike, party: int, parties: int, *, fraction_bits: int = 
     words = fixed.encode(values, fraction_bits)
     held = words if party == 0 else np.zeros_like(words)
     return Share(held, party, parties, fraction_bits)
+
+
+def concatenate(shares: Sequence[Share], axis: int = 0) -> Share:
+    """``np.concatenate`` of shares of one party, at the finest of their scales."""
+    first, *others = shares
+    for share in others:
+        if (share.party, share.parties) != (first.party, first.parties):
+            raise KeyMismatch("the operands are shares of different parties")
+    bits = max(share.fraction_bits for share in shares)
+    scaled = [share.rescaled(bits) for share in shares]
+    return scaled[0].holding(np.concatenate([share.words for share in scaled], axis=axis))
 
 
 def split(

@@ -29,6 +29,10 @@ sender holds delta in GF(2)^128 and w_i, the receiver chosen bits u_i and v_i = 
       (receiver of 128 base transfers, by delta's bits)
                          <-- CorrelatedRows --         columns u + G(k_0) + G(k_1); hashes of u, v
 
+One set of base transfers (``bases_sender``, ``bases_receiver``) serves any number of runs under one
+delta: each run after the first expands keys of its own, hashed from those of the base with the
+number of the run, and has its own challenge.
+
 Learns: nobody anything; the number of rows is public. A receiver that uses other bits in some
 columns is caught unless it guesses delta in as many places as it cheats in, so it learns b bits of
 delta only by risking an abort with probability 1 - 2^-b, as in the paper's functionality.
@@ -62,6 +66,31 @@ _POINT_BYTES = 32
 _LABEL = b"mpc:v1:ot:"
 
 
+@dataclass(slots=True, repr=False, eq=False)
+class SenderBases:
+    """128 base transfers by the bits of ``delta`` (2,), behind runs of ``correlated_sender``."""
+
+    delta: Words
+    keys: Words
+    transcript: bytes
+    runs: int = 0
+
+    def __repr__(self) -> str:
+        return f"SenderBases({self.runs} runs, <secret>)"
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class ReceiverBases:
+    """Both keys (128, 2, 2) of the base transfers, behind runs of ``correlated_receiver``."""
+
+    keys: Words
+    transcript: bytes
+    runs: int = 0
+
+    def __repr__(self) -> str:
+        return f"ReceiverBases({self.runs} runs, <secret>)"
+
+
 @dataclass(frozen=True, slots=True)
 class Correlated:
     """Rows (n, 2) of one party, and 32 bytes that both know and that belong to this run alone."""
@@ -83,15 +112,37 @@ def receiver(channel: Channel, choices: Bits, *, rng: Rng = SYSTEM) -> Words:
     return _receive(channel, choices, rng)[0]
 
 
+def bases_sender(channel: Channel, delta: Words, *, rng: Rng = SYSTEM) -> SenderBases:
+    """What ``correlated_sender`` needs of base transfers, for as many runs as are wanted."""
+    keys, transcript = _receive(channel, _unpacked(delta), rng)
+    return SenderBases(delta, keys, transcript)
+
+
+def bases_receiver(channel: Channel, *, rng: Rng = SYSTEM) -> ReceiverBases:
+    """The other side of ``bases_sender``."""
+    keys, transcript = _send(channel, WIDTH, rng)
+    return ReceiverBases(keys, transcript)
+
+
 def correlated_sender(
-    channel: Channel, count: int, delta: Words, *, rng: Rng = SYSTEM
+    channel: Channel,
+    count: int,
+    delta: Words,
+    *,
+    bases: SenderBases | None = None,
+    rng: Rng = SYSTEM,
 ) -> Correlated:
     """``count`` rows w with w + v = u * delta, where the peer holds bits u and rows v.
 
-    ``delta`` is uint64 (2,). Raises ProtocolError if the peer's columns are not of the same bits.
+    ``delta`` is uint64 (2,), that of ``bases`` where they are given. Raises ProtocolError if the
+    peer's columns are not of the same bits.
     """
+    if bases is None:
+        bases = bases_sender(channel, delta, rng=rng)
+    if not np.array_equal(delta, bases.delta):
+        raise ConfigError("the base transfers are of another delta")
     bits = _unpacked(delta)
-    keys, transcript = _receive(channel, bits, rng)
+    keys, transcript = _of_run(bases)
     message = channel.recv(pb.CorrelatedRows)
     blocks = _column_blocks(count)
     corrections = columns.unpack(
@@ -109,9 +160,13 @@ def correlated_sender(
     return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[:count], session)
 
 
-def correlated_receiver(channel: Channel, bits: Bits, *, rng: Rng = SYSTEM) -> Correlated:
+def correlated_receiver(
+    channel: Channel, bits: Bits, *, bases: ReceiverBases | None = None, rng: Rng = SYSTEM
+) -> Correlated:
     """Rows v with v + w = u * delta for the chosen ``bits`` u, where the peer holds delta and w."""
-    keys, transcript = _send(channel, WIDTH, rng)
+    if bases is None:
+        bases = bases_receiver(channel, rng=rng)
+    keys, transcript = _of_run(bases)
     blocks = _column_blocks(len(bits))
     chosen = np.zeros((blocks, 2), np.uint64)
     # The first block is uniform, and hides the bits in their hash.
@@ -218,6 +273,19 @@ def _transcript(key: bytes, pairs: Bits) -> bytes:
     return hashlib.sha256(_LABEL + b"transcript\0" + key + pairs.tobytes()).digest()
 
 
+def _of_run(bases: SenderBases | ReceiverBases) -> tuple[Words, bytes]:
+    """The keys and the transcript of the next run."""
+    run = bases.runs
+    bases.runs += 1
+    if run == 0:
+        return bases.keys, bases.transcript
+    tweaks = np.zeros_like(bases.keys)
+    tweaks[..., 0] = run
+    fixed = aes.schedule(bases.transcript[:BLOCK_BYTES])
+    name = _LABEL + b"run\0" + bases.transcript + run.to_bytes(8, "little")
+    return aes.tweakable_circular(fixed, bases.keys, tweaks), hashlib.sha256(name).digest()
+
+
 def _session(transcript: bytes, message: pb.CorrelatedRows) -> bytes:
     """What the challenge and the pads are keyed with: fixed once the corrections are."""
     return hashlib.sha256(_LABEL + b"rows\0" + transcript + message.corrections.data).digest()
@@ -229,7 +297,7 @@ def _hashed(held: Words, session: bytes) -> Words:
     if held.shape[1] == 1:
         return held[:, 0].copy()
     powers = gf128.powers(chi, held.shape[1] - 1)
-    return np.stack([column[0] ^ gf128.dot(column[1:], powers) for column in held])
+    return held[:, 0] ^ gf128.dots(held[:, 1:], powers)
 
 
 def _column_blocks(count: int) -> int:

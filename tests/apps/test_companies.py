@@ -13,6 +13,7 @@ from mpc.apps.companies import in_the_open, write_demo
 from mpc.apps.identifiers import CREDIT_CODE
 from mpc.apps.tables import Table
 from mpc.errors import ConfigError
+from mpc.protocols import scoring
 from mpc.testing import run_mesh
 
 
@@ -32,6 +33,7 @@ def test_each_party_has_files_of_its_own(demo):
         "bank/applicants.csv",
         "bank/scorecard.json",
         "lender_b/defaulters.parquet",
+        "lender_c/late_payers.csv",
         "power_utility/customers.csv",
         "tax_office/offenders.csv",
         "tax_office/taxpayers.parquet",
@@ -105,7 +107,7 @@ def test_answers_in_the_open_agree_with_the_library(demo):
             for owner, features in card.owners.items()
         ]
     )
-    probabilities = scorecard_file.probability(card.logit(values))
+    probabilities = scoring.logistic(card.logit(values))
     bands = scorecard_file.band(card.bands, probabilities)
     assert [i for i, a in answers.items() if a.band is not None] == common
     np.testing.assert_allclose([answers[i].probability for i in common], probabilities, rtol=1e-12)
@@ -120,7 +122,14 @@ def test_every_kind_of_answer_occurs(demo):
     bands = collections.Counter(answer.band for answer in answers)
     assert set(bands) == {"low", "moderate", "high", None}
     assert min(bands.values()) > 150
-    assert {len(answer.listed_by) for answer in answers} == {0, 1, 2}
+    assert {len(answer.listed_by) for answer in answers} == {0, 1, 2, 3}
+    outcomes = collections.Counter(answer.outcome for answer in answers)
+    assert set(outcomes) == {"approve", "refer", "decline"}
+    assert min(outcomes.values()) > 300
+    assert {answer.reasons is None for answer in answers if answer.outcome == "decline"} == {
+        True,  # one that a feature owner does not know
+        False,
+    }
 
 
 def test_unhealthy_companies_are_listed_more_often(demo):
@@ -186,7 +195,7 @@ def test_the_joint_jobs_find_what_is_true_in_the_open(tmp_path):
 
         return role
 
-    others = ("tax_office", "power_utility", "lender_b")
+    others = ("tax_office", "power_utility", "lender_b", "lender_c")
     played = run_mesh({"bank": bank, **{name: holder(name) for name in others}})
     result, agreed = played["bank"]
     by_holder = zip(*result.by_holder.values(), strict=True)

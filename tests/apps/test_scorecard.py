@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mpc.apps import scorecard, tables
+from mpc.apps import score_results, scorecard, tables
+from mpc.apps.score_results import Scores, Wanted
 from mpc.apps.scorecard import Holding, Plan
-from mpc.apps.scorecard_file import Band, Feature, Scorecard, band, probability
+from mpc.apps.scorecard_file import Band, Feature, Scorecard, band
 from mpc.errors import ConfigError, DataError, ProtocolError
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
+from mpc.protocols import scoring
 from mpc.testing import run_mesh
 
 CARD = Scorecard(
@@ -58,10 +60,15 @@ def holding(folder: Path, party: str) -> Holding:
     return Holding(table, table.ids("id"))
 
 
-def plan(model_owner: str = "bank", receiver: str = "bank", *owners: str) -> Plan:
+PAILLIER = Wanted(form="paillier", key_bits=2048)
+
+
+def plan(
+    model_owner: str = "bank", receiver: str = "bank", *owners: str, wanted: Wanted | None = None
+) -> Plan:
     named = {owner: tuple(f.name for f in owned) for owner, owned in CARD.owners.items()}
     chosen = {owner: named[owner] for owner in owners or named}
-    return Plan(model_owner, receiver, chosen, key_bits=2048)
+    return Plan(model_owner, receiver, chosen, wanted or Wanted())
 
 
 def card(of: Plan) -> Scorecard:
@@ -69,7 +76,7 @@ def card(of: Plan) -> Scorecard:
     return replace(CARD, features=features)
 
 
-def roles(folder: Path, of: Plan) -> dict[str, Callable[[Mesh], scorecard.Scores | None]]:
+def roles(folder: Path, of: Plan) -> dict[str, Callable[[Mesh], Scores | None]]:
     return {
         name: partial(
             scorecard.play,
@@ -85,6 +92,8 @@ def roles(folder: Path, of: Plan) -> dict[str, Callable[[Mesh], scorecard.Scores
     "of",
     [
         plan("bank", "bank"),
+        plan("bank", "bank", wanted=PAILLIER),
+        plan("model", "receiver", "tax", wanted=PAILLIER),
         plan("model", "bank"),
         plan("model", "receiver"),
         plan("tax", "bank"),
@@ -104,9 +113,113 @@ def test_the_receiver_gets_the_scores_of_the_companies_in_common(tmp_path: Path,
     assert [ids[position] for position in scores.positions] == common
     assert 1 < len(common) <= len(ids)
     rows = np.array([[value(f, c) for f in card(of).features] for c in common])
-    expected = probability(card(of).logit(rows))
-    assert scores.probability == pytest.approx(expected, abs=1e-8)
+    expected = scoring.logistic(card(of).logit(rows))
+    assert scores.probability == pytest.approx(expected, abs=1e-6)
     assert scores.band == band(CARD.bands, expected)
+
+
+def plain(of: Plan) -> tuple[list[int], np.ndarray]:
+    """The companies in common, in the receiver's order, and weight * z of each feature."""
+    ids = KNOWN[of.receiver]
+    common = [c for c in ids if all(c in KNOWN[owner] for owner in of.features)]
+    rows = np.array([[value(f, c) for f in card(of).features] for c in common])
+    names = [f.name for f in card(of).features]
+    means, scales = card(of).standardisation(names)
+    return common, (rows - means) / scales * card(of).weights(names)
+
+
+@pytest.mark.parametrize("roles_", [("bank", "bank"), ("model", "receiver"), ("model", "bank")])
+def test_a_band_without_its_probability(tmp_path: Path, roles_: tuple[str, str]) -> None:
+    of = plan(*roles_, wanted=Wanted("band"))
+    scores = run_mesh(roles(tmp_path, of))[of.receiver]
+    assert scores is not None
+    _, parts = plain(of)
+    expected = scoring.logistic(parts.sum(axis=1) + CARD.intercept)
+    assert scores.band == band(CARD.bands, expected)
+    assert scores.probability is scores.decision is scores.reasons is None
+
+
+@pytest.mark.parametrize("raising", [False, True])
+def test_a_decision_with_its_reasons(tmp_path: Path, raising: bool) -> None:
+    of = plan("model", "bank", wanted=Wanted("decision", 2, raising, threshold=0.45))
+    scores = run_mesh(roles(tmp_path, of))["bank"]
+    assert scores is not None
+    common, parts = plain(of)
+    expected = scoring.logistic(parts.sum(axis=1) + CARD.intercept) >= 0.45
+    assert scores.decision is not None
+    assert scores.decision.tolist() == expected.tolist()
+    assert scores.probability is scores.band is None
+    assert scores.reasons is not None
+    names = [f.name for f in CARD.features]
+    for row, given in zip(-parts if raising else parts, scores.reasons, strict=True):
+        order = [names[i] if row[i] < 0 else None for i in np.argsort(row)[:2]]
+        assert list(given) == order
+    assert len(common) == len(scores.reasons) > 1
+
+
+def test_reasons_alone_and_a_threshold_of_the_scorecard(tmp_path: Path) -> None:
+    of = plan("bank", "bank", wanted=Wanted("reasons", 1))
+    scores = run_mesh(roles(tmp_path, of))["bank"]
+    assert scores is not None
+    assert scores.decision is None
+    assert scores.reasons is not None
+    of = plan("bank", "bank", wanted=Wanted("decision"))
+    with pytest.raises(ConfigError, match="needs a threshold, in the scorecard or in the job"):
+        run_mesh(roles(tmp_path, of))
+    parties = roles(tmp_path, of)
+    own = partial(
+        scorecard.play,
+        plan=of,
+        holding=holding(tmp_path, "bank"),
+        scorecard=replace(CARD, threshold=0.5),
+    )
+    decided = run_mesh(parties | {"bank": own})["bank"]
+    assert decided is not None
+    assert decided.decision is not None
+    expected = plain(of)[1].sum(axis=1) + CARD.intercept >= 0
+    assert decided.decision.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("faulty", "words"),
+    [
+        ({"output": "odds"}, "no output 'odds'"),
+        ({"form": "garbled"}, "no form 'garbled'"),
+        ({"output": "reasons"}, "needs reasons"),
+        ({"reasons": -1}, "needs reasons"),
+        ({"output": "band", "form": "paillier"}, "probabilities alone"),
+        ({"reasons": 1, "form": "paillier"}, "probabilities alone"),
+        ({"threshold": 1.0}, "not between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_wanted(faulty: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Wanted(**faulty)
+
+
+def test_more_reasons_than_features(tmp_path: Path) -> None:
+    of = plan("bank", "bank", "tax", wanted=Wanted(reasons=3))
+    with pytest.raises(ConfigError, match="3 reasons of 2 features"):
+        scorecard.check(of, "bank", holding=holding(tmp_path, "bank"), scorecard=card(of))
+
+
+real = score_results._band_names
+
+
+def test_no_bands_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = plan("model", "bank", "tax", wanted=Wanted("band"))
+
+    def none(given: score_results.Scored) -> list[str]:
+        given.mesh.broadcast(pb.BandNames())
+        return [band.name for band in CARD.bands]
+
+    monkeypatch.setattr(
+        score_results,
+        "_band_names",
+        lambda given: none(given) if given.card is not None else real(given),
+    )
+    with pytest.raises(ProtocolError, match="model: has no bands"):
+        run_mesh(roles(tmp_path, of))
 
 
 def test_nothing_in_common_is_an_empty_result(
@@ -190,10 +303,10 @@ def test_a_lying_standardisation_is_refused(
 def test_lying_bands_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], starts: list[float]
 ) -> None:
-    def lie(mesh: Mesh, of: Plan, _: Scorecard) -> None:
+    def lie(mesh: Mesh, receiver: str, _: Scorecard) -> None:
         message = pb.Bands(names=names, starts=columns.pack(np.array(starts, np.float64)))
-        mesh.channel(of.receiver).send(message)
+        mesh.channel(receiver).send(message)
 
-    monkeypatch.setattr(scorecard, "_hand_over_bands", lie)
+    monkeypatch.setattr(score_results, "_hand_over_bands", lie)
     with pytest.raises(ProtocolError, match="model: the bands do not begin at 0"):
         run_mesh(roles(tmp_path, plan("model", "bank", "tax")))

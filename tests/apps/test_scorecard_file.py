@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpc.apps import scorecard_file
 from mpc.apps.scorecard_file import Band
 from mpc.errors import ConfigError
+from mpc.protocols import scoring
 
 GOOD = {
     "features": [
@@ -72,13 +73,13 @@ def test_nothing_secret_is_shown(file):
 def test_probability_is_the_logistic_function(logit):
     getcontext().prec = 50
     exact = 1 / (1 + Decimal(-logit).exp())
-    got = scorecard_file.probability(np.array([logit]))[0]
+    got = scoring.logistic(np.array([logit]))[0]
     assert got == pytest.approx(float(exact), rel=1e-14)
 
 
 def test_probability_at_the_ends():
     with np.errstate(all="raise", under="ignore"):
-        ends = scorecard_file.probability(np.array([-1e300, -800.0, 0.0, 800.0, 1e300]))
+        ends = scoring.logistic(np.array([-1e300, -800.0, 0.0, 800.0, 1e300]))
     assert ends.tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
 
 
@@ -107,6 +108,9 @@ def changed(path: str, value):
     ("path", "value", "message"),
     [
         ("intercept", ..., "the file lacks the key 'intercept'"),
+        ("threshold", 0, "threshold is 0.0, but must be above 0 and below 1"),
+        ("threshold", 1, "threshold is 1.0, but must be above 0 and below 1"),
+        ("threshold", "half", "threshold must be a number"),
         ("extra", 1, "the file has the unknown key 'extra'; it may have features,"),
         ("features/1/weight", ..., r"features\[1\] lacks the key 'weight'"),
         ("features/1/wieght", 1, r"features\[1\] has the unknown key 'wieght'"),

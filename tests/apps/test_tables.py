@@ -287,7 +287,7 @@ def test_parquet_columns_of_other_types_are_errors(parquet_file):
         table.ids("l")
     with pytest.raises(DataError, match="'b' holds binary"):
         table.ids("b")
-    with pytest.raises(DataError, match="'d' holds timestamp"):
+    with pytest.raises(DataError, match="'d' holds dates"):
         table.features(["d"])
     assert table.features(["t"]).tolist() == [[1.0]]
 
@@ -596,3 +596,25 @@ def test_a_gigabyte_of_ids_is_read_in_bounded_memory(tmp_path):
     _write_ids(path, count)
     assert path.stat().st_size > 1_060_000_000
     assert _memory_to_read(path, count, memory_mb=256) < 400
+
+
+# --- days ----------------------------------------------------------------------------------------
+
+
+def test_days_of_text_and_of_dates(csv_file, parquet_file):
+    days = np.array(["2026-11-25", "1999-12-31", "2024-02-29"], "datetime64[D]")
+    rows = np.array([2, 0])
+    text = csv_file("d\n" + "\n".join(map(str, days)))
+    assert Table.open(text).days("d", rows).tolist() == days[rows].tolist()
+    held = parquet_file({"d": pa.array(days), "t": pa.array(days.astype("datetime64[s]"))})
+    for column in ("d", "t"):
+        assert Table.open(held).days(column, rows).tolist() == days[rows].tolist()
+
+
+def test_rows_without_a_day_are_named(csv_file, parquet_file):
+    table = Table.open(csv_file("d\n2026-01-01\n25.11.2026\n2026-02-30\n2026-01-02"))
+    with pytest.raises(DataError, match=r"column 'd': 2 of 4 rows have no date \(rows 2, 3\)"):
+        table.days("d", np.arange(4))
+    assert len(table.days("d", np.array([0, 3]))) == 2
+    with pytest.raises(DataError, match="holds numbers, not dates"):
+        Table.open(parquet_file({"d": [1.5]})).days("d", np.arange(1))

@@ -22,9 +22,11 @@ from mpc.cli import demo, processes
 from mpc.cli.app import EXIT_CODES, app
 from mpc.errors import ConfigError
 from mpc.net import tls
+from mpc.party import jobs
 
 RUNNER = CliRunner()
-COMMANDS = ("demo", "init", "blacklist", "score", "selftest")
+# bench has its own help
+COMMANDS = ("demo", "init", "blacklist", "score", "decide", "explain", "selftest")
 
 
 def mpc(*arguments: str, code: int = 0) -> str:
@@ -122,6 +124,57 @@ def test_a_job_of_the_other_kind_is_code_2(folder: Path) -> None:
     assert "is a blacklist job: run mpc blacklist" in " ".join(said.split())
 
 
+def test_a_decision_job_is_run_by_decide(folder: Path) -> None:
+    job = str(folder / "decision.toml")
+    said = mpc("score", party(folder, "bank"), job, code=2)
+    assert "is a decision job: run mpc decide" in " ".join(said.split())
+    said = mpc("decide", party(folder, "bank"), str(folder / "score.toml"), code=2)
+    assert "is a score job: run mpc score" in " ".join(said.split())
+    path = folder / "lender_b" / "party.toml"
+    path.write_text(path.read_text().replace("[jobs.decision]", "[jobs.score]"))
+    said = mpc("decide", str(path), job, code=6)
+    assert "PolicyError: lender_b takes part in no decision job" in said
+
+
+def test_explain_says_the_same_of_every_party_wherever_the_file_is(folder: Path) -> None:
+    job = folder / "decision.toml"
+    said = mpc("explain", str(job))
+    words = " ".join(said.split())
+    assert words.startswith("A decision job, session demo-decision, between bank, tax_office, lend")
+    assert "Declined: 2 or more of the lists of tax_office (counts 2), lender_b, lender_c" in words
+    assert "or revenue fell by more than 30 %." in words
+    for header in ("party", "gives", "comes to know", "never comes to know"):
+        assert header in said
+    copy = folder / "power_utility" / "decision.toml"
+    copy.write_bytes(job.read_bytes())
+    assert mpc("explain", str(copy)) == said
+
+
+@pytest.mark.parametrize("kind", ["blacklist", "score", "decision"])
+def test_explain_for_machines(folder: Path, kind: str) -> None:
+    path = folder / f"{kind}.toml"
+    said = json.loads(mpc("explain", str(path), "--json"))
+    job = jobs.load(path)
+    assert said["kind"] == kind
+    assert said["terms"] == job.terms()
+    assert list(said["parties"]) == list(job.parties)
+    for name, row in said["parties"].items():
+        assert row == {
+            "gives": job.gives(name),
+            "learns": job.learns(name),
+            "never": job.never(name),
+        }
+        assert all(row.values())
+
+
+def test_explain_names_a_fault_of_the_file(folder: Path) -> None:
+    path = folder / "decision.toml"
+    path.write_text(path.read_text().replace("threshold = 2", "threshold = 9"))
+    said = " ".join(mpc("explain", str(path), code=2).split())
+    assert "ConfigError: " in said
+    assert "the threshold is 9; the lists weigh 1 to 4 together" in said
+
+
 def test_a_peer_that_is_not_running_is_awaited_and_is_code_3(folder: Path) -> None:
     begun = time.monotonic()
     said = mpc(
@@ -146,7 +199,7 @@ def test_a_refused_job_is_code_6(folder: Path) -> None:
 
 def test_parties_as_processes_print_what_they_learnt(folder: Path) -> None:
     job = str(folder / "blacklist.toml")
-    others = [start("blacklist", party(folder, name), job) for name in ("tax_office", "lender_b")]
+    others = [start("blacklist", party(folder, name), job) for name in companies.HOLDERS]
     said = mpc("blacklist", party(folder, "bank"), job)
     assert "put in   the ids it asks about" in said
     assert "150 ids are listed" in said
@@ -163,7 +216,7 @@ def test_ctrl_c_tells_the_peers_and_is_code_130(folder: Path) -> None:
     bank = start("blacklist", party(folder, "bank"), job, "--wait", "60")
     assert waiting.stderr is not None
     for line in waiting.stderr:
-        if "answering" in line:  # it is connected to the bank, which waits for the second lender
+        if "answering" in line:  # it is connected to the bank, which waits for the lenders
             break
     time.sleep(0.5)
     bank.send_signal(signal.SIGINT)
@@ -194,12 +247,15 @@ def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     )
     assert set(descendants(os.getpid())) <= set(before)
     assert all(check["passed"] for check in said["checks"])
-    assert len(said["checks"]) == 3
+    assert len(said["checks"]) == 5
     assert set(said["jobs"]["score"]) == {"bank", "tax_office", "power_utility"}
-    assert set(said["jobs"]["blacklist"]) == {"bank", "tax_office", "lender_b"}
+    assert set(said["jobs"]["blacklist"]) == {"bank", "tax_office", "lender_b", "lender_c"}
+    assert list(said["jobs"]["decision"]) == ["bank", *companies.HOLDERS, "power_utility"]
     again = mpc("demo", "--rows", "120", "--folder", str(target))
-    assert again.count("right ") >= 3
+    assert again.count("right ") >= 5
     assert "$ mpc score" in again
+    assert "$ mpc decide" in again
+    assert "what this party could see" in again
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -225,18 +281,21 @@ def test_the_demo_notices_a_wrong_answer(folder: Path) -> None:
     bank = folder / "bank"
     (bank / "listed.csv").write_text("id,listed\n")
     (bank / "scores.csv").write_text("id,probability,band\n")
-    truth = {"A": companies.Answer(("lender_b",), None, None)}
+    truth = {"A": companies.Answer(("lender_b",), None, None, "refer", None)}
     (bank / "listed.csv").write_text("id,listed\nA,false\n")
     (bank / "scores.csv").write_text("id,probability,band\nA,,\n")
+    (bank / "decisions.csv").write_text("id,outcome,reasons\nA,refer,\n")
     checks = demo.checked(folder, truth)
-    assert [check.passed for check in checks] == [False, True, True]
+    assert [check.passed for check in checks] == [False, True, True, True, True]
     (bank / "scores.csv").write_text("id,probability,band\nA,0.51,low\n")
-    known = {"A": companies.Answer((), 0.5, "high")}
-    assert [check.passed for check in demo.checked(folder, known)] == [True, False, False]
+    (bank / "decisions.csv").write_text("id,outcome,reasons\nA,approve,kwh\n")
+    known = {"A": companies.Answer((), 0.5, "high", "decline", frozenset({"arrears"}))}
+    checks = demo.checked(folder, known)
+    assert [check.passed for check in checks] == [True, False, False, False, False]
 
 
 def test_the_demo_takes_no_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ConfigError, match="has other files in it"):
-        demo.run(tmp_path, rows=200, seed=1, json_lines=True)
+        demo.run(tmp_path, rows=200, applicants=50, seed=1, json_lines=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"

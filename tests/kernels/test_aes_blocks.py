@@ -91,11 +91,17 @@ def test_expand_seeds_is_counter_mode_per_seed(backend):
 )
 def test_grow_is_the_two_permutations_with_sums(trees, width):
     rng = seeded(f"grow{trees},{width}")
-    left, right = aes.schedule(rng.bytes(16)), aes.schedule(rng.bytes(16))
+    batches = -(-trees // 2)
+    left, right = (aes.schedules(uint64(rng, (batches, 2))) for _ in range(2))
     parents = uint64(rng, (trees, width, 2))
-    for children, sums in both(lambda: aes.grow(left, right, parents)):
-        assert np.array_equal(children[:, ::2], aes.correlation_robust(left, parents))
-        assert np.array_equal(children[:, 1::2], aes.correlation_robust(right, parents))
+    for children, sums in both(lambda: aes.grow(left, right, parents, 2)):
+        for tree in range(trees):
+            even, odd = (
+                aes.correlation_robust(keys[tree // 2], parents[tree]) for keys in (left, right)
+            )
+            assert np.array_equal(children[tree, ::2], even)
+            assert np.array_equal(children[tree, 1::2], odd)
+        assert children.shape == (trees, 2 * width, 2)
         assert np.array_equal(sums[:, 0], np.bitwise_xor.reduce(children[:, ::2], axis=1))
         assert np.array_equal(sums[:, 1], np.bitwise_xor.reduce(children[:, 1::2], axis=1))
 
@@ -111,4 +117,6 @@ def test_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match="tweaks"):
         aes.tweakable_circular(keys, np.zeros((1, 2), np.uint64), np.zeros((2, 2), np.uint64))
     with pytest.raises(ValueError, match="parents"):
-        aes.grow(keys, keys, np.zeros((4, 2), np.uint64))
+        aes.grow(keys[None], keys[None], np.zeros((4, 2), np.uint64), 4)
+    with pytest.raises(ValueError, match="round keys"):
+        aes.grow(keys[None], keys[None], np.zeros((5, 1, 2), np.uint64), 4)

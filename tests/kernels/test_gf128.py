@@ -115,3 +115,21 @@ def test_wrong_shapes_are_refused():
     ):
         with pytest.raises(ValueError):
             call()
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (5, 4), (4, 9)])
+def test_inner_products_with_one_vector(backend, shape):
+    x, y = uint64(seeded(1), (*shape, 2)), uint64(seeded(2), (shape[1], 2))
+    got = gf128.dots(x, y)
+    assert got.shape == (shape[0], 2)
+    for row, out in zip(x, got, strict=True):
+        assert np.array_equal(gf128.dot(row, y), out)
+    # A vector that is part of a larger array, too.
+    assert np.array_equal(gf128.dots(x[:, 1:], y[1:]), gf128.dots(x[:, 1:].copy(), y[1:]))
+
+
+def test_inner_products_of_other_shapes():
+    x = uint64(seeded(1), (3, 4, 2))
+    for y in (x[0, :3], x[0, 0], x):
+        with pytest.raises(ValueError, match="inner products"):
+            gf128.dots(x, y)

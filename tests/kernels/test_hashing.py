@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,3 +97,18 @@ def test_wrong_arguments_are_refused():
     for left, right in ((rows, rows[:2]), (rows, np.zeros((3, 5), np.uint64)), (rows[0], rows)):
         with pytest.raises(ValueError, match="join"):
             hashing.joined(left, right)
+
+
+def test_threads_do_not_share_what_a_kernel_works_on(backend):
+    """A kernel that let go of its scratch too early gave wrong digests beside other threads."""
+    data, offsets = laid_out([b"%012d" % number for number in range(20_000)])
+    want = hashing.digests(data, offsets, key=b"k")
+    rows = want[:, :2].copy()
+    joined = hashing.joined(rows, rows, key=b"k")
+
+    def work(_turn):
+        same = np.array_equal(hashing.digests(data, offsets, key=b"k"), want)
+        return same and np.array_equal(hashing.joined(rows, rows, key=b"k"), joined)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(24)))

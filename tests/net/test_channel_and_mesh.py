@@ -198,3 +198,24 @@ def test_equal_values_are_equal_parameters() -> None:
 
     assert fields(x=1, y=[1, "b", None, True]) == fields(y=(1, "b", None, True), x=1)
     assert len({fields(x=value) for value in (1, 1.0, True, "1", None, [1], [])}) == 7
+
+
+def test_the_cause_of_an_abort_is_the_peer_that_died():
+    def dies(mesh: Mesh) -> None:
+        for name in mesh.peers:
+            mesh.channel(name).close()
+
+    def hears(mesh: Mesh) -> str:
+        with pytest.raises((PeerClosed, PeerAborted)) as stopped:
+            mesh.channel("a" if mesh.me == "b" else "b").recv(Column)
+        cause = mesh.cause(stopped.value)
+        mesh.abort(cause)
+        return f"{type(cause).__name__} {cause.peer}"
+
+    found = run_mesh({"a": dies, "b": hears, "c": hears, "d": hears})
+    assert found == {"a": None, **dict.fromkeys("bcd", "PeerClosed a")}
+
+
+def test_an_abort_for_another_reason_is_its_own_cause():
+    error = PeerAborted("b", "DataError")
+    assert run_mesh({"a": lambda mesh: mesh.cause(error), "b": lambda mesh: None})["a"] is error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.party import jobs
 
@@ -52,15 +53,30 @@ def test_a_score_job(tmp_path: Path) -> None:
         "feature_owners": ["tax", "utility"],
         "features.tax": ["growth", "arrears"],
         "features.utility": ["kwh"],
+        "output": "probability",
+        "threshold": "None",
+        "reasons": 0,
+        "reasons_for": "low",
+        "form": "auto",
         "key_bits": 3072,
     }
+
+
+def test_what_a_score_gives(tmp_path: Path) -> None:
+    text = 'output = "decision"\nthreshold = 0.2\nreasons = 2\nreasons_for = "high"' + SCORE
+    job = jobs.load(write(tmp_path, text))
+    assert isinstance(job, jobs.ScoreJob)
+    assert job.wanted == Wanted("decision", 2, raising=True, threshold=0.2)
+    learns = job.learns("bank")
+    assert learns.startswith("whether each score is at least the threshold, the 2 features that ra")
+    assert job.parameters()["threshold"] == "0.2"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("kind = 3", "kind must be a text in quotes"),
-        ('kind = "auction"', 'must be "blacklist" or "score"'),
+        ('kind = "auction"', 'must be "blacklist", "score" or "decision"'),
         ("session = 's'", "kind is missing"),
         (BLACKLIST.replace('asker = "bank"', ""), "asker is missing"),
         (BLACKLIST.replace('"tax", ', '"bank", '), "names the asker"),
@@ -70,6 +86,11 @@ def test_a_score_job(tmp_path: Path) -> None:
         (SCORE.replace('["kwh"]', '["growth"]'), "names 'growth' at two owners"),
         (SCORE.replace('tax = ["growth", "arrears"]\nutility', "bank"), "other than the model"),
         ("key_bits = 1024" + SCORE, "must be 2048, 3072 or 4096, not 1024"),
+        ('output = "odds"' + SCORE, "no output 'odds'"),
+        ("reasons = 4" + SCORE, "reasons asks for 4 of 3 features"),
+        ('reasons_for = "both"' + SCORE, 'must be "low" or "high"'),
+        ('threshold = "half"' + SCORE, "threshold must be a number"),
+        ("threshold = 2" + SCORE, "not between 0 and 1"),
         ('key_bits = "big"' + SCORE, "must be a whole number"),
         (SCORE.replace("[features]", "features = 1\n[other]"), r"must be a table, \[features\]"),
         ("kind = ", "is not TOML"),

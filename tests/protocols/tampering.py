@@ -24,6 +24,10 @@ class Tampering:
             change(message)
         self._channel.send(message)
 
+    def put(self, frame: bytes) -> None:
+        """What is broadcast goes out as it is."""
+        self._channel.put(frame)
+
     def recv(self, kind: type[Message]) -> Message:
         return self._channel.recv(kind)
 

@@ -21,7 +21,7 @@ from mpc.protocols.vole import points, rings
 from mpc.testing import run_pair, seeded
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
-RINGS = [vole.BITS, vole.WORDS, vole.BLOCKS, vole.Z64]
+RINGS = [vole.BITS, vole.NIBBLES, vole.WORDS, vole.BLOCKS, vole.Z64]
 NAMES = [ring.name for ring in RINGS]
 every_ring = pytest.mark.parametrize("ring", RINGS, ids=NAMES)
 # By way of trees in every ring.
@@ -202,6 +202,8 @@ def test_what_each_side_sees_and_holds_is_uniform(ring):
                 # b is even, and c holds a in its lowest bit.
                 values = np.packbits(values) if name == "a" else values >> np.uint64(8)
                 values = values if name == "a" else values.view(np.uint8).reshape(-1, 8)[:, :7]
+            if ring is vole.NIBBLES and name == "a":
+                values = (values[0::2] | values[1::2] << np.uint64(4)).astype(np.uint8)
             seen.setdefault(name, bytearray()).extend(np.ascontiguousarray(values).tobytes())
     assert len(seen) >= 9
     for name, data in seen.items():
@@ -478,6 +480,12 @@ def test_the_transcript(ring):
 # Bytes sent and received by the sender, rounds, digest of its transcript.
 GOLDEN = {
     "bits": (44519, 24772, 2, "110b706a98bfc07f2e520eb7155dd3cf68a62a35f08da97751696915e8a79e6b"),
+    "nibbles": (
+        78375,
+        63684,
+        2,
+        "53da15c3a3572c5bbaa3e983a5b037c0fd0bccf36c96fbb983280382965f1559",
+    ),
     "words": (78375, 446660, 2, "65fd22028856dcccb2c3dc6b37effddb1b4d24af3ad648b7e8514e59e0a6499b"),
     "blocks": (
         78375,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mpc/pb/v1/scorecard.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x1a\n\nScoredRows\x12\x0c\n\x04rows\x18\x01 \x01(\x04\"_\n\x0fStandardisation\x12\r\n\x05names\x18\x01 \x03(\t\x12\x1d\n\x05means\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x1e\n\x06scales\x18\x03 \x01(\x0b\x32\x0e.mpc.v1.Column\"6\n\x05\x42\x61nds\x12\r\n\x05names\x18\x01 \x03(\t\x12\x1e\n\x06starts\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mpc/pb/v1/scorecard.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x1a\n\nScoredRows\x12\x0c\n\x04rows\x18\x01 \x01(\x04\"_\n\x0fStandardisation\x12\r\n\x05names\x18\x01 \x03(\t\x12\x1d\n\x05means\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x1e\n\x06scales\x18\x03 \x01(\x0b\x32\x0e.mpc.v1.Column\"6\n\x05\x42\x61nds\x12\r\n\x05names\x18\x01 \x03(\t\x12\x1e\n\x06starts\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1a\n\tBandNames\x12\r\n\x05names\x18\x01 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,4 +38,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STANDARDISATION']._serialized_end=185
   _globals['_BANDS']._serialized_start=187
   _globals['_BANDS']._serialized_end=241
+  _globals['_BANDNAMES']._serialized_start=243
+  _globals['_BANDNAMES']._serialized_end=269
 # @@protoc_insertion_point(module_scope)

@@ -30,3 +30,9 @@ class Bands(_message.Message):
     names: _containers.RepeatedScalarFieldContainer[str]
     starts: _columns_pb2.Column
     def __init__(self, names: _Optional[_Iterable[str]] = ..., starts: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
+class BandNames(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...

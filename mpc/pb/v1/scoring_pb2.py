@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mpc/pb/v1/scoring.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x19\n\tSeedShare\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"U\n\x10\x45ncryptedWeights\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x1f\n\x07weights\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x0c\n\x04rows\x18\x03 \x01(\x04\"5\n\x0eMaskedPartials\x12#\n\x0b\x63iphertexts\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"O\n\x0cMaskedScores\x12\x0f\n\x07modulus\x18\x01 \x01(\x0c\x12 \n\x08residues\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17mpc/pb/v1/scoring.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x19\n\tSeedShare\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"U\n\x10\x45ncryptedWeights\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x1f\n\x07weights\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x0c\n\x04rows\x18\x03 \x01(\x04\"5\n\x0eMaskedPartials\x12#\n\x0b\x63iphertexts\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"O\n\x0cMaskedScores\x12\x0f\n\x07modulus\x18\x01 \x01(\x0c\x12 \n\x08residues\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x0c\n\x04rows\x18\x03 \x01(\x04\".\n\rMaskedWeights\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"=\n\x0eMaskedFeatures\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\x1d\n\x05words\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"*\n\tHighParts\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,4 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MASKEDPARTIALS']._serialized_end=227
   _globals['_MASKEDSCORES']._serialized_start=229
   _globals['_MASKEDSCORES']._serialized_end=308
+  _globals['_MASKEDWEIGHTS']._serialized_start=310
+  _globals['_MASKEDWEIGHTS']._serialized_end=356
+  _globals['_MASKEDFEATURES']._serialized_start=358
+  _globals['_MASKEDFEATURES']._serialized_end=419
+  _globals['_HIGHPARTS']._serialized_start=421
+  _globals['_HIGHPARTS']._serialized_end=463
 # @@protoc_insertion_point(module_scope)

@@ -37,3 +37,23 @@ class MaskedScores(_message.Message):
     residues: _columns_pb2.Column
     rows: int
     def __init__(self, modulus: _Optional[bytes] = ..., residues: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ..., rows: _Optional[int] = ...) -> None: ...
+
+class MaskedWeights(_message.Message):
+    __slots__ = ("words",)
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    words: _columns_pb2.Column
+    def __init__(self, words: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
+class MaskedFeatures(_message.Message):
+    __slots__ = ("rows", "words")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    words: _columns_pb2.Column
+    def __init__(self, rows: _Optional[int] = ..., words: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
+class HighParts(_message.Message):
+    __slots__ = ("words",)
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    words: _columns_pb2.Column
+    def __init__(self, words: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...

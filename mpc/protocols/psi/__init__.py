@@ -50,9 +50,7 @@ which is another protocol, and semi-honest: ``counting`` says why.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -70,6 +68,7 @@ from mpc.protocols import vole
 from mpc.protocols.psi import counting, wire
 from mpc.protocols.psi.agreement import Run, Terms, agree, cut, distinct, fingerprint
 from mpc.protocols.psi.progress import Progress, digest
+from mpc.tracing import span
 
 __all__ = ["MEMORY", "Progress", "receiver", "sender"]
 
@@ -173,7 +172,7 @@ def _run(
     held, progress = Items.of(items), kept or Progress()
     digests = _to_go_on_with(held, terms, channel.peer, progress)
     run = agree(channel, len(held), terms, progress, rng)
-    with _stage("hash"):
+    with span("hash"):
         if not run.first:
             digests = _digests(held, run.key)
         firsts = distinct(digests, terms.duplicates)
@@ -196,7 +195,7 @@ def _to_go_on_with(held: Items, terms: Terms, peer: str, progress: Progress) -> 
     """The digests of the run that broke off, if that was over these items with these terms; else it
     is forgotten."""
     if progress.done:
-        with _stage("hash"):
+        with span("hash"):
             digests = _digests(held, progress.key)
             if fingerprint(terms, peer, digests) == progress.fingerprint:
                 return digests
@@ -214,32 +213,32 @@ def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     channel, parameters = run.channel, _parameters(run, digests, run.receivers)
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
     channel.send(pb.IntersectSeed(seed=seed))
-    with _stage("okvs"):
+    with span("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
-    with _stage("vole"):
+    with span("vole"):
         a, compute_c = vole.lazy_receiver(channel, parameters.size, ring=run.ring, rng=rng)
     if run.malicious:
         committed = channel.recv(pb.IntersectCommitment).commitment
         channel.send(pb.IntersectShare(share=share))
     for mine, place, part in rows.parts():
-        with _stage("okvs"):
+        with span("okvs"):
             masked = part.encode(wire.hashed(run, digests[mine]), rng)
             masked ^= a[place].reshape(masked.shape)
-        with _stage("transfer"):
+        with span("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
-    with _stage("vole"):
+    with span("vole"):
         c = compute_c()  # while the store is on its way
-    with _stage("okvs"):
+    with span("okvs"):
         values = rows.decode(c)
-    with _stage("transfer"):
+    with span("transfer"):
         if run.malicious:
             values ^= _shift(share, _opened(run, committed))
-    with _stage("tags"):
+    with span("tags"):
         tags = wire.tags(run, values, digests)
-    with _stage("transfer"):
+    with span("transfer"):
         theirs = wire.receive_tags(run)
-    with _stage("match"):
+    with span("match"):
         found = np.flatnonzero(matching.positions(tags[:, :2], theirs) >= 0)
     if run.to_both:
         replies = matching.sort(tags[found, 2:])
@@ -252,10 +251,10 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
     channel, parameters = run.channel, _parameters(run, digests, run.senders)
     own = rng.bytes(_SHARE_BYTES)
     seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
-    with _stage("okvs"):
+    with span("okvs"):
         rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
         digests = np.take(digests, rows.order, axis=0)
-    with _stage("vole"):
+    with span("vole"):
         delta, compute_b = vole.lazy_sender(channel, parameters.size, ring=run.ring, rng=rng)
         if run.malicious:
             # Before the receiver has to wait for it.
@@ -265,22 +264,22 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
         share = wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share)
     tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
     for mine, place, part in rows.parts():
-        with _stage("transfer"):
+        with span("transfer"):
             store = wire.receive_store(run, place)
-        with _stage("okvs"):
+        with span("okvs"):
             values = part.decode(gf128.multiply_add(key[place], store, delta))
             hashed = wire.element(wire.hashed(run, digests[mine]))
             values = gf128.multiply_add(values, hashed, delta)
-        with _stage("tags"):
+        with span("tags"):
             values = values ^ _shift(share, own) if run.malicious else values
             tags[mine] = wire.tags(run, values, digests[mine])
     if run.malicious:
         channel.send(pb.IntersectShare(share=own))
-    with _stage("match"):
+    with span("match"):
         padding = np.frombuffer(rng.bytes(16 * (run.senders - len(tags))), np.uint64)
         whole = np.concatenate([tags[:, :2], wire.truncated(run, padding.reshape(-1, 2))])
         ordered = matching.sort(whole).view(np.uint8)[:, : run.tag_bytes]
-    with _stage("transfer"):
+    with span("transfer"):
         for piece in wire.pieces(run.senders):
             channel.send(pb.IntersectTags(tags=columns.pack(ordered[piece])))
     if not run.to_both:
@@ -304,11 +303,3 @@ def _opened(run: Run, committed: bytes) -> bytes:
 def _shift(one: bytes, other: bytes) -> Words:
     """w = w_r + w_s."""
     return np.frombuffer(one, np.uint64) ^ np.frombuffer(other, np.uint64)
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[None]:
-    """Report to the log how long a stage took on the clock, and of this thread's CPU."""
-    wall, cpu = time.perf_counter(), time.thread_time()
-    yield
-    log.debug("%s: %.6f s, cpu %.6f s", name, time.perf_counter() - wall, time.thread_time() - cpu)

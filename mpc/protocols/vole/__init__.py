@@ -19,9 +19,9 @@ of a sparse vector times delta. Both compress them with the matrix of an LPN-fri
 with how many points, and the security estimate: ``primitives.lpn``. Few values are cheaper without
 trees: then the rows of the second message are all there is.
 
-One implementation for four rings: ``BITS`` (a in GF(2): correlated OT), ``WORDS`` and ``BLOCKS``
-(a a polynomial of degree below 64 or 128 over GF(2)), all with products in GF(2^128) modulo X^128 +
-X^7 + X^2 + X + 1 (``kernels.gf128``), and ``Z64``, where everything is modulo 2^64. A word of
+One implementation for five rings: ``BITS`` (a in GF(2): correlated OT), ``NIBBLES``, ``WORDS`` and
+``BLOCKS`` (a a polynomial of degree below 4, 64 or 128 over GF(2)), all with products in GF(2^128)
+modulo X^128 + X^7 + X^2 + X + 1 (``kernels.gf128``), and ``Z64``: all modulo 2^64. A word of
 ``WORDS`` is the low half of an element. These 2^64 elements are a space over GF(2), not a subfield:
 sums of values are values, products are not, and all that is done here is sums.
 
@@ -49,11 +49,12 @@ from mpc.net.channel import Channel
 from mpc.primitives.rng import SYSTEM, Rng, uint64
 from mpc.protocols import ot
 from mpc.protocols.vole import fields, integers
-from mpc.protocols.vole.rings import BITS, BLOCKS, WORDS, Z64, Ring
+from mpc.protocols.vole.rings import BITS, BLOCKS, NIBBLES, WORDS, Z64, Ring
 
 __all__ = [
     "BITS",
     "BLOCKS",
+    "NIBBLES",
     "WORDS",
     "Z64",
     "Ring",
@@ -93,8 +94,8 @@ def receiver(
 ) -> tuple[Words | Bits, Words]:
     """(a, c): c uint64 (count, 2), or (count,) for ``Z64``; a as the ring has it.
 
-    That is uint8 (count,) for ``BITS``, uint64 (count,) for ``WORDS`` and ``Z64``, and (count, 2)
-    for ``BLOCKS``. Raises ProtocolError when the sender deviates.
+    That is uint8 (count,) for ``BITS``, uint64 (count, 2) for ``BLOCKS``, and (count,) for the
+    others. Raises ProtocolError when the sender deviates.
     """
     a, c = lazy_receiver(channel, count, ring=ring, rng=rng)
     return a, c()
@@ -133,22 +134,29 @@ def lazy_receiver(
     return fields.receiver(channel, count, ring, rng)[:2]
 
 
-def transfers_sender(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> Words:
-    """Random oblivious transfer: uint64 (count, 2, 2), both keys of each, [transfer, choice]."""
+def transfers_sender(
+    channel: Channel, count: int, *, bases: ot.SenderBases | None = None, rng: Rng = SYSTEM
+) -> Words:
+    """Random oblivious transfer: uint64 (count, 2, 2), both keys of each, [transfer, choice].
+
+    ``bases`` of an earlier run, for a delta whose lowest bit is 1, spare it transfers of its own.
+    """
     if _nothing(count):
         return np.empty((0, 2, 2), np.uint64)
-    delta = _factor(BITS, None, rng)
-    compress, session = fields.sender(channel, count, BITS, delta, rng)
+    delta = _factor(BITS, None if bases is None else bases.delta, rng)
+    compress, session = fields.sender(channel, count, BITS, delta, rng, bases)
     rows = compress()
     session = _transfer_session(session)
     return np.stack([ot.pads(rows, session), ot.pads(rows ^ delta, session)], axis=1)
 
 
-def transfers_receiver(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> tuple[Bits, Words]:
+def transfers_receiver(
+    channel: Channel, count: int, *, bases: ot.ReceiverBases | None = None, rng: Rng = SYSTEM
+) -> tuple[Bits, Words]:
     """Random oblivious transfer: random choices uint8 (count,), and the keys (count, 2) chosen."""
     if _nothing(count):
         return np.empty(0, np.uint8), np.empty((0, 2), np.uint64)
-    choices, compress, session = fields.receiver(channel, count, BITS, rng)
+    choices, compress, session = fields.receiver(channel, count, BITS, rng, bases)
     return choices.astype(np.uint8), ot.pads(compress(), _transfer_session(session))
 
 

@@ -21,16 +21,21 @@ Bits = NDArray[np.uint8]
 
 
 def sender(
-    channel: Channel, count: int, ring: Ring, delta: Words, rng: Rng
+    channel: Channel,
+    count: int,
+    ring: Ring,
+    delta: Words,
+    rng: Rng,
+    bases: ot.SenderBases | None = None,
 ) -> tuple[Callable[[], Words], bytes]:
     """What gives b (count, 2), once, and bytes that belong to this run."""
     noise = ring.noise(count)
     if ring.few(count):
-        held = ot.correlated_sender(channel, count * ring.value_bits, delta, rng=rng)
+        held = ot.correlated_sender(channel, count * ring.value_bits, delta, bases=bases, rng=rng)
         return partial(combined, held.rows, ring.value_bits), held.session
     first = points.side_rows(noise)
     last = first + noise.points * ring.rows_per_point
-    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, rng=rng)
+    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, bases=bases, rng=rng)
     if ring == BITS:
         # The value at every point is one, and its product with delta the sender holds alone.
         shares = np.tile(delta, (noise.points, 1))
@@ -43,11 +48,15 @@ def sender(
 
 
 def receiver(
-    channel: Channel, count: int, ring: Ring, rng: Rng
+    channel: Channel,
+    count: int,
+    ring: Ring,
+    rng: Rng,
+    bases: ot.ReceiverBases | None = None,
 ) -> tuple[Words | Bits, Callable[[], Words], bytes]:
     """a, what gives c (count, 2), once, and bytes that belong to this run."""
     if ring.few(count):
-        few, products, session = _few(channel, count, ring, rng)
+        few, products, session = _few(channel, count, ring, rng, bases)
         return few, lambda: products, session
     noise = ring.noise(count)
     places, mask = points.draw(noise, rng), uint64(rng, 2)
@@ -56,8 +65,9 @@ def receiver(
         values, chosen = np.ones(noise.points, np.uint64), np.empty(0, np.uint8)
     else:
         values = _drawn(ring, noise.points, rng)
-        chosen = bits_of(values)
-    held = ot.correlated_receiver(channel, np.concatenate([sides, chosen, bits_of(mask)]), rng=rng)
+        chosen = bits_of(values, ring.value_bits)
+    chosen_bits = np.concatenate([sides, chosen, bits_of(mask)])
+    held = ot.correlated_receiver(channel, chosen_bits, bases=bases, rng=rng)
     last = len(sides) + len(chosen)
     if ring == BITS:
         shares = np.zeros((noise.points, 2), np.uint64)
@@ -76,14 +86,17 @@ def receiver(
     return (c[:, 0] & np.uint64(1)).astype(np.uint8), lambda: c, held.session
 
 
-def _few(channel: Channel, count: int, ring: Ring, rng: Rng) -> tuple[Words | Bits, Words, bytes]:
+def _few(
+    channel: Channel, count: int, ring: Ring, rng: Rng, bases: ot.ReceiverBases | None
+) -> tuple[Words | Bits, Words, bytes]:
     values = _drawn(ring, count, rng)
-    bits = values.astype(np.uint8) if ring == BITS else bits_of(values)
-    held = ot.correlated_receiver(channel, bits, rng=rng)
-    return (bits if ring == BITS else values), combined(held.rows, ring.value_bits), held.session
+    bits = bits_of(values, ring.value_bits)
+    held = ot.correlated_receiver(channel, bits, bases=bases, rng=rng)
+    a = bits if ring == BITS else values
+    return a, combined(held.rows, ring.value_bits), held.session
 
 
 def _drawn(ring: Ring, count: int, rng: Rng) -> Words:
-    if ring == BITS:
-        return uint64(rng, count) & np.uint64(1)
-    return uint64(rng, (count, 2) if ring == BLOCKS else count)
+    if ring == BLOCKS:
+        return uint64(rng, (count, 2))
+    return uint64(rng, count) & np.uint64((1 << ring.value_bits) - 1)

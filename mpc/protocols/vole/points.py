@@ -195,7 +195,7 @@ def _coefficients(seed: bytes, noise: lpn.Noise, places: Places) -> Words:
 def _checksum(leaves: Words, seed: bytes) -> Words:
     """The sum of psi_j * chi_i * leaf i of tree j."""
     psi, chi = _drawn(seed, len(leaves), leaves.shape[1])
-    return gf128.dot(psi, np.stack([gf128.dot(tree, chi) for tree in leaves]))
+    return gf128.dot(psi, gf128.dots(leaves, chi))
 
 
 def _digest(session: bytes, total: Words) -> bytes:

@@ -45,6 +45,9 @@ class Ring:
 BITS = Ring("bits", 1)
 """a in {0, 1}, the product in GF(2^128): correlated oblivious transfer."""
 
+NIBBLES = Ring("nibbles", 4)
+"""a in GF(2)[X] of degree below 4, the product in GF(2^128): oblivious choice among sixteen."""
+
 WORDS = Ring("words", 64)
 """a in GF(2)[X] of degree below 64, the product in GF(2^128)."""
 
@@ -74,6 +77,7 @@ def elements(values: Words) -> Words:
     return np.stack([values, np.zeros_like(values)], axis=1)
 
 
-def bits_of(values: Words) -> NDArray[np.uint8]:
-    """The bits of each value, the lowest first, one after the other."""
-    return np.unpackbits(np.ascontiguousarray(values).view(np.uint8).reshape(-1), bitorder="little")
+def bits_of(values: Words, width: int | None = None) -> NDArray[np.uint8]:
+    """The ``width`` low bits of each value, or all, the lowest first, one after the other."""
+    octets = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+    return np.unpackbits(octets, axis=1, count=width, bitorder="little").reshape(-1)

@@ -44,62 +44,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import ConfigError, DataError, EncodingOverflow, InvalidKey, ProtocolError
+from mpc.errors import ConfigError, EncodingOverflow, InvalidKey, ProtocolError
 from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scoring_pb2 as pb
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Packing
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, derive
+from mpc.protocols.scoring.roles import (
+    FEATURE_LIMIT,
+    Model,
+    Roles,
+    all_weights,
+    checked_features,
+    checked_model,
+)
+from mpc.tracing import span
 
 FRACTION_BITS = 32  # of a feature and of a weight; a logit carries twice as many
 FEATURE_BITS, WEIGHT_BITS = 7, 10  # |z| <= 2^7, |w| <= 2^10
-FEATURE_LIMIT, WEIGHT_LIMIT = 2.0**FEATURE_BITS, 2.0**WEIGHT_BITS
+WEIGHT_LIMIT = 2.0**WEIGHT_BITS
 MASK_MARGIN_BITS = 128  # reducing |n| + 128 uniform bits modulo n is within 2^-128 of uniform
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """Who does what; public, and the same at every party.
-
-    ``features`` maps each feature owner, in the agreed order, to how many features it holds.
-    """
-
-    model_owner: str
-    receiver: str
-    features: dict[str, int]
-
-    def __post_init__(self) -> None:
-        if not self.helpers:
-            raise ConfigError("a joint score needs a feature owner other than the model owner")
-        if short := [owner for owner, count in self.features.items() if count < 1]:
-            raise ConfigError(f"{short[0]} owns no feature: leave it out of this score")
-
-    @property
-    def helpers(self) -> tuple[str, ...]:
-        """The feature owners who compute under encryption: all but the model owner."""
-        return tuple(name for name in self.features if name != self.model_owner)
-
-    @property
-    def parties(self) -> tuple[str, ...]:
-        """Everyone with a role, the model owner first."""
-        return tuple(dict.fromkeys((self.model_owner, *self.features, self.receiver)))
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The model owner's secret: ``weights[owner]`` in the order of that owner's features."""
-
-    weights: dict[str, NDArray[np.float64]]
-    intercept: float
-
-    def __repr__(self) -> str:
-        return "Model(<secret>)"
 
 
 def score(
@@ -120,11 +89,13 @@ def score(
     DataError or EncodingOverflow for values out of range before anything is sent, ProtocolError
     for a peer that disagrees on the number of rows or sends a malformed message.
     """
-    mine = _checked_features(roles, mesh.me, rows, features)
-    own = _checked_model(roles, model) if mesh.me == roles.model_owner else None
+    values = checked_features(roles, mesh.me, rows, features)
+    mine = np.rint(values * 2.0**FRACTION_BITS).astype(np.int64)
+    own = _bounded(checked_model(roles, model)) if mesh.me == roles.model_owner else None
     if own is not None and secret is None:
         raise ConfigError("the model owner needs a Paillier key: paillier.keygen()")
-    seeds = _share_seeds(mesh, roles, rng)
+    with span("seeds"):
+        seeds = _share_seeds(mesh, roles, rng)
     if own is not None and secret is not None:
         _offer_weights(mesh, roles, own, secret, rows, rng)
         totals = _collect(mesh, roles, own, secret, mine, rows)
@@ -229,22 +200,30 @@ def _answer(
     rng: Rng,
 ) -> None:
     channel, rows = mesh.channel(roles.model_owner), len(features)
-    offer = channel.recv(pb.EncryptedWeights)
+    with span("wait"):
+        offer = channel.recv(pb.EncryptedWeights)
     _agree_on_rows(channel.peer, offer.rows, rows)
-    try:
-        public = paillier.PublicKey.from_bytes(offer.public_key)
-    except InvalidKey as error:
-        raise ProtocolError(channel.peer, f"sent a key that fails its checks: {error}") from None
+    with span("key"):
+        try:
+            public = paillier.PublicKey.from_bytes(offer.public_key)
+        except InvalidKey as error:
+            fault = f"sent a key that fails its checks: {error}"
+            raise ProtocolError(channel.peer, fault) from None
     width = public.ciphertext_bytes
     column = columns.unpack(offer.weights, width=width, count=features.shape[1], peer=channel.peer)
     limit = 1 << (WEIGHT_BITS + FRACTION_BITS)
     weights = paillier.Ciphertexts.from_array(public, column, bound=limit, peer=channel.peer)
     packing = _packing(public.n, roles)
-    noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
-    masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
-    hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
-    partials = (_packed(packing, features) @ weights).masked(hidden).rerandomized(rng=rng)
-    channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
+    with span("mask"):
+        noise = np.frombuffer(rng.bytes(4 * rows), "<i4").astype(np.int64).reshape(rows, 1)
+        masks = _masks(mesh.me, roles, seeds, kept, public.n, packing.ciphertexts(rows))
+        hidden = [a + int(b) for a, b in zip(masks, _packed(packing, noise)[:, 0], strict=True)]
+    with span("product"):
+        partials = _packed(packing, features) @ weights
+    with span("mask"):
+        partials = partials.masked(hidden).rerandomized(rng=rng)
+    with span("transfer"):
+        channel.send(pb.MaskedPartials(ciphertexts=columns.pack(partials.to_array())))
 
 
 # --- model owner -------------------------------------------------------------------------------
@@ -254,14 +233,15 @@ def _offer_weights(
     mesh: Mesh, roles: Roles, model: Model, secret: paillier.SecretKey, rows: int, rng: Rng
 ) -> None:
     for name in roles.helpers:
-        encrypted = secret.encrypt(_integers(model.weights[name]), rng=rng)
-        mesh.channel(name).send(
-            pb.EncryptedWeights(
-                public_key=secret.public.to_bytes(),
-                weights=columns.pack(encrypted.to_array()),
-                rows=rows,
-            )
+        with span("encrypt"):
+            encrypted = secret.encrypt(_integers(model.weights[name]), rng=rng)
+        offer = pb.EncryptedWeights(
+            public_key=secret.public.to_bytes(),
+            weights=columns.pack(encrypted.to_array()),
+            rows=rows,
         )
+        with span("transfer"):
+            mesh.channel(name).send(offer)
 
 
 def _collect(
@@ -277,15 +257,18 @@ def _collect(
     count = packing.ciphertexts(rows)
     parts = []
     for name in roles.helpers:
-        column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
+        with span("wait"):
+            column = mesh.channel(name).recv(pb.MaskedPartials).ciphertexts
         array = columns.unpack(column, width=public.ciphertext_bytes, count=count, peer=name)
         ciphertexts = paillier.Ciphertexts.from_array(public, array, peer=name)
-        parts.append(secret.decrypt_residues(ciphertexts))
+        with span("decrypt"):
+            parts.append(secret.decrypt_residues(ciphertexts))
     constant = np.full((1, rows), round(model.intercept * 4.0**FRACTION_BITS), object)
     own = packing.pack(constant)
     if mesh.me in roles.features:
         weights = np.array(_integers(model.weights[mesh.me]), object)
-        own = [a + b for a, b in zip(own, _packed(packing, features) @ weights, strict=True)]
+        with span("product"):
+            own = [a + b for a, b in zip(own, _packed(packing, features) @ weights, strict=True)]
     return [sum(values) % public.n for values in zip(own, *parts, strict=True)]
 
 
@@ -306,7 +289,8 @@ def _receive(
     mesh: Mesh, roles: Roles, seeds: dict[str, bytes], kept: bytes, rows: int
 ) -> NDArray[np.float64]:
     channel = mesh.channel(roles.model_owner)
-    message = channel.recv(pb.MaskedScores)
+    with span("wait"):
+        message = channel.recv(pb.MaskedScores)
     _agree_on_rows(channel.peer, message.rows, rows)
     n, width = int.from_bytes(message.modulus, "little"), len(message.modulus)
     if not paillier.MIN_BITS <= n.bit_length() <= paillier.MAX_BITS:
@@ -315,10 +299,11 @@ def _receive(
     count = packing.ciphertexts(rows)
     array = columns.unpack(message.residues, width=width, count=count, peer=channel.peer)
     totals = [int.from_bytes(row.tobytes(), "little") for row in array]
-    for name in roles.helpers:
-        seed = kept if name == mesh.me else seeds[name]
-        masks = _removable(seed, n, count)
-        totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
+    with span("unmask"):
+        for name in roles.helpers:
+            seed = kept if name == mesh.me else seeds[name]
+            masks = _removable(seed, n, count)
+            totals = [(a - b) % n for a, b in zip(totals, masks, strict=True)]
     try:
         return _decode(packing, totals, n, rows)
     except EncodingOverflow as error:
@@ -342,31 +327,8 @@ def _integers(values: NDArray[np.float64]) -> list[int]:
     return [round(float(value) * 2**FRACTION_BITS) for value in values]
 
 
-def _checked_features(
-    roles: Roles, me: str, rows: int, features: NDArray[np.float64] | None
-) -> NDArray[np.int64]:
-    shape = (rows, roles.features.get(me, 0))
-    values = np.zeros(shape) if features is None else np.asarray(features, np.float64)
-    if values.shape != shape or (features is None and shape[1]):
-        given = "none" if features is None else f"an array of shape {values.shape}"
-        raise ConfigError(f"{me} must give features of shape {shape}, not {given}")
-    wrong = ~(np.abs(values) <= FEATURE_LIMIT)  # so that NaN is wrong too
-    if wrong.any():
-        row, column = (int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(
-            f"{int(wrong.sum())} feature values are not numbers within ±{FEATURE_LIMIT:.0f}; "
-            f"the first is feature {column} of row {row}"
-        )
-    return np.rint(values * 2.0**FRACTION_BITS).astype(np.int64)
-
-
-def _checked_model(roles: Roles, model: Model | None) -> Model:
-    if model is None:
-        raise ConfigError(f"{roles.model_owner} is the model owner and must give the model")
-    counts = {name: len(weights) for name, weights in model.weights.items()}
-    if counts != roles.features:
-        raise ConfigError(f"the model has weights for {counts}, the roles say {roles.features}")
-    flat = np.concatenate([*model.weights.values(), [model.intercept / 2.0**FEATURE_BITS]])
+def _bounded(model: Model) -> Model:
+    flat = np.append(all_weights(model, model.weights), model.intercept / FEATURE_LIMIT)
     if not (np.abs(flat) <= WEIGHT_LIMIT).all():
         raise EncodingOverflow(f"a weight or the intercept is not within ±{WEIGHT_LIMIT:.0f}")
     return model

@@ -22,6 +22,8 @@ from mpc.primitives import paillier
 from mpc.protocols import scoring
 from mpc.protocols.scoring import Model, Roles
 from mpc.testing import run_mesh, seeded
+from tests.protocols import scoring_cases
+from tests.protocols.scoring_cases import ROLES
 
 BITS = 2048
 # Sent, received and messages at the first of each pair, and SHA-256 over all transcripts.
@@ -47,25 +49,16 @@ def secret() -> paillier.SecretKey:
     return paillier.keygen(BITS, rng=seeded("scoring key"))[0]
 
 
-class Case:
-    """Random features and weights for ``roles``, the plain answer, and a role for each party."""
+class Case(scoring_cases.Case):
+    """One with a Paillier key, and a role for each party."""
 
     def __init__(self, roles: Roles, rows: int, secret: paillier.SecretKey, seed: int = 0) -> None:
-        draw = np.random.default_rng(seed)
-        self.roles, self.rows, self.secret = roles, rows, secret
-        self.features = {k: draw.normal(0, 3, (rows, d)) for k, d in roles.features.items()}
-        self.model = Model({k: draw.normal(0, 2, d) for k, d in roles.features.items()}, -0.75)
-
-    @property
-    def logits(self) -> NDArray[np.float64]:
-        parts = [self.features[k] @ self.model.weights[k] for k in self.roles.features]
-        return np.asarray(sum(parts) + self.model.intercept)
+        super().__init__(roles, rows, seed)
+        self.secret = secret
 
     @property
     def bound(self) -> NDArray[np.float64]:
-        weights = np.concatenate(list(self.model.weights.values()))
-        features = np.concatenate(list(self.features.values()), axis=1)
-        return scoring.error_bound(self.roles, weights, features)
+        return scoring.paillier.error_bound(self.roles, self.weights, self.table)
 
     def play(self, mesh: Mesh, **changes: object) -> NDArray[np.float64] | None:
         owner = mesh.me == self.roles.model_owner
@@ -75,23 +68,11 @@ class Case:
             "model": self.model if owner else None,
             "secret": self.secret if owner else None,
         }
-        return scoring.score(mesh, self.roles, **(given | changes))
+        return scoring.paillier.score(mesh, self.roles, **(given | changes))
 
     def run(self, **changes: dict[str, object]) -> dict[str, NDArray[np.float64] | None]:
         roles = {name: partial(self.play, **changes.get(name, {})) for name in self.roles.parties}
         return run_mesh(roles)
-
-
-ROLES = {
-    "bank owns the model and receives": Roles("bank", "bank", {"tax": 3, "utility": 2}),
-    "one feature owner": Roles("bank", "bank", {"tax": 4}),
-    "all apart": Roles("model", "receiver", {"tax": 1, "utility": 2, "bank": 3}),
-    "the receiver owns features": Roles("model", "bank", {"bank": 2, "tax": 2}),
-    "the receiver is the only other owner": Roles("model", "bank", {"bank": 2}),
-    "the model owner owns features": Roles("model", "bank", {"model": 2, "tax": 3}),
-    "everyone owns features": Roles("model", "bank", {"bank": 1, "model": 2, "tax": 3}),
-    "bank owns all but some features": Roles("bank", "bank", {"bank": 5, "tax": 1}),
-}
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -110,7 +91,7 @@ def test_only_the_receiver_gets_the_plain_logits(
 
 def test_the_error_bound_is_small() -> None:
     roles = ROLES["all apart"]
-    assert scoring.error_bound(roles, np.full(6, 2.0), np.full((1, 6), 3.0))[0] < 1e-8
+    assert scoring.paillier.error_bound(roles, np.full(6, 2.0), np.full((1, 6), 3.0))[0] < 1e-8
 
 
 def test_extreme_values_keep_to_their_slots(secret: paillier.SecretKey) -> None:

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: one benchmark with its own options, or ``run``, ``check`` and the others."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mpc.kernels import BACKENDS
+
+from ..record import Record, show, write_json
+from . import catalog, peers, profile, scaling, timing
+from .isolated import Setting, run_each
+
+_BASELINE = catalog.FOLDER / "baseline.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; the exit code."""
+    if arguments and arguments[0] in catalog.names():
+        return _one(arguments[0], arguments[1:])
+    options = _parser().parse_args(arguments)
+    return int(options.action(options))
+
+
+def _one(name: str, arguments: Sequence[str]) -> int:
+    """A benchmark in this process, with options of its own."""
+    module = catalog.load(name)
+    options = catalog.parse(name, module, arguments)
+    with (
+        profile.collected(name, wanted=options.profile) as more,
+        timing.spending(options.seconds),
+    ):
+        records: list[Record] = module.run(options)
+    if grows_with := getattr(module, "GROWS_WITH", ()):
+        more += [curve.record() for curve in scaling.curves(records, grows_with)]
+    peak = _peak_mb()
+    records = [
+        replace(record, peak_rss_mb=peak) if record.peak_rss_mb is None else record
+        for record in records
+    ]
+    return _finish([*records, *more], options)
+
+
+def _peak_mb() -> float:
+    """Megabytes resident at most, of this process or of one that it waited for."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(each).ru_maxrss for each in who) / 1024
+
+
+def _finish(records: Sequence[Record], options: argparse.Namespace) -> int:
+    """Show and write ``records``; 1 when a result was not the right answer."""
+    show(records)
+    if options.profile:
+        profile.show(records)
+    if options.json is not None:
+        write_json(records, options.json)
+    return int(not all(record.checked for record in records))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=catalog.PROGRAM,
+        description="Measure the library beside its floors and its peers.",
+        epilog=f"One benchmark with options of its own: {catalog.PROGRAM} NAME --help.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    listing = commands.add_parser("list", help="name the benchmarks")
+    listing.set_defaults(action=_list)
+    running = commands.add_parser("run", help="run benchmarks, each in a process of its own")
+    _add_run(running)
+    running.set_defaults(action=_run)
+    for name, text, action in (
+        ("check", "fail where a hot path got slower, in ratio to a floor", _check),
+        ("baseline", "rewrite what check compares with", _baseline),
+    ):
+        judging = commands.add_parser(name, help=text)
+        judging.add_argument("--backend", choices=BACKENDS, help="default: all there are here")
+        judging.add_argument("--file", type=Path, default=_BASELINE, help="default: %(default)s")
+        judging.set_defaults(action=action)
+    reporting = commands.add_parser("report", help="run, and write a page with pictures")
+    _add_run(reporting)
+    reporting.add_argument(
+        "--output", type=Path, default=Path("mpc-bench"), help="folder; default: %(default)s"
+    )
+    reporting.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="of a report; measure nothing"
+    )
+    reporting.add_argument(
+        "--readme", type=Path, metavar="FILE", help="refresh its table and its two pictures too"
+    )
+    reporting.set_defaults(action=_report)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes and few repeats")
+    size.add_argument("--sweep", action="store_true", help="a range of sizes, with fitted slopes")
+    parser.add_argument("--backend", choices=BACKENDS, help="default: the best here")
+    parser.add_argument("--cores", type=int, metavar="N", help="threads of a process; default: all")
+    parser.add_argument("--peers", action="store_true", help="beside public libraries from PyPI")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
+    parser.add_argument("--profile", action="store_true", help="show the time of each stage")
+
+
+def _list(_options: argparse.Namespace) -> int:
+    for name in catalog.names():
+        print(f"{name:16} {catalog.summary(name)}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from . import check
+
+    return check.check(options.backend, file=options.file)
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    from . import check
+
+    return check.baseline(options.backend, file=options.file)
+
+
+def _run(options: argparse.Namespace) -> int:
+    records, notes = _measured(options)
+    code = _finish(records, options)
+    for note in notes:
+        print(note)
+    return int(any(" failed: " in note for note in notes)) or code
+
+
+def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
+    """What the benchmarks that are asked for found, and notes on what is missing."""
+    if unknown := sorted(set(options.names) - set(catalog.names())):
+        raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
+    size = next((which for which in catalog.SIZES if getattr(options, which)), None)
+    setting = Setting(size, options.backend, options.cores, options.profile)
+    records, failed = run_each(options.names or catalog.default_names(), setting)
+    notes = [f"{name} failed: {why}" for name, why in failed.items()]
+    if options.peers:
+        records, more = peers.beside(records)
+        notes += more
+    return records, notes
+
+
+def _report(options: argparse.Namespace) -> int:
+    from . import machine, readme, report
+
+    if options.source is not None:
+        records, facts = report.read(options.source)
+        notes: list[str] = []
+    else:
+        records, notes = _measured(options)
+        facts = machine.facts()
+        if notes:
+            facts["not measured"] = "; ".join(notes)
+    print(report.write(options.output, records, facts))
+    if options.readme is not None:
+        readme.refresh(options.readme, records, facts)
+    for note in notes:
+        print(note)
+    return int(any(" failed: " in n for n in notes) or not all(r.checked for r in records))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to measure again, and for how long: turns until the spread is small, calibrated samples."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+SPREAD = 0.02  # of the median's own error, relative
+MOMENT = 0.02
+_seconds: ContextVar[float] = ContextVar("seconds", default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """``run`` does ``count`` operations."""
+
+    run: Callable[[], Any]
+    count: int = 1
+
+
+@contextmanager
+def spending(seconds: float) -> Iterator[None]:
+    """In the block, a measurement whose spread is wide may go on for so many seconds."""
+    token = _seconds.set(seconds)
+    try:
+        yield
+    finally:
+        _seconds.reset(token)
+
+
+def turns(series: Mapping[Any, list[float]], *, at_least: int) -> Iterator[int]:
+    """Count turns, in each of which the caller measures everything once into ``series``.
+
+    At least so many, and then on until the median of every series is known to ``SPREAD`` or the
+    time of ``spending`` is over. What is compared is measured turn by turn, so that other load on
+    the machine meets all of it alike.
+    """
+    seconds = _seconds.get()
+    begun, turn = time.monotonic(), 0
+    while turn < at_least or (
+        time.monotonic() - begun < seconds and any(error(s) > SPREAD for s in series.values())
+    ):
+        yield turn
+        turn += 1
+
+
+def error(values: list[float]) -> float:
+    """The standard error of the median of ``values``, relative to it, from their quartiles.
+
+    1.2533 sigma / sqrt(n), and sigma = IQR / 1.349, as for a normal distribution.
+    """
+    if len(values) < 3:
+        return float("inf")
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return 0.93 * (high - low) / (len(values) ** 0.5 * abs(median)) if median else 0.0
+
+
+def seconds_each(work: Work, clock: Callable[[], float], moment: float = MOMENT) -> float:
+    """Seconds of one operation of ``work``, over at least a ``moment``, the collector off."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        rounds, elapsed, begun = 0, 0.0, clock()
+        while not rounds or elapsed < moment:
+            work.run()
+            rounds += 1
+            elapsed = clock() - begun
+    finally:
+        if collects:
+            gc.enable()
+    return elapsed / (rounds * work.count)

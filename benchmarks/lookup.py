@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private lookup between two processes over TLS: wall, bytes, rounds, memory, and cost for a key.
+
+18-character keys in Arrow arrays, half of the asker's in the holder's table; wall time of the asker
+from its call to its shares, with both sides starting together. The shares are put together
+afterwards and compared with the table. ``order=table`` leaves them in the order of the bins. Memory
+is a side's peak above what it held before the run, its input included in that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mpc.net.channel import Channel
+from mpc.primitives.sharing import reconstruct
+from mpc.protocols import lookup
+
+from ._sides import Sample, measured
+from .record import Record, middle
+
+_SIDES = ("asker", "holder")
+QUICK = "--sizes 100x1000x2 --orders table --repeat 1"
+_SIZES = "65536x1048576x8,1000x1048576x8,1048576x1048576x0"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How many keys, rows, and values a row, and the order of the results."""
+
+    keys: int
+    rows: int
+    columns: int
+    order: Any
+
+    @property
+    def common(self) -> int:
+        return min(self.keys, self.rows) // 2
+
+    def values(self) -> Any:
+        """The table's values (rows, columns)."""
+        words = np.random.default_rng(self.rows).integers(
+            -(2**40), 2**40, (self.rows, self.columns)
+        )
+        return words if self.columns else None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sizes and orders."""
+    parser.add_argument("--sizes", default=_SIZES, help="keys x rows x values, with commas between")
+    parser.add_argument("--orders", default="keys,table", help="of the results: keys, table")
+    parser.add_argument("--repeat", type=int, default=3)
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Measure every size in every order."""
+    cases = [
+        Case(*(int(number) for number in size.split("x")), order)
+        for size in options.sizes.split(",")
+        for order in options.orders.split(",")
+    ]
+    samples = measured(_SIDES, _role, cases, options.repeat)
+    records: list[Record] = []
+    for case, asked, held in zip(cases, samples["asker"], samples["holder"], strict=True):
+        records += _records(case, asked, held)
+    return records
+
+
+def _records(case: Case, asked: list[Sample], held: list[Sample]) -> list[Record]:
+    params: dict[str, object] = {
+        "keys": case.keys,
+        "rows": case.rows,
+        "values": case.columns,
+        "order": case.order,
+    }
+    right = all(_right(case, *pair) for pair in zip(asked, held, strict=True))
+    wall, spread = middle([sample.wall for sample in asked])
+    whole = Record(
+        benchmark="lookup.wall",
+        params=params,
+        unit="s",
+        median=wall,
+        spread=spread,
+        bytes=asked[0].bytes,
+        rounds=asked[0].rounds,
+        peak_rss_mb=max(sample.memory for sample in asked + held),
+        checked=right,
+    )
+    per = 1e6 / max(1, case.keys)
+    records = [whole, _part("lookup.key", params, "us", wall * per, spread * per, right)]
+    for side, samples in zip(_SIDES, (asked, held), strict=True):
+        for stage in samples[0].stages:
+            times = middle([sample.stages[stage] for sample in samples])
+            where = {**params, "side": side, "stage": stage}
+            records.append(_part("lookup.stage", where, "s", *times, right))
+    return records
+
+
+def _part(
+    name: str, params: dict[str, object], unit: str, median: float, spread: float, checked: bool
+) -> Record:
+    return Record(
+        benchmark=name, params=params, unit=unit, median=median, spread=spread, checked=checked
+    )
+
+
+@cache
+def _input(case: Case, side: str) -> Any:
+    """The keys of a side, the first ``common`` of both the same, and the holder's values."""
+    count, start = (case.keys, 0) if side == "asker" else (case.rows, 1 << 40)
+    numbers = np.arange(count, dtype=np.int64)
+    numbers[case.common :] += start
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width=16, padding="0")
+    keys = pc.binary_join_element_wise("91", digits, "")
+    return keys, None if side == "asker" else case.values()
+
+
+def _role(channel: Channel, case: Case, side: str) -> lookup.Found:
+    keys, values = _input(case, side)
+    if side == "asker":
+        return lookup.asker(channel, keys, order=case.order)
+    return lookup.holder(channel, keys, values, order=case.order)
+
+
+def _right(case: Case, asked: Sample, held: Sample) -> bool:
+    """Whether the shares of a run add up to what the table says."""
+    mine, theirs = asked.output, held.output
+    member = reconstruct([mine.member, theirs.member])
+    values = reconstruct([mine.values, theirs.values])
+    if mine.places is not None:
+        if int(member.sum()) != case.common:
+            return False
+        member, values = member[mine.places], values[mine.places]
+    expected = np.zeros((case.keys, case.columns), np.int64)
+    if case.columns:
+        expected[: case.common] = case.values()[: case.common]
+    listed = np.arange(case.keys) < case.common
+    return np.array_equal(member, listed) and np.array_equal(values, expected)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joint scores between processes over gRPC with TLS: prepared, from nothing, and by Paillier.
+
+A bank has the model and receives, a tax office has the features (and, as ``split``, half of them
+are the bank's own). Seconds are those of the bank, from when both are there to its result. The
+floor is the bare exchange: the same bytes in the same blocks over the same link, sent as they are,
+in the same run. ``prepared`` has its correlations and an open model, ``anew`` makes all from base
+transfers on; decisions and reasons are prepared too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mpc.net import columns
+from mpc.net.mesh import Mesh
+from mpc.pb.v1 import scoring_pb2 as pb
+from mpc.primitives import paillier
+from mpc.protocols.scoring import Model, Roles, logistic, shares
+from mpc.protocols.scoring import paillier as encrypted
+from mpc.protocols.triples import vole
+
+from . import parties
+from .parties import Seat, Times, timed
+from .record import Record
+
+TOLERANCE = 1e-6
+
+
+QUICK = "--rows 1,200 --features 4 --shapes lan --forms prepared,anew --repeat 2"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sizes, and what is measured."""
+    parser.add_argument("--rows", default="1,100000")
+    parser.add_argument("--features", type=int, default=32)
+    parser.add_argument("--shapes", default="lan,20ms,wan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--forms", default="prepared,split,anew,decision,reasons,paillier")
+    parser.add_argument(
+        "--few", type=int, default=100, help="rows of decisions and reasons, at most"
+    )
+    parser.add_argument("--key-bits", type=int, default=3072)
+    parser.add_argument("--repeat", type=int, default=5)
+
+
+def run(options: argparse.Namespace) -> list[Record]:
+    """Measure every form under every shape of the link."""
+    measured = parties.play(("bank", "tax"), _job, options)["bank"]
+    records = []
+    for (form, shape, rows), (times, floor) in measured.items():
+        params = {"form": form, "link": shape, "rows": rows, "features": options.features}
+        records.append(times.record("scoring.wall", params, floor))
+    return records
+
+
+Key = tuple[str, str, int]
+
+
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, float]]:
+    out: dict[Key, tuple[Times, float]] = {}
+    for shape in options.shapes.split(","):
+        for count in map(int, options.rows.split(",")):
+            for form in options.forms.split(","):
+                rows = min(count, options.few) if form in _FEW else count
+                if (form, shape, rows) in out:
+                    continue
+                case = _Case(rows, options.features, form, options.key_bits)
+                bare = timed(seat, shape, options.repeat, _mesh, case.exchange, lambda _: True)
+                ready, work = case.parts()
+                times = timed(seat, shape, options.repeat, ready, work, case.right)
+                out[form, shape, rows] = times, bare.median
+    return out
+
+
+_FEW = ("decision", "reasons", "paillier")
+
+
+def _mesh(mesh: Mesh) -> Mesh:
+    return mesh
+
+
+class _Case:
+    """Some rows, a model, and one way to score them."""
+
+    def __init__(self, rows: int, features: int, form: str, key_bits: int) -> None:
+        draw = np.random.default_rng(rows)
+        own = features // 2 if form == "split" else 0
+        owners = {"tax": features - own} | ({"bank": own} if own else {})
+        self.rows, self.form = rows, form
+        self.roles = Roles("bank", "bank", owners)
+        self.features = {name: draw.normal(0, 1, (rows, d)) for name, d in owners.items()}
+        self.model = Model({name: draw.normal(0, 0.5, d) for name, d in owners.items()}, -1.0)
+        self.key_bits = key_bits
+        self.secret: paillier.SecretKey | None = None
+
+    def parts(self) -> tuple[Callable[[Mesh], Any], Callable[[Any], Any]]:
+        """What is not counted, and what is."""
+        if self.form in ("prepared", "split"):
+            return self._prepared, self._probability
+        if self.form == "paillier":
+            return self._keyed, self._paillier
+        if self.form == "anew":
+            return _mesh, lambda mesh: self._probability(self._opened(mesh))
+        result = self._decision if self.form == "decision" else self._reasons
+        return partial(self._ahead, result), result
+
+    def exchange(self, mesh: Mesh) -> None:
+        """The masked features and parts of the scores, as nothing but bytes."""
+        width = self.roles.features["tax"]
+        step = max(1, shares.BLOCK_BYTES // (8 * width))
+        words = np.zeros((min(step, self.rows), width), np.uint64)
+        for start in range(0, self.rows, step):
+            part = words[: self.rows - start]
+            if mesh.me == "tax":
+                mesh.channel("bank").send(pb.MaskedFeatures(words=columns.pack(part)))
+            else:
+                column = mesh.channel("tax").recv(pb.MaskedFeatures).words
+                columns.unpack(column, width=8 * width, count=len(part), peer="tax")
+        if mesh.me == "tax":
+            high = np.zeros(self.rows, np.uint64)
+            mesh.channel("bank").send(pb.HighParts(words=columns.pack(high)))
+        else:
+            columns.unpack_uint64(mesh.channel("tax").recv(pb.HighParts).words, peer="tax")
+
+    def right(self, found: Any) -> bool:
+        """Whether the bank's result is the plain one."""
+        if found is None:
+            return True
+        names = list(self.roles.features)
+        table = np.concatenate([self.features[name] for name in names], axis=1)
+        weights = np.concatenate([self.model.weights[name] for name in names])
+        logits = table @ weights + self.model.intercept
+        if self.form == "decision":
+            return np.array_equal(found, logits >= 0)
+        if self.form == "reasons":
+            parts = table * weights
+            order = np.argsort(parts, axis=1, kind="stable")[:, :3]
+            lowers = np.take_along_axis(parts, order, axis=1) < 0
+            return np.array_equal(found, np.where(lowers, order, -1))
+        return bool(np.abs(found - logistic(logits)).max(initial=0) <= TOLERANCE)
+
+    def _mine(self, mesh: Mesh) -> dict[str, Any]:
+        return {"rows": self.rows, "features": self.features.get(mesh.me)}
+
+    def _opened(self, mesh: Mesh) -> shares.Opened:
+        model = self.model if mesh.me == "bank" else None
+        inner = self.roles.over(mesh)
+        return shares.open_model(inner, self.roles, vole.source(inner), model=model)
+
+    def _prepared(self, mesh: Mesh) -> shares.Opened:
+        opened = self._opened(mesh)
+        shares.prepare(opened, self.rows)
+        return opened
+
+    def _ahead(self, result: Callable[[shares.Opened], Any], mesh: Mesh) -> shares.Opened:
+        """Prepared with what a first run took."""
+        first = self._opened(mesh)
+        result(first)
+        taken = [kind for kind in first.triples.drawn if not hasattr(kind, "holder")]
+        opened = self._prepared(mesh)
+        opened.triples.prepare(taken)
+        return opened
+
+    def _probability(self, opened: shares.Opened) -> Any:
+        return shares.probability(opened, **self._mine(opened.mesh))
+
+    def _decision(self, opened: shares.Opened) -> Any:
+        threshold = 0.5 if opened.owns else None
+        return shares.decision(opened, threshold=threshold, **self._mine(opened.mesh))
+
+    def _reasons(self, opened: shares.Opened) -> Any:
+        return shares.reasons(opened, count=3, **self._mine(opened.mesh))
+
+    def _keyed(self, mesh: Mesh) -> Mesh:
+        """The key, which stays from run to run, is not counted."""
+        if mesh.me == "bank" and self.secret is None:
+            self.secret = paillier.keygen(self.key_bits)[0]
+        return mesh
+
+    def _paillier(self, mesh: Mesh) -> Any:
+        bank = mesh.me == "bank"
+        logits = encrypted.score(
+            mesh,
+            self.roles,
+            model=self.model if bank else None,
+            secret=self.secret if bank else None,
+            **self._mine(mesh),
+        )
+        return None if logits is None else logistic(logits)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The job file of a joint decision, which all parties hold::
+
+    kind = "decision"
+    session = "loans-2026-11"
+    asker = "bank"
+    refer_from = 0.10                  # probabilities of default
+    decline_from = 0.35
+    reasons = 3                        # features named to the bank for each one it declines
+
+    [lists]
+    threshold = 2                      # lists that weigh so much together decline
+    since = 2024-01-01                 # only entries of this day or later count; may be left out
+    weights = { tax_office = 2, lender_b = 1, lender_c = 1 }
+
+    [features]                         # of the score; the asker may own some
+    bank = ["overdraft_share"]
+    tax_office = ["arrears_months", "vat_growth"]
+    power_utility = ["kwh_trend"]
+
+    [[rules]]                          # sum of factor * value below a bound
+    name = "revenue fell by more than 30 %"
+    values.tax_office = { declared_revenue = 1.0, revenue_year_before = -0.7 }
+    unit = 1000.0                      # of the values; below 2^18 of it
+    below = 0.0
+    then = "decline"                   # or "refer"
+
+Everything in it is public to the parties that it names. Weights of the score are not in it: they
+are the asker's secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpc.errors import ConfigError
+from mpc.net import settings
+from mpc.protocols.decision import Plan, Rule
+from mpc.protocols.threshold import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionJob:
+    """Approve, refer or decline each of the asker's applicants, and tell it nothing else."""
+
+    session: str
+    plan: Plan
+
+    kind = "decision"
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return self.plan.parties
+
+    @property
+    def receiver(self) -> str:
+        """Who gets the result."""
+        return self.plan.asker
+
+    def meets(self, party: str) -> tuple[str, ...]:
+        """Whom ``party`` talks to: everyone else in the job."""
+        return tuple(name for name in self.parties if name != party)
+
+    def parameters(self) -> dict[str, str | int | list[str]]:
+        plan, lists = self.plan, self.plan.lists
+        rules = [
+            f"{rule.name}: {dict(rule.terms)} below {rule.below} of {rule.unit} then {rule.then}"
+            for rule in plan.rules
+        ]
+        return {
+            "kind": self.kind,
+            "asker": plan.asker,
+            "refer_from": repr(plan.refer_from),
+            "decline_from": repr(plan.decline_from),
+            "reasons": plan.reasons,
+            "lists.threshold": lists.threshold,
+            "lists.since": str(lists.since),
+            "lists.weights": [f"{name} {weight}" for name, weight in lists.weights.items()],
+            "feature_owners": list(plan.features),
+            **{f"features.{owner}": list(names) for owner, names in plan.features.items()},
+            "rules": rules,
+        }
+
+    def terms(self) -> list[str]:
+        """What is decided, in sentences."""
+        plan, lists = self.plan, self.plan.lists
+        weighed = ", ".join(
+            name if weight == 1 else f"{name} (counts {weight})"
+            for name, weight in lists.weights.items()
+        )
+        young = "" if lists.since is None else f" by entries since {lists.since}"
+        declined = [
+            f"{lists.threshold} or more of the lists of {weighed} hold the applicant{young}",
+            f"its probability of default is {plan.decline_from:g} or more",
+            *(rule.name for rule in plan.rules if rule.then == "decline"),
+        ]
+        referred = [
+            f"its probability of default is {plan.refer_from:g} or more",
+            f"{' or '.join(plan.scored)} does not know it",
+            *(rule.name for rule in plan.rules if rule.then == "refer"),
+        ]
+        return [f"Declined: {'; or '.join(declined)}.", f"Else referred: {'; or '.join(referred)}."]
+
+    def gives(self, party: str) -> str:
+        plan, parts = self.plan, []
+        if party == plan.asker:
+            parts += ["the ids of its applicants", "the weights of the score"]
+        if party in plan.lists.weights:
+            parts.append("its list")
+        if names := plan.features.get(party, ()):
+            owned = ", ".join(names)
+            parts.append(f"{owned} of its applicants" if party == plan.asker else owned)
+        if ruled := dict.fromkeys(name for name, _ in plan.ruled(party)):
+            parts.append(f"{', '.join(ruled)} for rules")
+        return "; ".join(parts)
+
+    def learns(self, party: str) -> str:
+        plan = self.plan
+        if party != plan.asker:
+            told = "how many applicants there are"
+            if party in plan.features:
+                told += "; means and scales of its features"
+            return told
+        told = "approve, refer or decline for each applicant"
+        if plan.reasons:
+            told += f"; for those declined, {plan.reasons} features that weigh most"
+        return f"{told}; how long lists and tables are"
+
+    def never(self, party: str) -> str:
+        """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.plan.asker:
+            return "a feature, a score, who is on which list, which rule or limit decided"
+        return "who applied, who of its own companies was asked about, any outcome, any weight"
+
+
+def load(file: settings.Section) -> DecisionJob:
+    """The job in a file whose kind is "decision". ConfigError names the file, the key, the mend."""
+    asker, lists = file.text("asker"), file.section("lists")
+    owners = file.section("features")
+    try:
+        plan = Plan(
+            lists=_lists(asker, lists),
+            features={owner: owners.texts(owner) for owner in owners.table},
+            refer_from=file.number("refer_from"),
+            decline_from=file.number("decline_from"),
+            rules=tuple(_rule(section) for section in file.tables("rules")),
+            reasons=file.whole("reasons", 0),
+        )
+    except ConfigError as error:
+        if str(error).startswith(str(file.path)):
+            raise
+        raise ConfigError(f"{file.path}: {error}") from None
+    names = [name for owned in plan.features.values() for name in owned]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise file.fault("features", f"names {twice[0]!r} at two owners")
+    return DecisionJob(file.text("session"), plan)
+
+
+def _lists(asker: str, section: settings.Section) -> Terms:
+    given = section.section("weights")
+    weights = {name: given.whole(name, 1) for name in given.table}
+    since = section.day("since") if section.has("since") else None
+    terms = Terms(asker, section.whole("threshold", 1), weights, "shares", since)
+    section.done()
+    return terms
+
+
+def _rule(section: settings.Section) -> Rule:
+    terms = {
+        (owner, name): owned.number(name)
+        for owner, owned in section.sections("values")
+        for name in owned.table
+    }
+    rule = Rule(
+        name=section.text("name"),
+        terms=terms,
+        below=section.number("below", 0.0),
+        then=section.text("then"),  # type: ignore[arg-type]  # Rule refuses any other word
+        unit=section.number("unit", 1.0),
+    )
+    section.done()
+    return rule

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a joint decision is agreed to be, and what each party brings to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError, DataError, EncodingOverflow
+from mpc.protocols.threshold import Terms
+
+Floats = NDArray[np.float64]
+Verdict = Literal["refer", "decline"]
+
+VALUE_LIMIT = 128.0  # of a standardised feature
+WEIGHTS_LIMIT = 2.0**13  # of all weights together, so that a logit has 60 bits at most
+RULE_LIMIT = 2.0**18  # of a value in the unit of its rule, and of a bound: 8 and 1 have 62 bits
+OUTCOMES = ("approve", "refer", "decline")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``sum of coefficient * value / unit`` over ``terms`` (owner, feature) is below ``below``.
+
+    Coefficients are at most 1 in size, and 8 of them; values up to 2^18 units.
+    """
+
+    name: str
+    terms: Mapping[tuple[str, str], float]
+    below: float
+    then: Verdict
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        sizes = [abs(coefficient) for coefficient in self.terms.values()]
+        if not 1 <= len(sizes) <= 8 or not max(sizes) <= 1 or not self.unit > 0:
+            raise ConfigError(
+                f"rule {self.name!r}: 1 to 8 features with coefficients from -1 to 1, and a unit "
+                "above 0; divide both sides of the condition"
+            )
+        if not abs(self.below) < RULE_LIMIT or self.then not in ("refer", "decline"):
+            raise ConfigError(f"rule {self.name!r}: below is under 2^18, then is refer or decline")
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(owner for owner, _ in self.terms))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all parties agree on; public.
+
+    ``features`` maps owners to the features of the score; the asker may own some too. Rules are on
+    values of the others.
+    """
+
+    lists: Terms
+    features: Mapping[str, tuple[str, ...]]
+    refer_from: float
+    decline_from: float
+    rules: tuple[Rule, ...] = ()
+    reasons: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.scored or not all(self.features.values()):
+            raise ConfigError("a decision needs features of parties other than the asker")
+        if any(self.asker in rule.owners for rule in self.rules):
+            raise ConfigError("a rule is on values of the others, not of the asker")
+        if not 0 < self.refer_from <= self.decline_from < 1:
+            raise ConfigError(
+                f"refer from {self.refer_from} and decline from {self.decline_from}: "
+                "probabilities between 0 and 1, the first not above the second"
+            )
+        if not 0 <= self.reasons <= len(self.names):
+            raise ConfigError(f"{self.reasons} reasons of {len(self.names)} features")
+
+    @property
+    def asker(self) -> str:
+        return self.lists.asker
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The others with features of the score."""
+        return tuple(owner for owner in self.features if owner != self.asker)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The others with a table: of features of the score, or of a rule's."""
+        ruled = [owner for rule in self.rules for owner in rule.owners]
+        return tuple(dict.fromkeys((*self.scored, *ruled)))
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everyone with a part, the asker first."""
+        return tuple(dict.fromkeys((self.asker, *self.lists.weights, *self.owners)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features of the score, owner after owner, in the plan's order."""
+        return tuple(name for owned in self.features.values() for name in owned)
+
+    def ruled(self, owner: str) -> tuple[tuple[str, float], ...]:
+        """The values that rules take from ``owner``: each with the unit of its rule."""
+        found = [(n, rule.unit) for rule in self.rules for o, n in rule.terms if o == owner]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Model:
+    """The asker's secret: weights of the standardised features, in the order of ``Plan.names``."""
+
+    weights: Floats
+    intercept: float
+
+    def __repr__(self) -> str:
+        return "Model(<secret>)"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Known:
+    """A feature owner's table: ``standardised`` (N, features) and ``ruled`` (N, ``Plan.ruled``)."""
+
+    keys: Any
+    standardised: Floats
+    ruled: Floats
+
+    def __repr__(self) -> str:
+        return "Known(<secret>)"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Decisions:
+    """``outcome`` (n,), places in ``OUTCOMES``; ``reasons`` (n, features), true for a reason."""
+
+    outcome: NDArray[np.intp]
+    reasons: NDArray[np.bool_]
+
+
+def checked_own(plan: Plan, own: Floats | None, count: int) -> Floats:
+    """The asker's own standardised features (count, d)."""
+    wanted = count, len(plan.features.get(plan.asker, ()))
+    values = np.zeros((count, 0)) if own is None else np.asarray(own, np.float64)
+    if values.shape != wanted:
+        raise DataError(f"values {values.shape} of the asker's own features, not {wanted}")
+    if not bool((np.abs(values) <= VALUE_LIMIT).all()):
+        raise DataError(f"an own value is missing, or beyond {VALUE_LIMIT:.0f} scales")
+    return values
+
+
+def checked_model(plan: Plan, model: Model) -> Floats:
+    """Weights and intercept as one vector."""
+    weights = np.asarray(model.weights, np.float64)
+    if weights.shape != (len(plan.names),):
+        raise ConfigError(f"{weights.shape} weights for {len(plan.names)} features")
+    if not np.isfinite(weights).all() or not np.isfinite(model.intercept):
+        raise DataError("a weight or the intercept is not a finite number")
+    if np.abs(weights).sum() * VALUE_LIMIT + abs(model.intercept) > WEIGHTS_LIMIT * VALUE_LIMIT:
+        raise EncodingOverflow(
+            f"the weights add up to more than {WEIGHTS_LIMIT:.0f}: give the features larger scales"
+        )
+    return np.append(weights, model.intercept)
+
+
+def checked_table(plan: Plan, me: str, known: Known) -> Floats:
+    """The values of one party: its standardised features, then those of rules."""
+    wanted = len(plan.features.get(me, ())), len(plan.ruled(me))
+    standardised, ruled = (np.asarray(v, np.float64) for v in (known.standardised, known.ruled))
+    rows = len(known.keys)
+    if standardised.shape != (rows, wanted[0]) or ruled.shape != (rows, wanted[1]):
+        raise DataError(
+            f"{rows} keys with values of {standardised.shape} and {ruled.shape}; the plan says "
+            f"{wanted[0]} features and {wanted[1]} values of rules"
+        )
+    scaled = ruled / np.array([unit for _, unit in plan.ruled(me)])
+    for values, limit in ((standardised, VALUE_LIMIT), (scaled, RULE_LIMIT)):
+        if not bool((np.abs(values) <= limit).all()):
+            raise DataError(f"a value is missing, or beyond {limit:.0f} scales or units")
+    return np.concatenate([standardised, scaled], axis=1)

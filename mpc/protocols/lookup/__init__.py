@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private lookup: which keys stand in a table, and with which values, as shares; semi-honest.
+
+Circuit PSI with payloads, by cuckoo hashing against simple hashing, a programmed OPRF and batched
+equality: Pinkas, Schneider, Tkachenko, Yanai (EUROCRYPT 2019, eprint 2019/241) with the OPRF of
+Rindal, Schoppmann (EUROCRYPT 2021, eprint 2021/266)::
+
+    asker, n keys                             holder, N rows: key -> d values
+      LookupOffer        <- one round ->        LookupOffer: n, N, d
+      LookupLayout       --- seeds ------>
+      a word y and words g for each bin         a word t and masks m for each bin     programmed
+      bits of [y = t], shared                   the same                              equality
+      bits and g, in the order of its keys      bits and m, shared anew               order
+      bit, and bit * value, modulo 2^64         the same                              order
+
+The asker puts its keys in a cuckoo table of about 1.3 n bins (``primitives.cuckoo``), which fails
+with probability 2^-40; it draws another seed then, before anything is sent. A bin's word y is t,
+and g is value - m, if the holder has the bin's key, and else they are uniform: another key passes
+for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the
+table.
+
+**Learns.** The asker: N and d, the scale of the values. The holder: n. Nobody learns which keys are
+in the table or how many; both get uniform shares. Whoever later sees results learns what they say.
+
+**Order.** Shares come in the order of the asker's keys, for which the shares of all bins go through
+a switching network whose settings the asker knows. With ``order="table"`` they stay in the order of
+the bins, which saves that: results (bins, ...), in which key i is at ``places[i]``, known to the
+asker alone, and the bins without a key are zeros. Lookups of one ``Layout`` with several holders
+have one order of bins, so their shares fit each other. Of such results only the asker may see one
+for each bin: which bins are not zero says much of the keys to whoever knows the hash functions.
+
+**Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
+(as it could with another table), and can spoil results in ways that depend on the keys, of which it
+learns what the opened results show. A lying asker can ask for other keys than its own, up to as
+many as its store has room for; it can enter other words into equality and selection, and learn from
+what is opened of results that this protocol does not give. The transfers and the vector OLE below
+are secure against malicious parties; what is made of them here is not checked.
+
+**Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 68 n, order 1.3 n log2(1.3 n) (8 d + 1/4),
+selection 8 n (1 + 2 d). The hints are most of it where N is large. A row is sent three times, once
+for each bin that it may meet a key in: the mask of a bin must be known to the holder by bin and may
+serve one key only, and a table of hints in which a row stands once would need a mask that the
+holder can find by row, so that two rows with one mask, both asked for, would show their difference.
+For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
+keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
+once and fetched once (``protocols.query``) is far cheaper for few keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpc.errors import ConfigError, DataError, ParameterMismatch, ProtocolError
+from mpc.kernels import hashing
+from mpc.net.channel import Channel
+from mpc.pb.v1 import lookup_pb2 as pb
+from mpc.primitives import cuckoo, fixed, okvs
+from mpc.primitives.items import Items
+from mpc.primitives.rng import SYSTEM, Rng
+from mpc.primitives.sharing import MAX_FRACTION_BITS, Share
+from mpc.primitives.switches import Network
+from mpc.protocols.lookup import equality, programmed
+from mpc.protocols.lookup import order as ordering
+from mpc.protocols.lookup.programmed import Sizes
+from mpc.protocols.lookup.transfers import Receiver, Sender
+from mpc.protocols.psi.agreement import distinct
+from mpc.tracing import span
+
+__all__ = ["MOST_COLUMNS", "MOST_KEYS", "Found", "Layout", "asker", "holder"]
+
+Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
+Order = Literal["keys", "table"]
+
+MOST_KEYS = 1 << 28
+"""Keys or rows of one run."""
+MOST_COLUMNS = 256
+"""Values of one row."""
+
+_KEY_BYTES, _NONCE_BYTES = 32, 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A party's shares of the results, for a ``Mesh`` of the asker first and the holder second.
+
+    ``member`` (n,) is 1 or 0, ``values`` (n, d) are the row's values or zeros. ``places`` is None,
+    or for the asker with ``order="table"`` the row at which each of its keys is.
+    """
+
+    member: Share
+    values: Share
+    places: Places | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """An asker's keys in their bins; one may serve for lookups with several holders."""
+
+    key: bytes = field(repr=False)
+    digests: Words = field(repr=False)
+    table: cuckoo.Table
+
+    @classmethod
+    def of(cls, keys: Any, *, rng: Rng = SYSTEM) -> Layout:
+        """Of what ``Items.of`` takes. A key that occurs twice is a DataError; CryptoError when the
+        keys find no places in a table."""
+        key = rng.bytes(_KEY_BYTES)
+        digests = _digests(keys, key)
+        return cls(key, digests, cuckoo.Table.of(digests, rng))
+
+
+def asker(
+    channel: Channel, keys: Any | Layout, *, order: Order = "keys", rng: Rng = SYSTEM
+) -> Found:
+    """Look ``keys`` up; see ``Layout.of`` for what they are."""
+    with span("layout"):
+        layout = keys if isinstance(keys, Layout) else Layout.of(keys, rng=rng)
+    table = layout.table
+    offer = pb.LookupOffer(role="asker", order=_checked_order(order), count=len(table.places))
+    sizes, fraction_bits = _agree(channel, offer, rng)
+    places = table.places if order == "table" else None
+    if not sizes.keys or not sizes.rows:
+        return _found(*_zeros(sizes, order), 0, fraction_bits, places)
+    seed = rng.bytes(okvs.SEED_BYTES)
+    channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
+    with span("programmed"):
+        words = programmed.asker(channel, layout.digests, table, sizes, seed, rng)
+    with span("equality"):
+        bits = equality.asker(channel, words[:, 0], sizes.session, rng)
+    held = words[:, 1:]
+    switches, count = _transfers(sizes, order)
+    transfers = Receiver(channel, switches + count, sizes.session, rng)
+    if order == "keys":
+        with span("order"):
+            sources = np.concatenate([table.places, _free(table)])
+            bits, held = ordering.permute_asker(transfers, bits, held, sources)
+            bits, held = bits[: sizes.keys], held[: sizes.keys]
+    with span("selection"):
+        given = Sender(channel, count, sizes.session, rng)
+        results = ordering.select_asker(transfers, given, bits, held)
+    return _found(*results, 0, fraction_bits, places)
+
+
+def holder(
+    channel: Channel,
+    keys: Any,
+    values: ArrayLike | None = None,
+    *,
+    fraction_bits: int = 0,
+    order: Order = "keys",
+    rng: Rng = SYSTEM,
+) -> Found:
+    """Let the asker look its keys up among ``keys``, with ``values`` (N, d) or (N,), or none.
+
+    Values are encoded by ``fixed.encode`` with ``fraction_bits``, which are public; its errors are
+    raised here, before anything is sent, as is a DataError for a key that occurs twice.
+    """
+    items = Items.of(keys)
+    rows = _encoded(values, len(items), fraction_bits)
+    # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
+    _digests(items, rng.bytes(_KEY_BYTES))
+    offer = pb.LookupOffer(
+        role="holder",
+        order=_checked_order(order),
+        count=len(items),
+        columns=rows.shape[1],
+        fraction_bits=fraction_bits,
+    )
+    sizes, _ = _agree(channel, offer, rng)
+    if not sizes.keys or not sizes.rows:
+        return _found(*_zeros(sizes, order), 1, fraction_bits, None)
+    layout = _layout(channel)
+    with span("layout"):
+        digests = _digests(items, layout.key)
+        bins = cuckoo.positions(digests, layout.seed, sizes.bins)
+    with span("programmed"):
+        targets, held = programmed.holder(channel, digests, rows, bins, sizes, layout.rows, rng)
+    with span("equality"):
+        bits = equality.holder(channel, targets, sizes.session, rng)
+    switches, count = _transfers(sizes, order)
+    transfers = Sender(channel, switches + count, sizes.session, rng)
+    if order == "keys":
+        with span("order"):
+            bits, held = ordering.permute_holder(transfers, bits, held)
+            bits, held = bits[: sizes.keys], held[: sizes.keys]
+    with span("selection"):
+        taken = Receiver(channel, count, sizes.session, rng)
+        results = ordering.select_holder(transfers, taken, bits, held)
+    return _found(*results, 1, fraction_bits, None)
+
+
+def _digests(keys: Any, key: bytes) -> Words:
+    """Digests (n, 4) of distinct keys."""
+    items = Items.of(keys)
+    digests = hashing.digests(items.data, items.offsets, key=key, person=b"lookup:k")
+    distinct(digests, "error")
+    return digests
+
+
+def _encoded(values: ArrayLike | None, count: int, fraction_bits: int) -> Words:
+    if values is None:
+        return np.empty((count, 0), np.uint64)
+    words = fixed.encode(values, fraction_bits)
+    words = words[:, None] if words.ndim == 1 else words
+    if words.ndim != 2 or len(words) != count or words.shape[1] > MOST_COLUMNS:
+        raise DataError(
+            f"values of shape {np.shape(values)} for {count} keys; at most {MOST_COLUMNS} columns"
+        )
+    return words
+
+
+def _checked_order(order: str) -> str:
+    if order not in ("keys", "table"):
+        raise ConfigError(f"the order is keys or table, not {order!r}")
+    return order
+
+
+def _agree(channel: Channel, offer: pb.LookupOffer, rng: Rng) -> tuple[Sizes, int]:
+    """What both sides offer, and the scale of the values."""
+    if offer.count > MOST_KEYS:
+        raise ConfigError(f"{offer.count} keys; a lookup takes {MOST_KEYS} at most")
+    offer.nonce = rng.bytes(_NONCE_BYTES)
+    theirs, peer = channel.exchange(offer), channel.peer
+    if {offer.role, theirs.role} != {"asker", "holder"}:
+        raise ProtocolError(peer, f"its part is not the one that fits a {offer.role}")
+    if theirs.order != offer.order:
+        raise ParameterMismatch(peer, "order", repr(offer.order), repr(theirs.order)[:100])
+    fits = len(theirs.nonce) == _NONCE_BYTES and theirs.count <= MOST_KEYS
+    bounded = theirs.columns <= MOST_COLUMNS and theirs.fraction_bits <= MAX_FRACTION_BITS
+    if not fits or not bounded:
+        raise ProtocolError(peer, "malformed offer of a lookup")
+    ask, hold = (offer, theirs) if offer.role == "asker" else (theirs, offer)
+    session = hashlib.blake2s(ask.nonce + hold.nonce, person=b"lookup:s").digest()
+    return Sizes(ask.count, hold.count, hold.columns, session), hold.fraction_bits
+
+
+def _layout(channel: Channel) -> pb.LookupLayout:
+    layout = channel.recv(pb.LookupLayout)
+    lengths = len(layout.key), len(layout.seed), len(layout.rows)
+    if lengths != (_KEY_BYTES, cuckoo.SEED_BYTES, okvs.SEED_BYTES):
+        raise ProtocolError(channel.peer, "malformed layout of a lookup")
+    return layout
+
+
+def _free(table: cuckoo.Table) -> Places:
+    """The bins that no key is in."""
+    taken = np.zeros(table.size, np.bool_)
+    taken[table.places] = True
+    return np.flatnonzero(~taken)
+
+
+def _transfers(sizes: Sizes, order: Order) -> tuple[int, int]:
+    """How many switches the order takes, and how many results there are: a transfer for each."""
+    if order == "table":
+        return 0, sizes.bins
+    return Network(sizes.bins).switches(), sizes.keys
+
+
+def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:
+    """Shares of nothing, where one side has nothing: both sides know that."""
+    _, count = _transfers(sizes, order)
+    return np.zeros(count, np.uint64), np.zeros((count, sizes.columns), np.uint64)
+
+
+def _found(
+    member: Words, values: Words, party: int, fraction_bits: int, places: Places | None
+) -> Found:
+    return Found(Share(member, party, 2), Share(values, party, 2, fraction_bits), places)

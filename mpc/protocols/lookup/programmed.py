@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An oblivious pseudorandom function that the holder has programmed, one point of it for each bin.
+
+Rindal, Schoppmann, "VOLE-PSI" (EUROCRYPT 2021, eprint 2021/266, section 5), after Pinkas,
+Schneider, Tkachenko, Yanai (EUROCRYPT 2019), with the store and vector OLE of ``psi``::
+
+    asker, keys q, each in bin h(q) for one h         holder, rows x
+      LookupLayout           --- seeds --------->
+                             <-- VOLE: C = A D + B -->  D, B                     protocols.vole
+      LookupStore            --- A + P ----------->     K = B + (A + P) D; in parts
+                                 P(q, h) = H(q, h)
+      F(q, h) = C(q, h)                                 F(x, h) = K(x, h) + D H(x, h), all h
+
+and for each of the three hash functions h, whose bin for x is h(x)::
+
+                             <-- LookupHintSeed ---
+                             <-- LookupHint -------     store of (x, h): (t, v - m)[h(x)] ^ pads
+
+where the key in the store and the pads come from a hash of F(x, h), x and h. The holder draws the
+targets t (a word for each bin) and the masks m (a word for each bin and value); the v are a row's
+values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and for any
+other key words that are uniform to it, as a store of other pairs would have given: pads of points
+at which it cannot evaluate F are pseudorandom.
+
+The asker evaluates F once for each bin. Were F a function of the key alone, it could decode a key
+for the other two of its bins as well, and if it got there what another key of its own got, it would
+know that both are in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc import kernels
+from mpc.errors import ProtocolError
+from mpc.kernels import gf128, hashing
+from mpc.net import columns
+from mpc.net.channel import Channel
+from mpc.pb.v1 import lookup_pb2 as pb
+from mpc.primitives import cuckoo, okvs
+from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
+from mpc.protocols import vole
+from mpc.protocols.lookup.transfers import expanded
+
+Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What both sides know: numbers of keys and rows, values of a row, and a key of this run."""
+
+    keys: int
+    rows: int
+    columns: int
+    session: bytes = field(repr=False)
+
+    @property
+    def bins(self) -> int:
+        return cuckoo.bins(self.keys)
+
+
+def asker(
+    channel: Channel, digests: Words, table: cuckoo.Table, sizes: Sizes, seed: bytes, rng: Rng
+) -> Words:
+    """A word and the values' words (bins, 1 + columns) for each bin; ``seed`` is of the rows.
+
+    Bins without a key get uniform words.
+    """
+    points = np.empty_like(digests)
+    for choice in range(cuckoo.HASHES):
+        mine = table.choices == choice
+        points[mine] = _points(digests[mine], choice, sizes)
+    values = _evaluated(channel, points, sizes, seed, rng)
+    out = uint64(rng, (sizes.bins, 1 + sizes.columns))
+    parameters = okvs.Parameters.of(sizes.rows)
+    width = 8 * (1 + sizes.columns)
+    for choice in range(cuckoo.HASHES):
+        mine = np.flatnonzero(table.choices == choice)
+        hashed = _hashed(values[mine], points[mine], sizes)
+        rows = okvs.Rows.of(hashed[:, :2], _hint_seed(channel), parameters)
+        pads = expanded(hashed[:, 2:], 1 + sizes.columns, sizes.session)
+        for part, place, inside in rows.parts():
+            count, peer = place.stop - place.start, channel.peer
+            column = channel.recv(pb.LookupHint).values
+            store = columns.unpack(column, width=width, count=count, peer=peer).view("<u8")
+            order = rows.order[part]
+            out[table.places[mine[order]]] = _decoded(inside, store) ^ pads[order]
+    return out
+
+
+def holder(
+    channel: Channel,
+    digests: Words,
+    values: Words,
+    bins: Places,
+    sizes: Sizes,
+    seed: bytes,
+    rng: Rng,
+) -> tuple[Words, Words]:
+    """Targets (bins,) and masks (bins, columns); ``bins`` (rows, 3) are where rows may stand."""
+    delta, key = _keyed(channel, sizes, rng)
+    parameters = okvs.Parameters.of(sizes.rows)
+    drawn = uint64(rng, (sizes.bins, 1 + sizes.columns))
+    for choice in range(cuckoo.HASHES):
+        points = _points(digests, choice, sizes)
+        hashed = _hashed(_evaluate(points, delta, key, sizes, seed), points, sizes)
+        fresh = rng.bytes(okvs.SEED_BYTES)
+        channel.send(pb.LookupHintSeed(seed=fresh))
+        rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
+        for store in _stores(rows, hashed[:, 2:], drawn, bins[:, choice], values, sizes, rng):
+            channel.send(pb.LookupHint(values=columns.pack(store)))
+    return drawn[:, 0].copy(), drawn[:, 1:].copy()
+
+
+def _points(digests: Words, choice: int, sizes: Sizes) -> Words:
+    """The points (x, h) of keys (n, 4) and a hash function, as digests (n, 4)."""
+    return hashing.joined(
+        digests,
+        np.full((len(digests), 1), choice, np.uint64),
+        key=sizes.session,
+        person=b"lookup:p",
+    )
+
+
+def _evaluated(channel: Channel, points: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
+    """F of the asker's points (n, 2)."""
+    parameters = okvs.Parameters.of(sizes.keys)
+    rows = okvs.Rows.of(points[:, 2:], seed, parameters)
+    a, c = vole.receiver(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
+    out = np.empty((len(points), 2), np.uint64)
+    for part, place, inside in rows.parts():
+        order = rows.order[part]
+        masked = inside.encode(np.ascontiguousarray(points[order, :2]), rng) ^ a[place]
+        channel.send(pb.LookupStore(values=columns.pack(masked)))
+        out[order] = inside.decode(c[place])
+    return out
+
+
+def _keyed(channel: Channel, sizes: Sizes, rng: Rng) -> tuple[Words, Words]:
+    """D, and K: with them the holder can evaluate F at any point."""
+    parameters = okvs.Parameters.of(sizes.keys)
+    delta, b = vole.sender(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
+    key = np.empty_like(b)
+    part = parameters.width + parameters.dense
+    for start in range(0, parameters.size, part):
+        place = slice(start, start + part)
+        column = channel.recv(pb.LookupStore).values
+        store = columns.unpack(column, width=16, count=part, peer=channel.peer).view("<u8")
+        key[place] = gf128.multiply_add(b[place], store, delta)
+    return delta, key
+
+
+def _evaluate(points: Words, delta: Words, key: Words, sizes: Sizes, seed: bytes) -> Words:
+    """F of any points (n, 2), for the holder."""
+    rows = okvs.Rows.of(points[:, 2:], seed, okvs.Parameters.of(sizes.keys))
+    own = np.take(points[:, :2], rows.order, axis=0)
+    out = np.empty_like(own)
+    out[rows.order] = gf128.multiply_add(rows.decode(key), own, delta)
+    return out
+
+
+def _hashed(values: Words, points: Words, sizes: Sizes) -> Words:
+    """For each (x, h): its key in the store (2 words), and the seed of its pads (2 words)."""
+    return hashing.joined(values, points, key=sizes.session, person=b"lookup:h")
+
+
+def _hint_seed(channel: Channel) -> bytes:
+    seed = channel.recv(pb.LookupHintSeed).seed
+    if len(seed) != okvs.SEED_BYTES:
+        raise ProtocolError(channel.peer, f"a seed has {okvs.SEED_BYTES} bytes, not {len(seed)}")
+    return bytes(seed)
+
+
+def _stores(
+    rows: okvs.Rows,
+    seeds: Words,
+    drawn: Words,
+    places: Places,
+    values: Words,
+    sizes: Sizes,
+    rng: Rng,
+) -> Iterator[Words]:
+    """The parts of a hint in turn, as many made at once as there are threads."""
+
+    def made(part: tuple[slice, okvs.Rows, Rng]) -> Words:
+        inside, cluster, own = part
+        mine = rows.order[inside]
+        there = drawn[places[mine]]
+        there[:, 1:] = values[mine] - there[:, 1:]
+        there ^= expanded(seeds[mine], 1 + sizes.columns, sizes.session)
+        return _encoded(cluster, there, own)
+
+    parts = [(inside, one, Prg(rng.bytes(SEED_BYTES))) for inside, _, one in rows.parts()]
+    threads = kernels.threads()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(parts), threads):
+            yield from pool.map(made, parts[start : start + threads])
+
+
+def _encoded(rows: okvs.Rows, values: Words, rng: Rng) -> Words:
+    """A store of any number of words in which rows have ``values``."""
+    pairs = [
+        rows.encode(np.ascontiguousarray(values[:, word : word + 2]), rng)
+        for word in range(0, values.shape[1], 2)
+    ]
+    return np.concatenate(pairs, axis=1)
+
+
+def _decoded(rows: okvs.Rows, store: Words) -> Words:
+    """What rows have in a store of any number of words."""
+    pairs = [
+        rows.decode(np.ascontiguousarray(store[:, word : word + 2]))
+        for word in range(0, store.shape[1], 2)
+    ]
+    return np.concatenate(pairs, axis=1)

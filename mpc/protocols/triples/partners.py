@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One other party, and the base transfers that all products with it stand on.
+
+Base transfers cost a party some hundreds of group operations, more than a small batch of products,
+and the rows that grow from them are cheap. So each direction has one set for as long as the source
+lives (``ot.bases_sender``), made when it is first needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.net.channel import Channel
+from mpc.primitives.rng import Rng, uint64
+from mpc.protocols import ot
+
+
+class Partner:
+    """A channel, randomness for what runs over it, and whether this party comes first of the two.
+
+    Partners do not share their randomness, so that one thread may work with each.
+    """
+
+    __slots__ = ("_receiving", "_sending", "channel", "first", "rng")
+
+    def __init__(self, channel: Channel, rng: Rng, *, first: bool) -> None:
+        self.channel = channel
+        self.rng = rng
+        self.first = first
+        self._sending: ot.SenderBases | None = None
+        self._receiving: ot.ReceiverBases | None = None
+
+    def sending(self) -> ot.SenderBases:
+        """The bases of what this party sends, when the partner calls ``receiving``."""
+        if self._sending is None:
+            delta = uint64(self.rng, 2)
+            delta[0] |= np.uint64(1)
+            self._sending = ot.bases_sender(self.channel, delta, rng=self.rng)
+        return self._sending
+
+    def receiving(self) -> ot.ReceiverBases:
+        """The bases of what this party receives, when the partner calls ``sending``."""
+        if self._receiving is None:
+            self._receiving = ot.bases_receiver(self.channel, rng=self.rng)
+        return self._receiving
+
+    def __repr__(self) -> str:
+        return f"Partner({self.channel.peer}, <secret>)"

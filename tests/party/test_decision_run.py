@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole decisions as parties run them: real files, real sessions with TLS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mpc.apps import companies
+from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted
+from mpc.party import config, jobs, runs
+from mpc.protocols.query.limits import Refused
+from tests.party.party_runs import ROWS, edit, one, play, rows_of
+
+
+def test_a_decision_job_over_files(folder: Path) -> None:
+    truth = companies.in_the_open(companies.write_demo(folder, ROWS, 5))
+    reports = play(folder, "decision")
+    rows = rows_of(folder / "bank" / "decisions.csv")
+    assert [row["id"] for row in rows] == list(truth)
+    assert [row["outcome"] for row in rows] == [answer.outcome for answer in truth.values()]
+    assert {row["outcome"] for row in rows} == {"approve", "refer", "decline"}
+    for row, answer in zip(rows, truth.values(), strict=True):
+        if answer.outcome != "decline":
+            assert row["reasons"] == ""
+        elif answer.reasons is not None:
+            assert set(row["reasons"].split("; ")) == answer.reasons
+    bank, tax = reports.pop("bank"), reports["tax_office"]
+    assert isinstance(bank, runs.Report)
+    assert isinstance(tax, runs.Report)
+    assert bank.output == str(folder / "bank" / "decisions.csv")
+    assert bank.findings[0].startswith(f"{ROWS} applicants: ")
+    assert bank.findings[0].endswith(" decline")
+    assert tax.gave == jobs.load(folder / "decision.toml").gives("tax_office")
+    for report in reports.values():
+        assert isinstance(report, runs.Report)
+        assert report.output is None
+        assert report.findings == [f"{ROWS} applicants were decided on"]
+    assert "91990100" not in repr((bank, reports))
+
+
+def test_a_holder_counts_the_keys_of_an_asker_over_all_jobs(folder: Path) -> None:
+    lender = folder / "lender_b" / "party.toml"
+    edit(lender, "[jobs.decision]", f"[jobs.decision]\nmost_keys = {2 * ROWS - 1}")
+    first = play(folder, "decision")
+    assert all(isinstance(report, runs.Report) for report in first.values()), first
+    counted = json.loads((folder / "lender_b" / "party.keys.json").read_text())
+    assert counted == {"evaluations": {"bank": ROWS}}
+    (folder / "bank" / "decisions.csv").unlink()
+    outcomes = play(folder, "decision")
+    refused = outcomes.pop("lender_b")
+    assert isinstance(refused, Refused), refused
+    assert (refused.peer, refused.allowed) == ("bank", ROWS - 1)
+    for error in outcomes.values():
+        assert isinstance(error, PeerAborted), outcomes
+    assert not (folder / "bank" / "decisions.csv").exists()
+    assert json.loads((folder / "lender_b" / "party.keys.json").read_text()) == counted
+
+
+def test_a_holder_that_gives_no_keys_at_all(folder: Path) -> None:
+    edit(folder / "lender_c" / "party.toml", "[jobs.decision]", "[jobs.decision]\nmost_keys = 0")
+    outcomes = play(folder, "decision")
+    assert isinstance(outcomes["lender_c"], Refused)
+    assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
+    edit(folder / "lender_c" / "party.toml", "most_keys = 0", "most_keys = -1")
+    with pytest.raises(ConfigError, match=r"jobs\.decision\.most_keys must be 0 or more, not -1"):
+        one(folder, "lender_c", "decision")
+
+
+def test_a_holder_with_an_older_job_file_refuses_before_anything_is_sent(folder: Path) -> None:
+    (folder / "old").mkdir()
+    old = folder / "old" / "decision.toml"
+    shutil.copy(folder / "decision.toml", old)
+    edit(old, "threshold = 2", "threshold = 3")
+    stages: list[str] = []
+
+    def lender() -> runs.Report:
+        mine = config.load(folder / "lender_b" / "party.toml")
+        return runs.run(mine, jobs.load(old), wait=10, notify=stages.append)
+
+    outcomes = play(folder, "decision", lender_b=lender)
+    refused = outcomes["lender_b"]
+    assert isinstance(refused, ParameterMismatch), outcomes
+    assert refused.field == "lists.threshold"
+    assert "answering" not in stages
+    told = [error for error in outcomes.values() if isinstance(error, ParameterMismatch)]
+    assert len(told) >= 2, outcomes
+    assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
+    assert not (folder / "bank" / "decisions.csv").exists()
+
+
+def test_our_own_faults_are_found_before_anyone_is_called(folder: Path) -> None:
+    tax, lender = (folder / name / "party.toml" for name in ("tax_office", "lender_b"))
+    originals = {path: path.read_text() for path in (tax, lender)}
+
+    edit(lender, 'list = "blacklist"', "")
+    with pytest.raises(ConfigError, match=r'\[jobs.decision\] needs list = "NAME"'):
+        one(folder, "lender_b", "decision")
+    lender.write_text(originals[lender])
+    edit(lender, 'list = "blacklist"', 'list = "defaulters"')
+    with pytest.raises(ConfigError, match=r"jobs.decision.list names 'defaulters'"):
+        one(folder, "lender_b", "decision")
+    lender.write_text(originals[lender])
+    edit(lender, 'dates = "listed_on"', "")
+    with pytest.raises(ConfigError, match="since 2023-01-01 count: name the list's column of date"):
+        one(folder, "lender_b", "decision")
+    lender.write_text(originals[lender])
+    edit(lender, 'dates = "listed_on"', 'dates = "since"')
+    with pytest.raises(DataError, match=r"has no column 'since'.*listed_on"):
+        one(folder, "lender_b", "decision")
+
+    edit(tax, '[jobs.decision]\ndata = "companies"', "[jobs.decision]")
+    with pytest.raises(ConfigError, match=r'\[jobs.decision\] needs data = "NAME"'):
+        one(folder, "tax_office", "decision")
+    tax.write_text(originals[tax])
+    job = folder / "decision.toml"
+    edit(job, "revenue_year_before", "revenue_then")
+    with pytest.raises(DataError, match="has no column 'revenue_then'"):
+        one(folder, "tax_office", "decision")
+
+
+def test_what_the_bank_must_say(folder: Path) -> None:
+    bank, job = folder / "bank" / "party.toml", folder / "decision.toml"
+    original = job.read_text()
+    edit(job, '"vat_growth"', '"declared_revenue"')
+    with pytest.raises(ConfigError, match="the scorecard has the features"):
+        one(folder, "bank", "decision")
+    job.write_text(original)
+    edit(bank, 'scorecard = "scorecard.json"\noutput = "decisions.csv"', "")
+    with pytest.raises(ConfigError, match="say where with --output"):
+        one(folder, "bank", "decision")
+    edit(bank, "[jobs.decision]", '[jobs.decision]\noutput = "decisions.csv"')
+    with pytest.raises(ConfigError, match=r"bank owns the weights: \[jobs.decision\] needs sco"):
+        one(folder, "bank", "decision")

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joint decisions against the same rules in the open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpc.errors import (
+    ConfigError,
+    DataError,
+    EncodingOverflow,
+    PeerAborted,
+    PeerClosed,
+    ProtocolError,
+)
+from mpc.net.mesh import Mesh
+from mpc.protocols import decision
+from mpc.protocols.decision import OUTCOMES, Known, Model, Plan, Rule
+from mpc.protocols.query.limits import Gate, Limits, Refused
+from mpc.protocols.threshold import Listed, Terms
+from mpc.testing import seeded
+from tests.protocols.computing import compute, looks_uniform, openings, recorded
+
+rng = np.random.default_rng(21)
+APPLICANTS = [f"c{i}" for i in range(60)]
+FELL = Rule("revenue fell", {("p1", "now"): 1.0, ("p1", "before"): -0.7}, 0.0, "decline", 1000.0)
+LATE = Rule("pays late", {("p2", "delay"): -1.0, ("p1", "now"): 0.001}, -20.0, "refer")
+FEATURES = {"p1": ("a", "b"), "p2": ("c",)}
+
+
+def plan_of(**changes):
+    lists = Terms("p0", 2, {"p1": 1, "p3": 2}, "shares")
+    given = {
+        "lists": lists,
+        "features": FEATURES,
+        "refer_from": 0.3,
+        "decline_from": 0.6,
+        "rules": (FELL, LATE),
+        "reasons": 2,
+    }
+    return Plan(**{**given, **changes})
+
+
+PLAN = plan_of()
+RANGES = {"now": (20_000, 60_000), "before": (20_000, 60_000), "delay": (0, 80)}
+MODEL = Model(np.array([0.9, -1.3, 0.6]), -0.4)
+
+
+def tables():
+    """Lists and tables of all: some applicants unknown to one owner, some to both."""
+    companies = [f"c{i}" for i in range(-20, 80)]
+    listed = {name: Listed(list(rng.choice(companies, 20, replace=False))) for name in ("p1", "p3")}
+    known = {}
+    for name in ("p1", "p2"):
+        keys = list(rng.choice(companies, 85, replace=False))
+        standardised = rng.normal(size=(85, len(FEATURES[name])))
+        columns = {n: rng.uniform(*RANGES[n], 85) for n, _ in PLAN.ruled(name)}
+        ruled = np.stack([columns[n] for n, _ in PLAN.ruled(name)], axis=1)
+        known[name] = Known(keys, standardised, ruled)
+    return listed, known
+
+
+def in_the_open(plan, model, listed, known, own=None):
+    found = []
+    for place, key in enumerate(APPLICANTS):
+        weight = sum(w for name, w in plan.lists.weights.items() if key in listed[name].keys)
+        rows = {n: k.keys.index(key) if key in k.keys else None for n, k in known.items()}
+        parts = [
+            own[place] if n == plan.asker
+            else known[n].standardised[rows[n]] if rows[n] is not None else None
+            for n in plan.features
+        ]  # fmt: skip
+        met = all(part is not None for part in parts)
+        verdicts, names = set(), []
+        if weight >= plan.lists.threshold:
+            verdicts.add("decline")
+        z = np.concatenate([np.zeros(len(plan.features[n])) if p is None else p
+                            for n, p in zip(plan.features, parts, strict=True)])  # fmt: skip
+        logit = z @ model.weights + model.intercept
+        if not met:
+            verdicts.add("refer")
+        probability = 1 / (1 + np.exp(-logit))
+        if met and probability >= plan.decline_from:
+            verdicts.add("decline")
+        if probability >= plan.refer_from:
+            verdicts.add("refer")
+        for rule in plan.rules:
+            if any(rows[owner] is None for owner in rule.owners):
+                continue
+            total = sum(
+                c * known[o].ruled[rows[o]][plan.ruled(o).index((n, rule.unit))] / rule.unit
+                for (o, n), c in rule.terms.items()
+            )
+            if total < rule.below:
+                verdicts.add(rule.then)
+        outcome = "decline" if "decline" in verdicts else "refer" if verdicts else "approve"
+        if outcome == "decline":
+            contributions = z * model.weights
+            order = np.argsort(contributions, kind="stable")[::-1][: plan.reasons]
+            names = sorted(plan.names[i] for i in order) if met else None
+        found.append((outcome, names))
+    return found
+
+
+def run(
+    plan, model, listed, known, *, keys=APPLICANTS, own=None, gate=None, wrap=lambda m: m, seed=0
+):
+    def job(p):
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        me = p.mesh.me
+        if me == "p0":
+            rng_ = seeded(f"asker {seed}")
+            return decision.asker(p.mesh, plan, keys, model, own=own, rng=rng_, **shared)
+        return decision.other(
+            p.mesh,
+            plan,
+            listed=listed.get(me),
+            known=known.get(me),
+            gate=gate,
+            rng=seeded(f"{me} {seed}"),
+            **shared,
+        )
+
+    return compute(len(plan.parties), job, wrap=wrap, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"rules": (), "reasons": 0},
+        {"rules": (FELL,), "reasons": 1},
+        {"rules": (LATE,), "refer_from": 0.6, "reasons": 3},
+        {"lists": Terms("p0", 3, {"p1": 1, "p3": 2}, "shares")},
+    ],
+)
+def test_outcomes_and_reasons_are_those_in_the_open(changes):
+    plan = plan_of(**changes)
+    listed, known = tables()
+    known = {n: Known(k.keys, k.standardised, k.ruled[:, : len(plan.ruled(n))])
+             for n, k in known.items()}  # fmt: skip
+    if changes.get("rules") == (LATE,):
+        known["p1"] = Known(known["p1"].keys, known["p1"].standardised, known["p1"].ruled[:, :1])
+    decided, *others = run(plan, MODEL, listed, known)
+    wanted = in_the_open(plan, MODEL, listed, known)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    assert {outcome for outcome, _ in wanted} == set(OUTCOMES)
+    assert others == [len(APPLICANTS)] * (len(plan.parties) - 1)
+    for row, (outcome, names) in zip(decided.reasons, wanted, strict=True):
+        if outcome != "decline":
+            assert not row.any()
+        elif names is not None:
+            assert [n for n, told in zip(plan.names, row, strict=True) if told] == names
+        assert row.sum() == (plan.reasons if outcome == "decline" else 0)
+
+
+def test_the_askers_own_features_count_too():
+    listed, known = tables()
+    plan = plan_of(features={"p1": ("a", "b"), "p0": ("d", "e"), "p2": ("c",)}, rules=())
+    known = {n: Known(k.keys, k.standardised, k.ruled[:, :0]) for n, k in known.items()}
+    model, own = Model(np.array([0.9, -1.3, 0.7, 1.1, 0.6]), -0.4), rng.normal(size=(60, 2))
+    decided, *_ = run(plan, model, listed, known, own=own)
+    wanted = in_the_open(plan, model, listed, known, own)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    for row, (outcome, names) in zip(decided.reasons, wanted, strict=True):
+        if outcome == "decline" and names is not None:
+            assert sorted(n for n, told in zip(plan.names, row, strict=True) if told) == names
+    for bad in (None, own[:, :1], np.full((60, 2), np.nan), own * 1000):
+        with pytest.raises(DataError):
+            run(plan, model, listed, known, own=bad)
+
+
+@pytest.mark.parametrize("keys", [[], ["c1"], ["stranger"], ["stranger", "c2"]])
+def test_few_applicants(keys):
+    listed, known = tables()
+    decided, *_ = run(PLAN, MODEL, listed, known, keys=keys)
+    assert len(decided.outcome) == len(keys)
+    for key, outcome in zip(keys, decided.outcome, strict=True):
+        if key == "stranger":
+            assert OUTCOMES[outcome] == "refer"
+
+
+def test_a_list_that_is_empty_and_a_table_that_is():
+    listed, known = tables()
+    listed["p3"] = Listed([])
+    known["p2"] = Known([], np.empty((0, 1)), np.empty((0, 1)))
+    decided, *_ = run(PLAN, MODEL, listed, known, keys=["c1", "c2"])
+    assert set(decided.outcome) <= {1, 2}
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": {}},
+        {"features": {"p0": ("a",)}},
+        {"features": {"p1": ()}},
+        {"rules": (Rule("own", {("p0", "x"): 1.0}, 0.0, "refer"),)},
+        {"refer_from": 0.7},
+        {"refer_from": 0.0},
+        {"decline_from": 1.0},
+        {"reasons": 4},
+        {"reasons": -1},
+    ],
+)
+def test_plans_that_make_no_sense_are_refused(change):
+    with pytest.raises(ConfigError):
+        plan_of(**change)
+
+
+@pytest.mark.parametrize(
+    ("terms", "below", "then", "unit"),
+    [
+        ({}, 0, "refer", 1),
+        ({("p1", "a"): 2.0}, 0, "refer", 1),
+        ({("p1", "a"): 1.0}, 2.0**18, "refer", 1),
+        ({("p1", "a"): 1.0}, 0, "approve", 1),
+        ({("p1", "a"): 1.0}, 0, "refer", 0),
+        ({("p1", str(i)): 1.0 for i in range(9)}, 0, "refer", 1),
+    ],
+)
+def test_rules_that_do_not_fit_are_refused(terms, below, then, unit):
+    with pytest.raises(ConfigError, match="rule"):
+        Rule("r", terms, below, then, unit)
+
+
+def test_a_model_that_does_not_fit_is_refused():
+    listed, known = tables()
+    for model, error in (
+        (Model(np.ones(2), 0), ConfigError),
+        (Model(np.array([1, np.nan, 1]), 0), DataError),
+        (Model(np.ones(3), np.inf), DataError),
+        (Model(np.full(3, 4000.0), 0), EncodingOverflow),
+    ):
+        with pytest.raises(error):
+            run(PLAN, model, listed, known)
+
+
+def test_values_that_do_not_fit_are_refused():
+    listed, known = tables()
+    good = known["p2"]
+    for bad in (
+        Known(good.keys, good.standardised[:3], good.ruled),
+        Known(good.keys, good.standardised, good.ruled[:, :0]),
+        Known(good.keys, np.full((85, 1), 129.0), good.ruled),
+        Known(good.keys, np.full((85, 1), np.nan), good.ruled),
+        Known(good.keys, good.standardised, np.full((85, 1), 2.0**19)),
+    ):
+        with pytest.raises(DataError):
+            run(PLAN, MODEL, listed, {**known, "p2": bad})
+
+
+def test_what_a_party_brings_is_what_its_part_takes():
+    listed, known = tables()
+    with pytest.raises(ConfigError, match="p3: just feature owners"):
+        run(PLAN, MODEL, listed, {**known, "p3": known["p1"]})
+    with pytest.raises(ConfigError, match="p2: just holders"):
+        run(PLAN, MODEL, {**listed, "p2": listed["p1"]}, known)
+
+
+def test_a_key_twice_is_an_error():
+    listed, known = tables()
+    with pytest.raises(DataError):
+        run(PLAN, MODEL, {**listed, "p3": Listed(["a", "a"])}, known)
+    with pytest.raises(DataError):
+        run(PLAN, MODEL, listed, known, keys=["a", "a"])
+
+
+class Nothing:
+    """A counter that has nothing left."""
+
+    def take(self, peer, count, total):
+        return 0
+
+    def close(self):
+        pass
+
+
+def test_the_operators_limit_ends_the_job_before_a_key_is_looked_up():
+    listed, known = tables()
+    gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
+    with pytest.raises((Refused, PeerAborted)):
+        run(PLAN, MODEL, listed, known, gate=gate)
+
+
+def test_another_number_of_values_is_the_owners_fault():
+    """An owner with another plan, whose file was not compared."""
+    listed, known = tables()
+    other = plan_of(rules=(FELL,))
+    held = {"p1": Known(known["p1"].keys, known["p1"].standardised, known["p1"].ruled[:, :2])}
+
+    def job(p):
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        me = p.mesh.me
+        if me == "p0":
+            return decision.asker(p.mesh, PLAN, APPLICANTS, MODEL, **shared)
+        plan, table = (other, held["p1"]) if me == "p1" else (PLAN, known.get(me))
+        return decision.other(p.mesh, plan, listed=listed.get(me), known=table, **shared)
+
+    with pytest.raises(ProtocolError, match="p1: offers values"):
+        compute(4, job)
+
+
+@pytest.mark.parametrize("dies", ["p0", "p2", "p3"])
+def test_a_party_that_dies_is_named_to_all_others(dies):
+    listed, known = tables()
+
+    def job(p):
+        me = p.mesh.me
+        if me == dies:
+            for name in p.mesh.peers:
+                p.mesh.channel(name).close()
+            return None
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        brought = {"listed": listed.get(me), "known": known.get(me)}
+        play = decision.asker if me == "p0" else decision.other
+        given = (APPLICANTS, MODEL) if me == "p0" else ()
+        with pytest.raises((PeerClosed, PeerAborted)) as closed:
+            play(p.mesh, PLAN, *given, **shared, **({} if me == "p0" else brought))
+        cause = p.mesh.cause(closed.value)
+        p.mesh.abort(cause)
+        return cause.peer
+
+    assert set(compute(4, job)) == {None, dies}
+
+
+def test_what_reaches_a_party_is_uniform_whoever_applied():
+    _, known = tables()
+    keys = known["p1"].keys
+    everyone = {"p1": Listed(keys), "p3": Listed(keys)}
+    seen: dict[int, bytes] = {}
+    for number, lists in enumerate((everyone, {"p1": Listed([]), "p3": Listed(["x"])})):
+        came = []
+
+        def wrap(mesh, came=came):
+            mesh = recorded(mesh)
+            if mesh.me == "p2":
+                (first,) = (name for name in mesh.peers if name == "p0")
+                came.append(Mesh(mesh.me, [mesh.me, first], {first: mesh.channel(first)}))
+            return mesh
+
+        run(PLAN, MODEL, lists, known, wrap=wrap, seed=number)
+        # Narrow numbers are opened modulo less than a byte; test_compare looks at those.
+        seen[number] = b"".join(openings(came[0], width=8))
+    assert len(seen[0]) == len(seen[1])
+    assert all(looks_uniform(view) for view in seen.values())

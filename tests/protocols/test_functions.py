@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions of shares against numpy: errors over their ranges, what they cost, what is seen."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from numpy.polynomial import chebyshev, polynomial
+
+from mpc import kernels
+from mpc.errors import ConfigError, ProtocolError
+from mpc.protocols import functions, opening
+from mpc.protocols.functions import logistic, polynomials
+from tests.protocols.computing import compute, looks_uniform, openings, recorded, view
+
+BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
+CASES = [(2, 20), (3, 20), (5, 20), (2, 8), (3, 14)]
+GRID = 2500
+SERIES_ERROR = 1e-4
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    with kernels.use(request.param):
+        yield request.param
+
+
+def results(parties, function, x, f):
+    """What the first party is shown of ``function`` of x, which has f fraction bits."""
+
+    def job(p):
+        owner = parties - 1
+        return p.reveal(function(p.mesh, p.share(x, owner=owner, fraction_bits=f), p.triples))
+
+    found, *others = compute(parties, job)
+    assert all(np.array_equal(found, other) for other in others)
+    return found
+
+
+def grid(low, high, f, *edges):
+    """Numbers of f fraction bits all over a range, its ends and ``edges`` among them."""
+    x = np.concatenate([np.linspace(low, high, GRID), [low, high, *edges]])
+    return np.ldexp(np.trunc(np.ldexp(x, f)), -f)
+
+
+def widely(f):
+    """Numbers of every size from a unit to 2^61 units, powers of two and their neighbours too."""
+    low, high = 2.0**-f, 2.0 ** (60.99 - f)
+    powers = np.ldexp(1.0, np.arange(-f, 61 - f))
+    near = np.concatenate([powers, powers + low, powers[1:] - low, [2.0 ** (61 - f) - 2.0**8]])
+    x = np.concatenate([np.exp(np.linspace(np.log(low), np.log(high), GRID)), near])
+    return np.unique(np.maximum(np.ldexp(np.trunc(np.ldexp(x, f)), -f), low))
+
+
+def logistic_of(x):
+    return 1 / (1 + np.exp(-np.maximum(x, -500)))
+
+
+@pytest.mark.parametrize(("parties", "f"), CASES)
+@pytest.mark.usefixtures("backend")
+class TestErrors:
+    def test_exp(self, parties, f):
+        unit = 2.0**-f
+        x = grid(-30, 11, f, 0, unit, -unit, 10 - unit, -(2.0 ** (34 - f)), -1, 1)
+        found, wanted = results(parties, functions.exp, x, f), np.exp(x)
+        assert np.all(np.abs(found - wanted) <= unit + wanted * 2.0**-22)
+        assert not found[wanted < unit / 4].any()
+
+    def test_log(self, parties, f):
+        x = widely(f)
+        error = np.abs(results(parties, functions.log, x, f) - np.log(x))
+        assert error.max() <= 2.0**-f + 2.0**-23
+
+    def test_reciprocal(self, parties, f):
+        x = widely(f)
+        x = np.concatenate([x, -x])
+        error = np.abs(results(parties, functions.reciprocal, x, f) - 1 / x)
+        assert np.all(error <= 2.0**-f + 2.0**-20 / np.abs(x))
+
+    def test_rsqrt(self, parties, f):
+        x = widely(f)
+        error = np.abs(results(parties, functions.rsqrt, x, f) - x**-0.5)
+        assert np.all(error <= 2.0**-f + 2.0**-21 / np.sqrt(x))
+
+    def test_sigmoid_and_tanh(self, parties, f):
+        unit, most = 2.0**-f, 2.0 ** (33 - f)
+        x = grid(-25, 25, f, 0, unit, -unit, most - unit, unit - most, 1, -1)
+        error = np.abs(results(parties, functions.sigmoid, x, f) - logistic_of(x))
+        assert error.max() <= 2 * unit
+        error = np.abs(results(parties, functions.tanh, x, f) - np.tanh(x))
+        assert error.max() <= 4 * unit
+
+    def test_series(self, parties, f):
+        unit = 2.0**-f
+        x = grid(-functions.RANGE, functions.RANGE, f, 0, unit, -unit, 1, -1)
+        error = np.abs(results(parties, functions.sigmoid_series, x, f) - logistic_of(x))
+        assert error.max() <= SERIES_ERROR
+
+    def test_clamped_series(self, parties, f):
+        def clamped(*given):
+            return functions.sigmoid_series(*given, clamp=True)
+
+        unit, most, edge = 2.0**-f, 2.0 ** (61 - f), functions.RANGE
+        near = [edge, edge + unit, edge - unit, -edge, -edge - unit, unit - edge, 0, unit, -unit]
+        x = grid(-40, 40, f, *near, most, -most, 16, -16, 32, -32)
+        error = np.abs(results(parties, clamped, x, f) - logistic_of(x))
+        assert error.max() <= SERIES_ERROR
+
+    def test_softmax(self, parties, f):
+        rng = np.random.default_rng(3)
+        x = np.ldexp(np.rint(np.ldexp(rng.normal(0, 5, (400, 6)), f)), -f)
+        x[0], x[1], x[2] = 0, [0, 0, 0, 0, 0, -(2.0**-f)], [90, -90, 0, 90, 1, 2]
+        wanted = np.exp(x - x.max(axis=1, keepdims=True))
+        wanted /= wanted.sum(axis=1, keepdims=True)
+        assert np.abs(results(parties, functions.softmax, x, f) - wanted).max() <= 10 * 2.0**-f
+
+    def test_quotients(self, parties, f):
+        rng = np.random.default_rng(4)
+        by = np.concatenate([rng.integers(1, 10**6, 300), [1, 2, 3, 999_999, 10**6, 2**19]])
+        x = np.round(rng.uniform(-1, 1, len(by)) * 50 * by)
+        x[:3] = 50 * by[0], -50 * by[1], 0
+
+        def job(p):
+            above = p.share(x, fraction_bits=f)
+            below = p.share(by, owner=1, fraction_bits=0)
+            return p.reveal(
+                functions.divide(
+                    p.mesh, above, below, p.triples, most=10**6, size=50, fraction_bits=f
+                )
+            )
+
+        found = compute(parties, job)[0]
+        assert np.abs(found - x / by).max() <= 3 * 2.0**-f + 50 * 2.0**-25
+
+
+@pytest.mark.parametrize("name", ["exp", "reciprocal", "sigmoid_series", "softmax"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1)])
+def test_shapes_are_kept(name, shape):
+    def job(p):
+        x = p.share(np.ones(shape), fraction_bits=16)
+        return getattr(functions, name)(p.mesh, x, p.triples)
+
+    found = compute(2, job)[0]
+    assert found.shape == shape
+    assert found.fraction_bits == (44 if name == "sigmoid_series" else 16)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "rsqrt", "sigmoid", "sigmoid_series"])
+def test_none_at_all(name):
+    def job(p):
+        return getattr(functions, name)(p.mesh, p.share(np.empty(0)), p.triples).shape
+
+    assert compute(2, job) == [(0,), (0,)]
+
+
+def test_quotients_of_rows():
+    """A divisor for each row, and with fraction bits of its own."""
+    x, by = np.array([[1.5, -2, 0.25], [10, 20, -30]]), np.array([[0.5], [40.0]])
+
+    def job(p):
+        return p.reveal(
+            functions.divide(
+                p.mesh, p.share(x), p.share(by, fraction_bits=10), p.triples, most=40, size=4,
+                fraction_bits=18,
+            )
+        )  # fmt: skip
+
+    assert np.abs(compute(2, job)[0] - x / by).max() < 1e-5
+
+
+class TestRefused:
+    @pytest.mark.parametrize("f", [0, 7, 21])
+    @pytest.mark.parametrize("name", ["exp", "log", "reciprocal", "rsqrt", "sigmoid", "softmax"])
+    def test_scales(self, name, f):
+        def job(p):
+            with pytest.raises(ConfigError, match=f"8 to 20 fraction bits, not {f}"):
+                getattr(functions, name)(p.mesh, p.share([1.0], fraction_bits=f), p.triples)
+
+        compute(2, job)
+
+    def test_the_scale_of_the_series(self):
+        def job(p):
+            with pytest.raises(ConfigError, match="up to 27 fraction bits, not 28"):
+                functions.sigmoid_series(p.mesh, p.share([1.0], fraction_bits=28), p.triples)
+
+        compute(2, job)
+
+    @pytest.mark.parametrize(
+        ("most", "size", "bits"), [(2.0**40, 2.0**10, 10), (10, 2.0**20, 20), (1, 1, 40)]
+    )
+    def test_quotients_without_room(self, most, size, bits):
+        def job(p):
+            x, by = p.share([1.0]), p.share([1], fraction_bits=0)
+            with pytest.raises(ConfigError, match="no room"):
+                functions.divide(p.mesh, x, by, p.triples, most=most, size=size, fraction_bits=bits)
+
+        compute(2, job)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "function", "bound"),
+    [
+        (polynomials.EXP2, lambda t: 2 ** ((t + 1) / 2), 3e-9),
+        (polynomials.LOG, lambda t: np.log((t + 3) / 4), 4e-8),
+        (polynomials.RSQRT, lambda t: ((t + 3) / 4) ** -0.5, 7e-8),
+    ],
+)
+def test_polynomials_are_truncated_chebyshev_series(coefficients, function, bound):
+    t = np.linspace(-1, 1, 10_001)
+    series = chebyshev.chebinterpolate(function, 60)[: len(coefficients)]
+    assert np.allclose(coefficients, chebyshev.cheb2poly(series), rtol=1e-9, atol=1e-13)
+    assert np.abs(polynomial.polyval(t, coefficients) - function(t)).max() < bound
+
+
+def test_the_series_is_the_least_squares_fit():
+    count, period = len(logistic.COEFFICIENTS), 2**logistic.PERIOD_BITS
+    x = 10.5 * np.cos(np.linspace(0, np.pi / 2, 4001))
+    waves = np.sin(2 * np.pi * np.outer(x, np.arange(1, count + 1)) / period)
+    fitted = np.linalg.lstsq(waves, logistic_of(x) - 0.5)[0]
+    assert np.abs(fitted - logistic.COEFFICIENTS).max() < 1e-8
+
+
+def test_sines_are_those_of_numpy():
+    turn = np.concatenate([np.linspace(0, 1, 10_001), [0.25, 0.5, 0.75]])
+    sines, cosines = logistic._turns(turn, 13)
+    angles = 2 * np.pi * np.outer(turn, np.arange(1, 14))
+    assert np.abs(sines - np.sin(angles)).max() < 1e-10
+    assert np.abs(cosines - np.cos(angles)).max() < 1e-10
+
+
+def test_the_table_of_costs_is_what_is_measured():
+    count, k = 6400, 8
+    named = re.findall(r"^    (\w+)( \(.*?\))? .* (\d+) +(\d+)$", functions.__doc__, re.M)
+    assert len(named) == 9
+
+    def costs(p):
+        x, found = p.share(np.ones(count)), []
+        for name, option, _, _ in named:
+            mesh, function = recorded(p.mesh), getattr(functions, name)
+            if "clamp" in option:
+                function(mesh, x, p.triples, clamp=True)
+            else:
+                function(mesh, x.reshape(-1, k) if "k" in option else x, p.triples)
+            data = openings(mesh)
+            found.append((len(data), sum(map(len, data)) / count))
+        return found
+
+    for (name, option, rounds, octets), (took, sent) in zip(
+        named, compute(2, costs)[0], strict=True
+    ):
+        assert took == int(rounds), (name, option)
+        assert sent == pytest.approx(int(octets), abs=0.6), (name, option)
+
+
+# --- what is seen --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("x", [0.0, 9.75])
+def test_the_opening_of_the_series_is_uniform_in_the_period(parties, x):
+    """What others send, and what it adds up to, on one input over many masks."""
+
+    def job(p):
+        share = p.share(np.full(400, x), fraction_bits=19)
+        functions.sigmoid_series(p.mesh, share, p.triples)
+
+    words = np.frombuffer(view(parties, job, seeds=20), "<u4")
+    assert words.max() < 2**24  # 19 bits and the 5 of the period
+    assert looks_uniform(words.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+
+    def told(p):
+        job(p)
+        return dict(zip(p.mesh.peers, openings(p.mesh), strict=True))
+
+    sums = []
+    for seed in range(20):
+        first, second, *_ = compute(parties, told, seed=f"opened {seed}", wrap=recorded)
+        sent = [second["p0"], *first.values()]
+        sums.append(sum(np.frombuffer(each, "<u4") for each in sent) % 2**24)
+    octets = np.concatenate(sums).astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
+    assert looks_uniform(octets.tobytes())
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "reciprocal", "log"])
+def test_views_are_uniform(name):
+    """All that a party receives, on one input, over the masks of many runs."""
+
+    def job(p):
+        getattr(functions, name)(p.mesh, p.share(np.full(64, 0.75)), p.triples)
+
+    assert looks_uniform(view(3, job, seeds=6))
+
+
+class TestResidues:
+    def test_sums(self):
+        x = np.array([1, 2**32 - 1, 2**20, 0], np.uint64)
+
+        def job(p):
+            mine = x + np.uint64(1 << 40) * np.uint64(p.mesh.names.index(p.mesh.me))
+            return [opening.residues(p.mesh, "here", mine, bits).tolist() for bits in (32, 20, 1)]
+
+        total = [3 * int(each) for each in x]
+        wanted = [[each % 2**bits for each in total] for bits in (32, 20, 1)]
+        assert compute(3, job) == [wanted] * 3
+
+    def test_another_step_or_count_names_the_peer(self):
+        def job(p):
+            first = p.mesh.me == "p0"
+            with pytest.raises(ProtocolError, match=r"p[01]: is at the step '(there|here)'"):
+                opening.residues(p.mesh, "here" if first else "there", np.zeros(2, np.uint64), 20)
+            with pytest.raises(ProtocolError, match=r"expected \d elements, got \d"):
+                opening.residues(p.mesh, "count", np.zeros(2 + first, np.uint64), 20)
+
+        compute(2, job)

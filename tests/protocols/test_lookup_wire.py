@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a private lookup shows on the wire, and what happens when a peer dies or sends nonsense."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from threading import Thread
+
+import numpy as np
+import pytest
+from lookup_runs import ids, run, table
+
+from mpc import kernels
+from mpc.errors import PeerClosed, ProtocolError
+from mpc.net import memory
+from mpc.net.channel import Channel
+from mpc.net.traced import Traced
+from mpc.pb.v1 import lookup_pb2 as pb
+from mpc.primitives import cuckoo, okvs
+from mpc.protocols import lookup
+from mpc.protocols.lookup import programmed
+from mpc.testing import run_pair, seeded
+
+# Bytes there and back, rounds, and the digest of all that passed. Of the solutions that a store or
+# a table has, the kernels find others: they peel keys off in another order.
+GOLDEN = {
+    "simd": "c2fb2332315401f771af767416bca58b208b21dcec8e0fd21cdfdc49c0a1f155",
+    "portable": "a1d7e6a7396f26a6829b28392551591a12654125e24698129153214c530d60a2",
+}
+
+
+def even(data):
+    """Chi-square of bytes, of 255 degrees: outside of these bounds with probability 10^-6."""
+    counts = np.bincount(np.frombuffer(bytes(data), np.uint8), minlength=256)
+    mean = counts.sum() / 256
+    assert mean > 5, f"{counts.sum()} bytes say too little"
+    return 155 < np.sum((counts - mean) ** 2) / mean < 380
+
+
+def secrets_of(message):
+    """The bytes of a message that are to look uniform."""
+    match message:
+        case pb.LookupStore() | pb.LookupHint():
+            return message.values.data
+        case pb.LookupChoices():
+            return message.corrections[:-1]
+        case pb.LookupTables():
+            return message.tables.data
+        case pb.LookupFlips():
+            return message.flips.data[:-8]
+        case pb.LookupFactors():
+            return message.words.data + message.bits.data[:-8]
+    return b""
+
+
+@pytest.mark.parametrize("start", [0, 500, 1000], ids=["all", "half", "none"])
+def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
+    sent, decoded = defaultdict(bytes), []
+    real, words = Channel.send, programmed.asker
+
+    def send(self, message):
+        sent[type(message)] += secrets_of(message)
+        real(self, message)
+
+    def keep(*args):
+        decoded.append((args[2], words(*args)))
+        return decoded[-1][1]
+
+    monkeypatch.setattr(Channel, "send", send)
+    monkeypatch.setattr(programmed, "asker", keep)
+    # The keys are much alike, and all values are the same.
+    asked, held = run(ids(0, 1000), ids(start, start + 1000), np.full((1000, 3), 7))
+    kinds = {kind for kind, data in sent.items() if data}
+    assert kinds == {
+        pb.LookupStore,
+        pb.LookupHint,
+        pb.LookupChoices,
+        pb.LookupTables,
+        pb.LookupFlips,
+        pb.LookupFactors,
+    }
+    assert [kind.DESCRIPTOR.name for kind in kinds if not even(sent[kind])] == []
+    ((cuckoo_table, view),) = decoded
+    present = cuckoo_table.places[start:]
+    for rows in (present, np.delete(np.arange(len(view)), present)):
+        if len(rows) > 200:
+            assert even(view[rows].tobytes())
+    for side in (asked, held):
+        assert even(side.member.words.tobytes())
+        assert even(side.values.words.tobytes())
+
+
+def test_a_curious_asker_gets_nothing_of_the_other_bins_of_its_keys(monkeypatch):
+    """With all it saw it decodes each key for all of its bins: what two keys of the table both
+    gave for one bin would say that they are in it. Only the bin a key stands in gives anything."""
+    seen = {}
+    real = {
+        "asker": programmed.asker,
+        "holder": programmed.holder,
+        "vole": programmed.vole.receiver,
+    }
+    hints, receive = [], Channel.recv
+
+    def asker(channel, digests, table, sizes, seed, rng):
+        seen.update(digests=digests, table=table, sizes=sizes, seed=seed)
+        return real["asker"](channel, digests, table, sizes, seed, rng)
+
+    def holder(*args):
+        seen["targets"], masks = real["holder"](*args)
+        return seen["targets"], masks
+
+    def receiver(*args, **options):
+        out = real["vole"](*args, **options)
+        seen.setdefault("c", out[1])
+        return out
+
+    def recv(self, kind):
+        message = receive(self, kind)
+        if kind in (pb.LookupHint, pb.LookupHintSeed):
+            hints.append(message)
+        return message
+
+    monkeypatch.setattr(programmed, "asker", asker)
+    monkeypatch.setattr(programmed, "holder", holder)
+    monkeypatch.setattr(programmed.vole, "receiver", receiver)
+    monkeypatch.setattr(Channel, "recv", recv)
+    run(ids(0, 200), ids(0, 300), table(300, 1))
+
+    digests, cuckoo_table, sizes = seen["digests"], seen["table"], seen["sizes"]
+    candidates = cuckoo.positions(digests, cuckoo_table.seed, sizes.bins)
+    for choice in range(3):
+        points = programmed._points(digests, choice, sizes)
+        rows = okvs.Rows.of(points[:, 2:], seen["seed"], okvs.Parameters.of(sizes.keys))
+        values = np.empty((len(points), 2), np.uint64)
+        values[rows.order] = rows.decode(seen["c"])
+        hashed = programmed._hashed(values, points, sizes)
+        seed, store = hints[2 * choice].seed, hints[2 * choice + 1].values
+        held = np.frombuffer(store.data, np.uint64).reshape(store.count, -1)
+        rows = okvs.Rows.of(hashed[:, :2], seed, okvs.Parameters.of(sizes.rows))
+        tags = np.empty(len(points), np.uint64)
+        tags[rows.order] = rows.decode(held[:, :1].copy())[:, 0]
+        tags ^= programmed.expanded(hashed[:, 2:], 2, sizes.session)[:, 0]
+        hits = tags == seen["targets"][candidates[:, choice]]
+        assert np.array_equal(hits, cuckoo_table.choices == choice)
+
+
+@pytest.mark.parametrize("order", ["keys", "table"])
+def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table(order):
+    sizes = []
+    for start in (0, 20, 40):
+        left, right = (Traced(end) for end in memory.pair())
+        run(
+            ids(0, 40),
+            ids(start, start + 40),
+            table(40, 2),
+            order=order,
+            links=lambda ends=(left, right): ends,
+        )
+        sizes.append((left.traffic.sent_bytes, left.traffic.received_bytes, left.traffic.rounds))
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_shares_are_new_in_every_run():
+    one, two = (run(ids(0, 4), ids(0, 4), table(4, 1), seed=seed) for seed in range(2))
+    for first, second in zip(one, two, strict=True):
+        assert not np.any(first.member.words == second.member.words)
+        assert not np.any(first.values.words == second.values.words)
+
+
+class Dying:
+    """A link whose process ends when it is to send a kind of message, ``after`` of them sent."""
+
+    def __init__(self, link, kind, after=0):
+        self._link, self._kind, self._left = link, kind.DESCRIPTOR.full_name.encode(), after
+        self.peer = link.peer
+
+    def put(self, frame, timeout=None):
+        if self._kind in bytes(frame[:80]):
+            self._left -= 1
+            if self._left < 0:
+                self._link.close()
+                raise KilledError
+        self._link.put(frame, timeout)
+
+    def get(self, timeout=None):
+        return self._link.get(timeout)
+
+    def close(self, timeout=None):
+        self._link.close(timeout)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("victim", "kind", "after"),
+    [
+        ("asker", pb.LookupOffer, 0),
+        ("asker", pb.LookupLayout, 0),
+        ("asker", pb.LookupStore, 0),
+        ("asker", pb.LookupChoices, 0),
+        ("asker", pb.LookupChoices, 2),
+        ("asker", pb.LookupFlips, 0),
+        ("asker", pb.LookupFlips, 1),
+        ("asker", pb.LookupFactors, 0),
+        ("holder", pb.LookupOffer, 0),
+        ("holder", pb.LookupHintSeed, 0),
+        ("holder", pb.LookupHint, 2),
+        ("holder", pb.LookupTables, 0),
+        ("holder", pb.LookupTables, 2),
+        ("holder", pb.LookupFactors, 0),
+        ("holder", pb.LookupFlips, 0),
+    ],
+)
+def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after):
+    ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
+    ends[victim] = Dying(ends[victim], kind, after)
+    errors = {}
+
+    def play(name, role):
+        try:
+            role(Channel(ends[name], timeout=20))
+        except Exception as error:
+            errors[name] = error
+
+    roles = {
+        "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
+        "holder": lambda channel: lookup.holder(channel, ids(4, 20), table(16, 2)),
+    }
+    threads = [Thread(target=play, args=item) for item in roles.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (other,) = set(roles) - {victim}
+    assert isinstance(errors[victim], KilledError)
+    assert isinstance(errors[other], PeerClosed)
+    assert errors[other].peer == victim
+
+
+def cut(name):
+    def change(message):
+        column = getattr(message, name)
+        column.count -= 1
+        column.data = column.data[: column.count * column.width]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "match"),
+    [
+        (pb.LookupOffer, lambda m: setattr(m, "role", "asker"), "part"),
+        (pb.LookupOffer, lambda m: setattr(m, "nonce", b"short"), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "columns", 257), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "fraction_bits", 63), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "count", 1 << 40), "offer"),
+        (pb.LookupLayout, lambda m: setattr(m, "seed", b""), "layout"),
+        (pb.LookupStore, cut("values"), "expected"),
+        (pb.LookupHintSeed, lambda m: setattr(m, "seed", b""), "seed"),
+        (pb.LookupHint, cut("values"), "expected"),
+        (pb.LookupHint, lambda m: setattr(m.values, "width", 8), "expected"),
+        (pb.LookupChoices, lambda m: setattr(m, "corrections", b"\0"), "bytes of choices"),
+        (pb.LookupTables, cut("tables"), "expected"),
+        (pb.LookupFlips, cut("flips"), "expected"),
+        (pb.LookupFactors, cut("words"), "expected"),
+        (pb.LookupFactors, cut("bits"), "expected"),
+    ],
+)
+def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
+    real = Channel.send
+
+    def send(self, message):
+        if isinstance(message, kind):
+            change(message)
+        real(self, message)
+
+    monkeypatch.setattr(Channel, "send", send)
+    with pytest.raises(ProtocolError, match=match):
+        run(ids(0, 9), ids(4, 20), table(16, 2))
+
+
+def test_the_golden_transcript():
+    """Changes only in a commit that says why."""
+    left, right = (Traced(end) for end in memory.pair())
+    run(ids(0, 20), ids(10, 40), table(30, 2), links=lambda: (left, right))
+    digests = hashlib.sha256(left.digest() + right.digest()).hexdigest()
+    traffic = left.traffic
+    assert (traffic.sent_bytes, traffic.received_bytes, traffic.rounds) == (492_887, 131_510, 13)
+    assert digests == GOLDEN[kernels.backend()]
+
+
+def test_equal_roles_are_refused():
+    with pytest.raises(ProtocolError, match="part"):
+        run_pair(
+            lambda channel: lookup.asker(channel, ["a"], rng=seeded(1)),
+            lambda channel: lookup.asker(channel, ["a"], rng=seeded(2)),
+        )

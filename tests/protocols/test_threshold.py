@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On how many lists a key stands, against Python's sets, and what each party sees."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted, PeerClosed
+from mpc.net.mesh import Mesh
+from mpc.primitives import sharing
+from mpc.protocols import threshold
+from mpc.protocols.query.limits import Gate, Limits, Refused
+from mpc.protocols.threshold import Listed, Terms
+from mpc.testing import seeded
+from tests.protocols.computing import compute, looks_uniform, openings, recorded
+
+rng = np.random.default_rng(11)
+
+
+def ids(numbers):
+    return [f"id {number:05d}" for number in numbers]
+
+
+def terms_of(lists, at_least=1, *, output="bit", weights=None, since=None):
+    names = [f"p{i + 1}" for i in range(len(lists))]
+    return Terms("p0", at_least, dict(zip(names, weights or [1] * len(lists), strict=True)),
+                 output, since)  # fmt: skip
+
+
+def run(keys, lists, terms, *, seed=0, gate=None, wrap=lambda mesh: mesh, parties=None):
+    """What every party returns; the asker is p0."""
+
+    def job(p):
+        number = p.mesh.names.index(p.mesh.me)
+        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"{seed} {number}")}
+        if number == 0:
+            return threshold.asker(p.mesh, terms, keys, **shared)
+        held = lists[number - 1]
+        held = held if isinstance(held, Listed) else Listed(held)
+        return threshold.holder(p.mesh, terms, held, gate=gate, **shared)
+
+    return compute(parties or 1 + len(lists), job, seed=seed, wrap=wrap)
+
+
+def counted(keys, lists, weights=None):
+    weights = weights or [1] * len(lists)
+    return [
+        sum(w for held, w in zip(lists, weights, strict=True) if key in set(held)) for key in keys
+    ]
+
+
+LISTS = [ids(range(0, 40)), ids(range(20, 60)), ids([5, 25, 99])]
+KEYS = ids([99, 5, 25, 30, 70, 0, 98, 59])
+
+
+@pytest.mark.parametrize("at_least", [1, 2, 3])
+def test_the_bit_is_whether_enough_lists_hold_the_key(at_least):
+    asked, *held = run(KEYS, LISTS, terms_of(LISTS, at_least))
+    assert asked.tolist() == [int(n >= at_least) for n in counted(KEYS, LISTS)]
+    assert held == [None] * 3
+
+
+def test_the_count():
+    asked, *held = run(KEYS, LISTS, terms_of(LISTS, output="count"))
+    assert asked.tolist() == counted(KEYS, LISTS)
+    assert held == [None] * 3
+
+
+def test_shares_for_further_use_are_in_the_order_of_the_keys():
+    shares = run(KEYS, LISTS, terms_of(LISTS, output="shares"))
+    assert sharing.reconstruct(shares).tolist() == counted(KEYS, LISTS)
+
+
+@pytest.mark.parametrize("output", ["bit", "count", "shares"])
+def test_weights(output):
+    weights = [3, 1, 7]
+    found = run(KEYS, LISTS, terms_of(LISTS, 4, output=output, weights=weights))
+    wanted = counted(KEYS, LISTS, weights)
+    if output == "shares":
+        assert sharing.reconstruct(found).tolist() == wanted
+    else:
+        expected = [int(n >= 4) for n in wanted] if output == "bit" else wanted
+        assert found[0].tolist() == expected
+
+
+@pytest.mark.parametrize("holders", [1, 5, 16])
+def test_from_one_to_sixteen_holders(holders):
+    lists = [ids(rng.choice(30, 12, replace=False)) for _ in range(holders)]
+    keys, at_least = ids(range(8)), (holders + 1) // 2
+    found = run(keys, lists, terms_of(lists, at_least))[0]
+    assert found.tolist() == [int(n >= at_least) for n in counted(keys, lists)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "lists"),
+    [
+        ([], LISTS),
+        (ids([3]), LISTS),
+        (ids([3, 4]), [[], ids([4]), []]),
+        (KEYS, [KEYS, KEYS, KEYS]),
+        (KEYS, [ids([1000]), ids([1001]), ids([1002])]),
+        (["a", "b", "á", "A", ""], [["b"], ["a", ""], ["c", "A"]]),
+    ],
+)
+def test_sets_of_every_kind(keys, lists):
+    for output in ("bit", "count"):
+        found = run(keys, lists, terms_of(lists, 2, output=output))[0]
+        wanted = counted(keys, lists)
+        assert found.tolist() == ([int(n >= 2) for n in wanted] if output == "bit" else wanted)
+
+
+def test_only_young_entries_count():
+    days = np.array(["2026-01-01", "2024-05-05", "2025-01-01"], "datetime64[D]")
+    keys, lists = ids([1, 2, 3]), [Listed(ids([1, 2, 3]), days), Listed(ids([3]), days[:1])]
+    terms = terms_of(lists, output="count", since=date(2025, 1, 1))
+    assert run(keys, lists, terms)[0].tolist() == [1, 0, 2]
+
+
+def test_dates_are_checked():
+    for bad in (None, np.array(["2026-01-01"], "datetime64[D]"), np.array(["NaT", "2026-01-01"])):
+        with pytest.raises(DataError, match="date"):
+            Listed(ids([1, 2]), bad).young(date(2025, 1, 1))
+    assert len(Listed(ids([1, 2])).young(None)) == 2
+
+
+# --- mutual --------------------------------------------------------------------------------------
+
+
+def test_each_institution_learns_of_its_own_customers():
+    names = ["p0", "p1", "p2", "p3"]
+    lists = [set(rng.choice(60, 25, replace=False).tolist()) for _ in names]
+    customers = [rng.choice(60, 10, replace=False).tolist() for _ in names]
+    every = {me: Terms(me, 2, {name: 1 for name in names if name != me}) for me in names}
+
+    def job(p):
+        number = p.mesh.names.index(p.mesh.me)
+        held = Listed(ids(sorted(lists[number])))
+        return threshold.mutual(
+            p.mesh, every, ids(customers[number]), held, seeds=p.seeds, triples=p.triples
+        )
+
+    for number, found in enumerate(compute(4, job)):
+        others = [held for i, held in enumerate(lists) if i != number]
+        wanted = [int(sum(key in held for held in others) >= 2) for key in customers[number]]
+        assert found.tolist() == wanted
+
+
+def test_the_mutual_form_takes_one_set_of_terms_for_each():
+    mesh = Mesh("p0", ["p0", "p1"], {"p1": None})
+    own = {"p0": Terms("p0", 1, {"p1": 1}), "p1": Terms("p1", 1, {"p0": 1})}
+    shared = {"seeds": None, "triples": None}
+    for bad in (dict(reversed(own.items())), {"p0": own["p0"]}, {"p0": own["p1"], "p1": own["p0"]}):
+        with pytest.raises(ConfigError, match="asks once"):
+            threshold.mutual(mesh, bad, [], Listed([]), **shared)
+    opened = {name: Terms(name, 1, t.weights, "shares") for name, t in own.items()}
+    with pytest.raises(ConfigError, match="bit or count"):
+        threshold.mutual(mesh, opened, [], Listed([]), **shared)
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at_least", "weights", "output"),
+    [
+        (0, {"a": 1}, "bit"),
+        (2, {"a": 1}, "bit"),
+        (4, {"a": 1, "b": 2}, "bit"),
+        (1, {}, "bit"),
+        (1, {"p0": 1, "a": 1}, "bit"),
+        (1, {"a": 0, "b": 1}, "bit"),
+        (1, {str(i): 1 for i in range(17)}, "bit"),
+        (1, {"a": 1}, "names"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(at_least, weights, output):
+    with pytest.raises(ConfigError):
+        Terms("p0", at_least, weights, output)
+
+
+def test_a_key_twice_on_a_list_is_an_error_before_anything_is_sent():
+    with pytest.raises(DataError):
+        run(KEYS, [LISTS[0], ids([1, 1]), LISTS[2]], terms_of(LISTS))
+
+
+def test_a_key_asked_twice_is_an_error():
+    with pytest.raises(DataError):
+        run(ids([1, 1]), LISTS, terms_of(LISTS))
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [
+        ("threshold", terms_of(LISTS, 2)),
+        ("output", terms_of(LISTS, output="count")),
+        ("weights", terms_of(LISTS, weights=[1, 1, 2])),
+        ("since", terms_of(LISTS, since=date(2026, 1, 1))),
+    ],
+)
+def test_terms_that_differ_end_the_job_before_any_key_is_looked_up(field, other):
+    agreed = terms_of(LISTS)
+
+    def job(p):
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        number = p.mesh.names.index(p.mesh.me)
+        if number == 0:
+            return threshold.asker(p.mesh, agreed, KEYS, **shared)
+        held = LISTS[number - 1]
+        listed = Listed(held, np.full(len(held), "2026-02-02", "datetime64[D]"))
+        return threshold.holder(p.mesh, other if number == 2 else agreed, listed, **shared)
+
+    with pytest.raises(ParameterMismatch, match=field):
+        compute(4, job)
+
+
+class Total:
+    """A counter in memory."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def take(self, peer, count, total):
+        used = self.counts.get(peer, 0)
+        if used + count > total:
+            return total - used
+        self.counts[peer] = used + count
+        return None
+
+    def close(self):
+        pass
+
+
+def test_a_holder_bounds_how_many_keys_it_answers():
+    counter = Total()
+    gate = Gate(Limits(rate=1e6, burst=1000, total=3 * len(KEYS)), counter)
+    run(KEYS, LISTS[:1], terms_of(LISTS[:1]), gate=gate)
+    assert counter.counts == {"p0": len(KEYS)}
+    with pytest.raises((Refused, PeerAborted)) as refused:
+        run(ids(range(100)), LISTS[:1], terms_of(LISTS[:1]), gate=gate)
+    assert isinstance(refused.value, Refused)
+    assert counter.counts == {"p0": len(KEYS)}
+
+
+@pytest.mark.parametrize("dies", ["p0", "p2"])
+def test_a_party_that_dies_is_named_to_all_others(dies):
+    terms, names = terms_of(LISTS), ["p0", "p1", "p2", "p3"]
+
+    def job(p):
+        if p.mesh.me == dies:
+            for name in p.mesh.peers:
+                p.mesh.channel(name).close()
+            return None
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        number = p.mesh.names.index(p.mesh.me)
+        play = threshold.holder if number else threshold.asker
+        brought = Listed(LISTS[number - 1]) if number else KEYS
+        with pytest.raises((PeerClosed, PeerAborted)) as closed:
+            play(p.mesh, terms, brought, **shared)
+        cause = p.mesh.cause(closed.value)
+        p.mesh.abort(cause)
+        return cause.peer
+
+    assert compute(4, job) == [None if name == dies else dies for name in names]
+
+
+# --- what is seen --------------------------------------------------------------------------------
+
+
+MANY = 4000
+
+
+def joint_view(lists, seed):
+    """What the last holder opens to all others, who collude, and the asker's result.
+
+    All get the same openings, so one copy is looked at; the lookup's own messages, which go to the
+    asker, are looked at in the tests of the lookup.
+    """
+    seen = []
+    keys = ids(range(MANY))
+    terms = terms_of(lists, 2)
+
+    def job(p):
+        mesh, number = recorded(p.mesh), p.mesh.names.index(p.mesh.me)
+        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"{seed} {number}")}
+        if number == 0:
+            result = threshold.asker(mesh, terms, keys, **shared).tolist()
+        else:
+            result = threshold.holder(mesh, terms, Listed(lists[number - 1]), **shared)
+        last = mesh.names[-1]
+        if number == 0:
+            only = Mesh(mesh.me, [mesh.me, last], {last: mesh.channel(last)})
+            seen.extend(openings(only, width=8))  # narrower ones: test_compare
+        return result
+
+    return compute(len(lists) + 1, job, seed=seed)[0], b"".join(seen)
+
+
+def test_the_asker_with_all_holders_but_one_learns_nothing_of_that_ones_list():
+    """The others hold every key, so the bit is one whatever the last one holds: what comes from
+    it is uniform in either case, and the same number of bytes."""
+    all_keys = ids(range(MANY))
+    views = {}
+    for last in ([], all_keys):
+        lists = [all_keys, all_keys, last or ids([99999])]
+        runs = [joint_view(lists, seed) for seed in range(3)]
+        assert all(result == [1] * MANY for result, _ in runs)
+        views[len(last)] = b"".join(seen for _, seen in runs)
+    assert len(views[0]) == len(views[MANY])
+    assert all(looks_uniform(seen) for seen in views.values())
+
+
+def test_the_count_comes_from_shares_of_which_each_is_uniform():
+    """What a holder hands over says nothing of its own list."""
+    handed = []
+
+    def job(p):
+        mesh, number = recorded(p.mesh), p.mesh.names.index(p.mesh.me)
+        lists, terms = [KEYS] * 3, terms_of([KEYS] * 3, output="count")
+        shared = {"seeds": p.seeds, "triples": p.triples}
+        if number:
+            return threshold.holder(mesh, terms, Listed(lists[number - 1]), **shared)
+        threshold.asker(mesh, terms, ids(range(500)), **shared)
+        for name in mesh.peers:
+            handed.append(mesh.channel(name).came[-1].words.data)
+        return None
+
+    for seed in range(3):
+        compute(4, job, seed=seed)
+    assert looks_uniform(b"".join(handed))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check fails where a hot path got slower, names it, and does not fail for noise."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harness import catalog, check, gates, machine
+from benchmarks.harness.gates import GATES, Measured
+
+HERE = "a processor, Python 3"
+SLOW = """
+    from mpc.kernels import aes
+    fast = aes.counter
+    def counter(*given, **named):
+        for _ in range(2):
+            fast(*given, **named)
+        return fast(*given, **named)
+    aes.counter = counter
+"""
+
+
+def known(ratio: float = 2.0, noise: float = 0.01, processor: str = HERE) -> check.Known:
+    return {processor: {"g": {"floor": "aes", "ratio": ratio, "noise": noise}}}
+
+
+def judged(known: check.Known, *ratios: float, noise: float = 0.01) -> tuple[check.Verdict, int]:
+    """The verdict on a gate whose ratio is measured as these, one after the other."""
+    asked: list[Sequence[str]] = []
+
+    def measure(names: Sequence[str]) -> dict[str, Measured]:
+        asked.append(names)
+        return {"g": Measured("aes", ratios[len(asked) - 1], noise)}
+
+    (verdict,) = check.judge(known, HERE, measure, ["g"])
+    return verdict, len(asked)
+
+
+def test_a_kernel_made_slow_fails_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = {name: GATES[name] for name in ("aes.counter", "hashing.digests")}
+    monkeypatch.setattr(check, "GATES", few)
+    monkeypatch.setattr(check, "RUNS", 1)
+    monkeypatch.setattr(check, "ATTEMPTS", 2)
+    file = tmp_path / "baseline.json"
+    assert check.baseline("portable", file=file) == 0
+    assert "portable: aes.counter is new, at " in capsys.readouterr().out
+    assert check.check("portable", file=file) == 0
+    assert "got slower" not in capsys.readouterr().out
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(SLOW))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    assert check.check("portable", file=file) == 1
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("aes.counter got slower: ")
+    ratio = json.loads(file.read_text())["portable"][check.processor()]["aes.counter"]["ratio"]
+    assert f"times aes, where the baseline has {ratio:.4g}" in said
+    assert said.endswith("in 2 runs")
+
+
+def test_what_is_within_the_noise_passes_at_once() -> None:
+    assert judged(known(), 2.29) == (check.Verdict("g", "aes", 2.29, 2.0, 2.3), 1)
+    verdict, _ = judged(known(noise=0.1), 2.55)
+    assert not verdict.slower
+    assert verdict.limit == pytest.approx(2.0 * (1 + 3 * (0.1**2 + 0.01**2) ** 0.5))
+    verdict, _ = judged(known(), 2.55, noise=0.1)
+    assert not verdict.slower
+
+
+def test_a_slow_run_is_repeated_before_it_counts() -> None:
+    verdict, runs = judged(known(), 9.0, 2.0)
+    assert (verdict.slower, verdict.attempts, runs) == (False, 2, 2)
+    verdict, runs = judged(known(), 9.0, 5.0, 7.0)
+    assert (verdict.slower, verdict.ratio, runs) == (True, 5.0, 3)
+    assert verdict.sentence() == (
+        "g got slower: 5 times aes, where the baseline has 2 and its noise allows 2.3, in 3 runs"
+    )
+
+
+def test_on_another_processor_the_largest_ratio_serves_with_a_wide_margin() -> None:
+    others = {**known(1.0, processor="one"), **known(2.0, processor="two")}
+    assert not judged(others, 4.0)[0].slower
+    assert judged(others, 4.3, 4.3, 4.3)[0].slower
+
+
+def test_a_gate_without_a_baseline_or_with_another_floor_is_new() -> None:
+    for nothing in ({}, {HERE: {}}, {HERE: {"g": {"floor": "gmp", "ratio": 1.0, "noise": 0.0}}}):
+        verdict, runs = judged(nothing, 99.0)
+        assert (verdict.limit, verdict.slower, runs) == (None, False, 1)
+
+
+def test_the_changes_are_said() -> None:
+    old = {"a": {"ratio": 1.0}, "b": {"ratio": 2.0}, "c": {"ratio": 3.0}}
+    new = {"b": {"ratio": 1.5}, "c": {"ratio": 3.0}, "d": {"ratio": 4.0}}
+    assert list(check.changes(old, new)) == [
+        "a is gone, was at 1",
+        "b went from 2 to 1.5 (-25.0%)",
+        "d is new, at 4",
+    ]
+
+
+def test_the_committed_baseline_has_every_gate_and_no_other() -> None:
+    held = json.loads((catalog.FOLDER / "baseline.json").read_text())
+    assert "portable" in held
+    for kind, processors in held.items():
+        for processor, entries in processors.items():
+            assert entries.keys() == GATES.keys(), (kind, processor)
+            assert all(entry["ratio"] > 0 for entry in entries.values())
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_measures_something(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "TURNS", 3)
+    monkeypatch.setattr(gates, "SECONDS", 0.0)
+    (found,) = gates.measure([name]).values()
+    assert found.ratio > 0
+    assert found.floor in {"aes", "copy", "gmp.power", "gmp.product", "sha256"}
+
+
+def test_the_machine_is_described() -> None:
+    facts = machine.facts()
+    assert facts["kernels"] in ("portable", "simd-256", "simd-512")
+    assert "numpy" in facts["versions"]
+    assert int(facts["cores"]) >= 1
+    assert facts["mpc"].split(", ")[1].startswith(("commit ", "installed"))
+    assert check.backends("portable") == ["portable"]
+    assert check.backends(None)[-1] == "portable"

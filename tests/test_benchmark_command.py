@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m benchmarks`` and ``mpc bench``: what they run, where, and what they say of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.harness import catalog, isolated, profile, timing
+from benchmarks.record import Record, read_json, write_json
+from mpc.cli import bench
+from mpc.errors import ConfigError
+from mpc.tracing import Span
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_run_takes_each_in_its_own_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "records.json"
+    asked = ["run", "okvs", "--quick", "--backend", "portable", "--cores", "1", "--json", str(file)]
+    assert main(asked) == 0
+    records = read_json(file)
+    assert {r.benchmark for r in records} == {"okvs.rows", "okvs.encode", "okvs.decode"}
+    assert {r.params["keys"] for r in records} == {1024, 4096}
+    assert all(r.checked and r.peak_rss_mb for r in records)
+    shown = capsys.readouterr()
+    assert "okvs.encode" in shown.out
+    assert "okvs ... " in shown.err
+
+
+def test_the_setting_reaches_the_process() -> None:
+    setting = isolated.Setting("sweep", "portable", 3, profile=True)
+    assert setting.variables() == {"MPC_KERNELS": "portable", "MPC_THREADS": "3"}
+    assert setting.arguments() == ["--sweep", "--seconds", "1.5", "--profile"]
+    assert isolated.Setting("quick").arguments() == ["--quick"]
+    assert isolated.Setting().variables() == {}
+    command, environment = catalog.started("benchmarks", "okvs", MPC_THREADS="3")
+    assert command == [sys.executable, "-P", "-m", "benchmarks", "okvs"]
+    assert environment["PYTHONPATH"].startswith(str(ROOT))
+    assert environment["MPC_THREADS"] == "3"
+
+
+def test_a_benchmark_that_fails_is_named_with_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MPC_KERNELS", "abacus")
+    assert main(["run", "okvs", "--quick"]) == 1
+    shown = capsys.readouterr().out
+    assert "okvs failed: mpc.errors.ConfigError: MPC_KERNELS is auto, simd or portable" in shown
+
+
+def test_a_benchmark_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(RuntimeError, match=r"took more than 0\.1 s"):
+        isolated.run_one("okvs", isolated.Setting(), seconds=0.1)
+
+
+def test_run_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="no benchmark 'chess': choose from"):
+        main(["run", "chess"])
+    assert "constant_time" in catalog.names()
+    assert "constant_time" not in catalog.default_names()
+    assert not {"record", "harness"} & set(catalog.names())
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    assert "python -m benchmarks" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "benchmarks.paillier", raising=False)
+    monkeypatch.setitem(sys.modules, "phe", None)
+    with pytest.raises(SystemExit, match=r"paillier needs phe: pip install 'mpc-parties\[bench\]'"):
+        catalog.load("paillier")
+
+
+def test_every_benchmark_has_sizes_for_a_quick_run() -> None:
+    for name in catalog.names():
+        module = catalog.load(name)
+        quick = catalog.parse(name, module, ["--quick"])
+        assert vars(quick) != vars(catalog.parse(name, module, [])) | {"quick": True}, name
+        assert catalog.parse(name, module, ["--sweep"]).sweep
+        assert catalog.summary(name).endswith(".")
+
+
+def test_a_wrong_result_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [Record(benchmark="okvs.rows", unit="s", median=1.0, spread=0.0, checked=False)]
+    monkeypatch.setattr(catalog.load("okvs"), "run", lambda _options: wrong)
+    assert main(["okvs"]) == 1
+
+
+def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
+    bare = Record(benchmark="c", unit="s", median=1.5, spread=0.5, checked=True)
+    full = replace(bare, params={"n": 1}, bytes=7, floor=("gmp", 2.0), peers={"phe": 9.0})
+    write_json([full, bare], tmp_path / "records.json")
+    assert read_json(tmp_path / "records.json") == [full, bare]
+
+
+def test_turns_go_on_until_the_spread_is_small_or_the_time_is_over() -> None:
+    steady: list[float] = []
+    for _ in timing.turns({"steady": steady}, at_least=4):
+        steady.append(1.0)
+    assert len(steady) == 4
+    wild: list[float] = []
+    with timing.spending(0.05):
+        for turn in timing.turns({"steady": steady, "wild": wild}, at_least=3):
+            wild.append(1.0 + turn % 2)
+    assert len(wild) > 3
+    assert timing.error([1.0, 2.0]) == float("inf")
+    assert timing.error([1.0, 1.01, 0.99, 1.0, 1.02]) < 0.01 < timing.error([1.0, 2.0, 3.0])
+
+
+def test_a_sample_is_long_enough_for_the_clock() -> None:
+    times = iter([0.0, 1.0, 2.5])
+    runs: list[int] = []
+    work = timing.Work(lambda: runs.append(1), count=10)
+    assert timing.seconds_each(work, lambda: next(times), moment=2.0) == pytest.approx(0.125)
+    assert len(runs) == 2
+
+
+def test_a_profile_counts_each_second_once(capsys: pytest.CaptureFixture[str]) -> None:
+    spans = [
+        Span(("outer", "inner"), 0.0, 2.0, 1.0, "bank"),
+        Span(("outer", "inner"), 3.0, 1.0, 1.0, "bank"),
+        Span(("outer",), 0.0, 4.0, 2.0, "bank"),
+        Span(("outer",), 0.0, 1.0, 0.5, "lender"),
+    ]
+    records = profile.totals("demo", spans)
+    found = {(r.params["side"], r.params["stage"]): r.median for r in records}
+    assert found == {
+        ("bank", "outer"): 1.0,
+        ("bank", "outer/inner"): 3.0,
+        ("lender", "outer"): 1.0,
+    }
+    profile.show(records)
+    shown = capsys.readouterr().out
+    assert "demo side=bank" in shown
+    assert "75%" in shown
+
+
+def test_imports_within_the_suite_are_relative() -> None:
+    """The wheel carries it as ``mpc.benchmarks``."""
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            assert not [n for n in names if n.split(".")[0] == "benchmarks"], path
+
+
+def test_mpc_bench_is_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _path, command: started.append(command))
+    bench.run(["run", "--quick"])
+    assert started == [[sys.executable, "-P", "-m", "benchmarks", "run", "--quick"]]
+    monkeypatch.setattr(bench.mpc, "__file__", str(tmp_path / "mpc" / "__init__.py"))
+    with pytest.raises(ConfigError, match="not installed"):
+        bench.run(["list"])
+
+
+def test_the_wheel_carries_the_suite(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    assert {path.name for path in (tmp_path / "site").glob("*")} >= {"mpc"}
+    assert not (tmp_path / "site" / "benchmarks").exists()
+    # In a folder with a module of the same name, which must not be taken for the suite.
+    (tmp_path / "benchmarks.py").write_text("raise SystemExit('hijacked')")
+
+    def bench(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "mpc", "bench", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    assert "Intersection of two sets" in bench("list")
+    file = tmp_path / "records.json"
+    small = ["--megabytes", "1", "--message-kb", "64", "--round-trips", "2", "--repeat", "1"]
+    assert "link.round_trip" in bench("link", *small, "--json", str(file))
+    assert all(record["checked"] for record in json.loads(file.read_text()))
+    assert "mpc bench psi" in bench("psi", "--help")
+    assert "okvs.encode" in bench("run", "okvs", "--quick", "--backend", "portable")

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark of private lookup runs, between real processes over TLS."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks.__main__ import main
+
+
+def test_lookup(tmp_path, capsys):
+    path = tmp_path / "lookup.json"
+    main(["lookup", "--sizes", "40x90x2,30x30x0", "--repeat", "1", "--json", str(path)])
+    found = json.loads(path.read_text())
+    assert all(record["checked"] for record in found)
+    walls = [record for record in found if record["benchmark"] == "lookup.wall"]
+    assert [(wall["params"]["keys"], wall["params"]["order"]) for wall in walls] == [
+        (40, "keys"),
+        (40, "table"),
+        (30, "keys"),
+        (30, "table"),
+    ]
+    assert walls[0]["bytes"] > walls[1]["bytes"]
+    stages = {r["params"]["stage"] for r in found if r["benchmark"] == "lookup.stage"}
+    assert stages == {"layout", "programmed", "equality", "order", "selection"}
+    assert "lookup.key" in capsys.readouterr().out
