@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The halves of an expand-convolute code on 512-bit registers; what they do: ``lpn``.
+"""The halves of an expand-convolute code on eight lanes of words; what they do: ``lpn``.
 
 The convolution keeps the next values in registers, four of 128 bits or eight words in each, and
 adds every value to them under masks made of its taps. The gather is one pass over the outputs for

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ristretto255 on IFMA lanes. ``portable`` has the same functions, to read.
+"""ristretto255 on eight lanes of 52-bit limbs. ``portable`` has the same functions, to read.
 
 Nothing branches or addresses memory by a value, valid or not, secret or not; hashing shows the
 lengths of its items.
