@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from llvmlite import ir
+from numba import cfunc, njit, types
 from numba.core import event
 
 from mpc import kernels
+from mpc.kernels.lanes import WORD
 
 log = logging.getLogger("mpc.kernels")
 
@@ -30,10 +32,20 @@ _kernel = njit(nogil=True, cache=True, error_model="numpy")
 
 def kernel(function: Callable[..., None]) -> Kernel:
     """Compile at first use; releases the GIL and is cached on disk, for this CPU."""
+    _name_by_sources(function)
+    return Kernel(function)
+
+
+def routine(function: Callable[..., None]) -> Routine:
+    """For a function of addresses and sizes that is too long to compile into all its callers."""
+    _name_by_sources(function)
+    return Routine(function)
+
+
+def _name_by_sources(function: Callable[..., None]) -> None:
     # numba renews its cache when the file of the kernel changes, but not when what it calls in
     # other files does. It finds the cache by this name, so the name says what was compiled.
     function.__qualname__ += f"_{_digest(Path(function.__code__.co_filename).parent)}"
-    return Kernel(function)
 
 
 @cache
@@ -61,6 +73,31 @@ class _Notice(event.Listener):
 
 
 _notice = _Notice()
+
+
+class Routine:
+    """Compiled once, at first use, and cached on disk; kernels call it by its address."""
+
+    __slots__ = ("_compiled", "_function")
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._function = function
+        self._compiled: Any = None
+
+    @property
+    def address(self) -> int:
+        """Where it begins, in this process."""
+        if self._compiled is None:
+            of = types.void(*[types.intp] * self._function.__code__.co_argcount)
+            with event.install_listener("numba:compile", _notice):
+                self._compiled = cfunc(of, cache=True, error_model="numpy")(self._function)
+        return int(self._compiled.address)
+
+
+def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
+    """Inside an intrinsic: call the routine that begins at ``address``."""
+    of = ir.FunctionType(ir.VoidType(), [WORD] * len(args))
+    builder.call(builder.inttoptr(address, of.as_pointer()), args)
 
 
 class Kernel:

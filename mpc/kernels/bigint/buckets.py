@@ -16,7 +16,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import ROW, WORDS
-from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
     COUNT,
@@ -180,6 +180,7 @@ def pippenger_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = the product over steps of base**digit, each window raised to its place.
@@ -199,7 +200,7 @@ def pippenger_all(
         for i in range(windows - 1, -1, -1):
             if i < windows - 1:
                 for _ in range(window):
-                    square(to, to, modulus, work, limbs, digits)
+                    square(routines, to, to, modulus, work, limbs, digits)
             copy(x, modulus + ROW * (limbs + 1), rows)
             fill(buckets, entries, x, named, pitch)
             for at in range(counts[group, i, 1]):
@@ -207,7 +208,7 @@ def pippenger_all(
                 collect_base(x, address(bases), step, pitch)
                 if at >= counts[group, i, 0]:
                     collect_bucket(running, buckets, step, pitch, apart)
-                    mul(x, x, running, modulus, work, limbs, digits)
+                    mul(routines, x, x, running, modulus, work, limbs, digits)
                 spread_bucket(x, buckets, step, pitch, apart)
             store(named, 0, broadcast(np.uint64((entries - 1) << DIGIT)))
             collect_bucket(running, buckets, named, pitch, apart)
@@ -215,6 +216,6 @@ def pippenger_all(
             for entry in range(entries - 2, 0, -1):
                 store(named, 0, broadcast(np.uint64(entry << DIGIT)))
                 collect_bucket(x, buckets, named, pitch, apart)
-                mul(running, running, x, modulus, work, limbs, digits)
-                mul(total, total, running, modulus, work, limbs, digits)
-            mul(to, to, total, modulus, work, limbs, digits)
+                mul(routines, running, running, x, modulus, work, limbs, digits)
+                mul(routines, total, total, running, modulus, work, limbs, digits)
+            mul(routines, to, to, total, modulus, work, limbs, digits)

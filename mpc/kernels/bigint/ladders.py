@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import ROW
 from mpc.kernels.bigint.lookups import FOUR, look_up, look_up_four, scan
-from mpc.kernels.bigint.montgomery import SCRATCH, copy, mul, square
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
 from mpc.kernels.compiled import kernel
 from mpc.kernels.lanes import address, load
 
@@ -36,6 +36,7 @@ def power_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = x**exponents by fixed windows of digits (1 or groups, windows, 8), lowest first."""
@@ -49,15 +50,15 @@ def power_all(
         copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
         for entry in range(2, entries):
             to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)
-            square(to_entry, half, modulus, work, limbs, digits)
+            square(routines, to_entry, half, modulus, work, limbs, digits)
             if entry % 2:
-                mul(to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
+                mul(routines, to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
         scan(to, table, load(exponent + ROW * (windows - 1), 0), entries, rows)
         for i in range(windows - 2, -1, -1):
             for _ in range(window):
-                square(to, to, modulus, work, limbs, digits)
+                square(routines, to, to, modulus, work, limbs, digits)
             scan(factor, table, load(exponent + ROW * i, 0), entries, rows)
-            mul(to, to, factor, modulus, work, limbs, digits)
+            mul(routines, to, to, factor, modulus, work, limbs, digits)
 
 
 @kernel
@@ -75,6 +76,7 @@ def straus_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = the product over terms of base**exponent, of which all lanes share the bases.
@@ -104,9 +106,9 @@ def straus_all(
                     factor = factors + ROW * rows * (group - first)
                     if term == 0 and i > 0:
                         for _ in range(window):
-                            square(to, to, modulus, work, limbs, digits)
+                            square(routines, to, to, modulus, work, limbs, digits)
                     if i == 0:
                         copy(to, factor, rows)
                     else:
-                        mul(to, to, factor, modulus, work, limbs, digits)
+                        mul(routines, to, to, factor, modulus, work, limbs, digits)
                 first = last

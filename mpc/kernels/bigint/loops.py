@@ -16,6 +16,7 @@ from mpc.kernels.bigint.blocks import ROW
 from mpc.kernels.bigint.montgomery import (
     LIMB,
     SCRATCH,
+    Routines,
     add_product,
     carry,
     clear,
@@ -59,12 +60,14 @@ def multiply_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = x*y."""
     step = ROW * limbs * digits
     for group in range(start, stop):
         mul(
+            routines,
             address(out) + step * group,
             address(x) + step * group,
             address(y) + y_step * group,
@@ -86,6 +89,7 @@ def square_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = x**(2**times), times at least 1."""
@@ -94,7 +98,7 @@ def square_all(
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         copy(to, address(x) + ROW * rows * group, rows)
         for _ in range(times):
-            square(to, to, modulus, address(scratch), limbs, digits)
+            square(routines, to, to, modulus, address(scratch), limbs, digits)
 
 
 @kernel
@@ -110,6 +114,7 @@ def combine_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """out = the sum of terms: chunks of ``limbs`` limbs, each times a factor.
@@ -127,12 +132,12 @@ def combine_all(
         for i in range(terms):
             copy(x, address(chunks) + ROW * limbs * (terms * group + i), limbs)
             factor = address(factors) + factors_step * group + ROW * rows * i
-            mul(term, x, factor, modulus, work, limbs, digits)
+            mul(routines, term, x, factor, modulus, work, limbs, digits)
             for digit in range(digits):
                 accumulate(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
             if i % 4 == 3:
                 # Each term is below 2n, and an element is to stay below 8n.
-                mul(to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
+                mul(routines, to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
 
 
 @kernel
@@ -145,6 +150,7 @@ def finish_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """Canonical limbs of the numbers that x stands for, out of Montgomery form."""
@@ -155,7 +161,7 @@ def finish_all(
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         clear(wide, rows)
         store(wide, 0, broadcast(np.uint64(1)))
-        mul(value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
+        mul(routines, value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
         over = subtract_once(value, value, modulus, work, limbs)
         if digits == 1:
             copy(to, value, limbs)
@@ -180,6 +186,7 @@ def embed_all(
     n_step: int,
     limbs: int,
     digits: int,
+    _routines: Routines,
     _scratch: Words,
 ) -> None:
     """out = 1 + m*n, digit by digit; m is of the ring modulo n."""
@@ -200,6 +207,7 @@ def log_all(
     n_step: int,
     limbs: int,
     digits: int,
+    routines: Routines,
     scratch: Words,
 ) -> None:
     """m of x = 1 + m*n: the second digit, less that of 1."""
@@ -208,7 +216,16 @@ def log_all(
     for group in range(start, stop):
         modulus = address(n) + n_step * group
         one = modulus + ROW * (limbs + 1)
-        mul(value, address(x) + ROW * digits * limbs * group, one, modulus, work, limbs, digits)
+        mul(
+            routines,
+            value,
+            address(x) + ROW * digits * limbs * group,
+            one,
+            modulus,
+            work,
+            limbs,
+            digits,
+        )
         over = subtract_once(value, value, modulus, work, limbs)
         high = value + ROW * limbs
         store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))

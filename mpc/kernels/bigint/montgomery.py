@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import types
 
 from mpc.kernels.bigint.blocks import (
     BLOCK,
@@ -40,12 +41,13 @@ from mpc.kernels.bigint.blocks import (
     store_block,
     zero_block,
 )
-from mpc.kernels.compiled import inner
+from mpc.kernels.compiled import call, inner, routine
 from mpc.kernels.lanes import (
     LIMB_BITS,
     add,
     bit_and,
     broadcast,
+    emits,
     load,
     select,
     shift_signed,
@@ -165,9 +167,8 @@ def reduce(z: int, less: int, m: int, n: int, limbs: int) -> None:
         store_block(z + ROW * (i + limbs), running)
 
 
-@inner
-def mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    """x*y; ``out`` may be x or y."""
+@routine
+def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m = scratch, scratch + ROW * 2 * limbs
     clear(m, limbs)
     put_product(low, x, y, limbs)
@@ -181,9 +182,8 @@ def mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int)
     carry(out, low + ROW * limbs, limbs)
 
 
-@inner
-def square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    """x*x; ``out`` may be x."""
+@routine
+def _square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m = scratch, scratch + ROW * 2 * limbs
     clear(m, limbs)
     put_square(low, x, limbs)
@@ -195,6 +195,41 @@ def square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> N
         reduce(high, m, m, n, limbs)
         carry(out + ROW * limbs, high + ROW * limbs, limbs)
     carry(out, low + ROW * limbs, limbs)
+
+
+Routines = tuple[int, int]
+
+
+def routines() -> Routines:
+    """Where the two products begin. Kernels take this, and pass it to ``mul`` and ``square``."""
+    return _mul.address, _square.address
+
+
+_routines = types.UniTuple(types.intp, 2)
+
+
+@emits(types.none, _routines, *[types.intp] * 7)
+def mul(
+    builder: Any,
+    routines: Any,
+    out: Any,
+    x: Any,
+    y: Any,
+    n: Any,
+    scratch: Any,
+    limbs: Any,
+    digits: Any,
+) -> None:
+    """x*y; ``out`` may be x or y."""
+    call(builder, builder.extract_value(routines, 0), [out, x, y, n, scratch, limbs, digits])
+
+
+@emits(types.none, _routines, *[types.intp] * 6)
+def square(
+    builder: Any, routines: Any, out: Any, x: Any, n: Any, scratch: Any, limbs: Any, digits: Any
+) -> None:
+    """x*x; ``out`` may be x."""
+    call(builder, builder.extract_value(routines, 1), [out, x, n, scratch, limbs, digits])
 
 
 @inner

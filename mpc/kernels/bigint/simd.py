@@ -31,7 +31,7 @@ from mpc.kernels.bigint.loops import (
     multiply_all,
     square_all,
 )
-from mpc.kernels.bigint.montgomery import SCRATCH
+from mpc.kernels.bigint.montgomery import SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 from mpc.kernels.compiled import Kernel
 from mpc.kernels.lanes import LIMB_BITS
@@ -199,6 +199,7 @@ class SimdArithmetic:
             _step(self.modulus),
             self.limbs,
             self.digits,
+            routines(),
             scratch=lambda: lane_groups(1, rows),
         )
 
