@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,8 +22,10 @@ from mpc.kernels.lanes import WORD
 
 log = logging.getLogger("mpc.kernels")
 
-# Starting a thread costs about as much as 0.1 ms of work, so pieces below this are not worth one.
-LEAST_SECONDS = 0.5e-3
+Piece = tuple[int, int]
+
+# Starting a thread costs about as much as 0.06 ms of work, so pieces below this are not worth one.
+LEAST_SECONDS = 0.2e-3
 
 inner = njit(nogil=True, error_model="numpy")
 """For functions that kernels call: compiled with their callers, and cached inside them."""
@@ -117,19 +120,59 @@ class Kernel:
 
     def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
         """Run ``range(count)``, of ``seconds`` each, over threads with a ``scratch()`` each."""
-        pieces = min(kernels.threads(), count, int(count * seconds / LEAST_SECONDS))
+        pieces = min(count, threads_for(count * seconds))
         if pieces <= 1:
             self(0, count, *args, scratch())
             return
-        bounds = [count * i // pieces for i in range(pieces + 1)]
-        # A pool per call costs little beside the work, and leaves nothing behind at a fork. The
-        # calling thread takes a piece: were it to wait, the others would often share one CPU at
-        # first, since they are started where it runs.
-        with ThreadPoolExecutor(pieces - 1) as pool:
-            runs = [
-                pool.submit(self, start, stop, *args, scratch())
-                for start, stop in pairwise(bounds[1:])
-            ]
-            self(0, bounds[1], *args, scratch())
-        for run in runs:
-            run.result()
+        bounds = [-(-count * i // pieces) for i in range(pieces + 1)]
+        work = _Work(pairwise(bounds), lambda piece: self(*piece, *args, scratch()))
+        # Bare threads: those of ``threading`` cost twice as much to start. They end with the work,
+        # so that there is nothing to lose at a fork.
+        for _ in range(pieces - 1):
+            _thread.start_new_thread(work.help, ())
+        work.finish()
+
+
+def threads_for(seconds: float) -> int:
+    """How many threads are worth starting for so much work."""
+    return max(1, min(kernels.threads(), int(seconds / LEAST_SECONDS)))
+
+
+class _Work:
+    """Pieces that several threads take and do; the longest first.
+
+    Whoever waits for them takes what the others have not begun: on a busy machine a thread may be
+    late, and then nothing is lost by having started it.
+    """
+
+    __slots__ = ("_do", "_error", "_pieces", "_undone")
+
+    def __init__(self, pieces: Iterable[Piece], do: Callable[[Piece], None]) -> None:
+        self._do = do
+        self._pieces = deque((piece, _thread.allocate_lock()) for piece in pieces)
+        self._undone = [done for _, done in self._pieces]
+        self._error: BaseException | None = None
+        for done in self._undone:
+            done.acquire()
+
+    def help(self) -> None:
+        """Do pieces until none is left to begin."""
+        while self._pieces:
+            try:
+                piece, done = self._pieces.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                self._do(piece)
+            except BaseException as error:
+                self._error = error
+            finally:
+                done.release()
+
+    def finish(self) -> None:
+        """Help, wait until all pieces are done, and raise what one of them raised."""
+        self.help()
+        for done in self._undone:
+            done.acquire()
+        if self._error is not None:
+            raise self._error

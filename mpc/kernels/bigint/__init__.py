@@ -12,6 +12,7 @@
     ring.power(x, exponents)                 secret exponents, one for all or one per element
     ring.power_signed(x, integers)           public exponents of either sign, one per element
     comb = ring.comb(base, bits)             a table for one base, then comb.power(exponents)
+    ring.joint_comb(bases, bits)             the same for products of powers of several bases
     ring.inverse(x), ring.product(x)         batch inversion; products by a tree
     ring.multiexp(bases, matrix)             out[i] = product over j of bases[j]**matrix[i, j]
 

@@ -13,7 +13,7 @@ from mpc.kernels.bigint.residues import Residues
 
 
 class CombTable(Protocol):
-    """Powers of one base."""
+    """Powers of one base, or products of powers of several."""
 
     @property
     def nbytes(self) -> int: ...
@@ -64,6 +64,10 @@ class Arithmetic(Protocol):
         ...
 
     def comb(self, base: Residues, bits: int, window: int | None) -> CombTable: ...
+
+    def joint_comb(self, bases: Residues, window: int) -> CombTable:
+        """For exponents that are those of all bases, of ``window`` bits each, lowest first."""
+        ...
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         """For exponents (m, d, width) and b*d bases: b*m products of d powers."""

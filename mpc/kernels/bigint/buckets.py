@@ -27,11 +27,14 @@ from mpc.kernels.lanes import (
     load,
     pointer,
     read,
+    select,
     store,
     write,
 )
 
 Words = NDArray[np.uint64]
+
+Lanes = Any
 
 DIGIT = 32
 """A step is the number of a base, and from this bit on the digit of its exponent."""
@@ -117,6 +120,14 @@ def fill(buckets: int, entries: int, one: int, work: int, pitch: int) -> None:
             store(buckets + 8 * pitch * entry, word, load(buckets, word))
 
 
+@inner
+def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
+    """Put the rows at ``other`` in place of those at x, but for lanes whose mask is all ones."""
+    for row in range(rows):
+        kept = select(mask, load(x + ROW * row, 0), load(other + ROW * row, 0))
+        store(x + ROW * row, 0, kept)
+
+
 @kernel
 def arrange_all(
     start: int,
@@ -127,20 +138,24 @@ def arrange_all(
     outputs: int,
     terms: int,
     shares: int,
+    parities: int,
     spans: int,
     windows: int,
     seen: NDArray[np.int64],
 ) -> None:
     """What each task multiplies, window by window: (groups, windows, steps, 8).
 
-    A task is one of the ``spans`` runs of windows, of one of the ``shares`` of the terms, of one
-    output, of one row of bases, in this order. ``exponents`` are digits of all outputs and terms.
+    A task is one of the ``spans`` runs of windows, of all digits or of the even or the odd ones, of
+    one of the ``shares`` of the terms, of one output, of one row of bases, in this order.
+    ``exponents`` are digits of all outputs and terms; where there are two ``parities``, the bucket
+    of a digit is that of its half and one. Bucket 0 takes what steps that are left over put there.
     Terms whose digit is zero are left out, and the first of each digit comes first, because it
     needs no product: ``counts`` (tasks, windows, 2) says how many first ones there are, and how
     many in all.
     """
     for task in range(start, stop):
         span, rest = task % spans, task // spans
+        parity, rest = rest % parities, rest // parities
         share, rest = rest % shares, rest // shares
         output, row = rest % outputs, rest // outputs
         for window in range(windows):
@@ -152,8 +167,9 @@ def arrange_all(
                     digit = np.uint64(0)
                     if place < exponents.shape[1]:
                         digit = exponents[element // 8, place, element % 8]
-                    if digit == 0:
+                    if digit == 0 or digit % np.uint64(parities) != np.uint64(parity):
                         continue
+                    digit = digit // np.uint64(parities) + np.uint64(parities - 1)
                     if late == 0 and seen[digit] < 0:
                         seen[digit] = term
                     elif late == 0 or seen[digit] == term:
@@ -176,6 +192,7 @@ def pippenger_all(
     most: int,
     window: int,
     windows: int,
+    odd: Words,
     n: Words,
     n_step: int,
     limbs: int,
@@ -186,9 +203,11 @@ def pippenger_all(
     """out = the product over steps of base**digit, each window raised to its place.
 
     ``counts`` (groups, windows, 2): as many steps first meet their bucket in every lane, and as
-    many are there at most; ``most`` is what there is room for.
+    many are there at most; ``most`` is what there is room for. ``odd``, (groups, 1, 8) or nothing,
+    has all bits set in lanes whose steps are of odd digits, where the others' are of even ones.
     """
-    rows, entries = limbs * digits, 1 << window
+    rows, halved = limbs * digits, len(odd) > 0
+    entries = (1 << window - 1) + 1 if halved else 1 << window
     work = address(scratch)
     x = work + ROW * SCRATCH * limbs
     running, total = x + ROW * pitch, x + ROW * 2 * pitch
@@ -213,9 +232,17 @@ def pippenger_all(
             store(named, 0, broadcast(np.uint64((entries - 1) << DIGIT)))
             collect_bucket(running, buckets, named, pitch, apart)
             copy(total, running, rows)
-            for entry in range(entries - 2, 0, -1):
+            for entry in range(entries - 2, 1 if halved else 0, -1):
                 store(named, 0, broadcast(np.uint64(entry << DIGIT)))
                 collect_bucket(x, buckets, named, pitch, apart)
                 mul(routines, running, running, x, modulus, work, limbs, digits)
+                mul(routines, total, total, running, modulus, work, limbs, digits)
+            if halved:
+                # A digit is twice its half, and one more if it is odd.
+                square(routines, total, total, modulus, work, limbs, digits)
+                store(named, 0, broadcast(np.uint64(1 << DIGIT)))
+                collect_bucket(x, buckets, named, pitch, apart)
+                mul(routines, running, running, x, modulus, work, limbs, digits)
+                keep(running, modulus + ROW * (limbs + 1), load(address(odd), 8 * group), rows)
                 mul(routines, total, total, running, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)

@@ -68,7 +68,9 @@ def straus_all(
     out: Words,
     tables: Words,
     exponents: Words,
+    groups: int,
     terms: int,
+    shares: int,
     window: int,
     passes: int,
     entries: int,
@@ -82,18 +84,26 @@ def straus_all(
     """out = the product over terms of base**exponent, of which all lanes share the bases.
 
     Tables are as :mod:`mpc.kernels.bigint.lookups` says, one per term; digits of exponents (groups,
-    passes, terms, 8), the lowest pass first. A comb is the case of one pass. Groups take turns
-    at each table, while it is in the cache.
+    passes, terms, 8), the lowest pass first. A comb is the case of one pass. Each of ``shares``
+    runs of terms has products of its own, one after the other in ``out``: (shares*groups, ..., 8).
+    Groups take turns at each table, while it is in the cache.
     """
     rows = limbs * digits
     work, step = address(scratch), ROW * passes * terms
     factors = work + ROW * SCRATCH * limbs
-    for begin in range(start, stop, TOGETHER):
-        end = min(begin + TOGETHER, stop)
-        for i in range(passes * terms):
-            term = i % terms
+    begin = start
+    while begin < stop:
+        share = begin // groups
+        end = min(begin + TOGETHER, stop, (share + 1) * groups)
+        base, count = (
+            terms * share // shares,
+            terms * (share + 1) // shares - terms * share // shares,
+        )
+        for i in range(passes * count):
+            term = base + i % count
             table = address(tables) + 8 * entries * rows * term
-            digit = address(exponents) + ROW * ((passes - 1 - i // terms) * terms + term)
+            digit = address(exponents) + ROW * ((passes - 1 - i // count) * terms + term)
+            digit -= step * share * groups
             first = begin
             while first < end:
                 last = first + FOUR if first + FOUR <= end else first + 1
@@ -104,7 +114,7 @@ def straus_all(
                 for group in range(first, last):
                     modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
                     factor = factors + ROW * rows * (group - first)
-                    if term == 0 and i > 0:
+                    if term == base and i > 0:
                         for _ in range(window):
                             square(routines, to, to, modulus, work, limbs, digits)
                     if i == 0:
@@ -112,3 +122,4 @@ def straus_all(
                     else:
                         mul(routines, to, to, factor, modulus, work, limbs, digits)
                 first = last
+        begin = end

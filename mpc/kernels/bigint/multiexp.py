@@ -14,7 +14,7 @@ The cheaper of the two, by a count of products, is taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 from itertools import product
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.buckets import arrange_all, pippenger_all
 from mpc.kernels.bigint.integers import bit_length
 from mpc.kernels.bigint.ladders import straus_all
-from mpc.kernels.bigint.limbs import Words, cut
+from mpc.kernels.bigint.limbs import Words, aligned, cut
 from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
+from mpc.kernels.compiled import threads_for
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -40,6 +41,9 @@ SQUARING = 0.7
 
 FIRST = 0.1
 """What putting a base into an empty bucket costs, in products."""
+
+POWERS_OF_TWO = (1, 2, 4, 8, 16)
+"""How many ways an output may be cut."""
 
 SECONDS_PER_STEP = 5e-9
 """About what arranging one digit takes; decides only how batches are cut."""
@@ -71,12 +75,35 @@ def straus(
     arithmetic: SimdArithmetic, table: Words, digits: Words, window: int, *, passes: int, count: int
 ) -> Residues:
     """Outputs of digits (groups, passes*bases, 8), lowest pass first."""
-    terms, rows = len(table), arithmetic.rows
-    out = lane_groups(len(digits), rows)
-    products = passes * terms + (passes - 1) * SQUARING * window
-    args = (table, digits, terms, window, passes, entries(window))
+    terms, rows, groups = len(table), arithmetic.rows, len(digits)
+    squarings = (passes - 1) * SQUARING * window
+    threads = threads_for(arithmetic.seconds(groups * (passes * terms + squarings)))
+    shares, _ = _shares(groups, passes, terms, squarings, threads)
+    out = lane_groups(shares * groups, rows)
+    args = (table, digits, groups, terms, shares, window, passes, entries(window))
+    products = passes * terms / shares + squarings
     arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
+    while shares > 1:
+        shares //= 2
+        half = LANES * shares * groups
+        parts = Residues(out[: shares * groups], half), Residues(out[shares * groups :], half)
+        out = arithmetic.mul(*parts).data
     return Residues(out, count)
+
+
+@cache
+def _shares(
+    groups: int, passes: int, terms: int, squarings: float, threads: int
+) -> tuple[int, float]:
+    """Into how many runs to cut the terms, so that all threads are busy; and products of one."""
+    costs = []
+    for shares in POWERS_OF_TWO:
+        if shares <= terms:
+            each = passes * terms / shares + squarings
+            rejoin = (shares - 1) * -(-groups // threads)
+            costs.append((-(-groups * shares // threads) * each + rejoin, shares))
+    cost, shares = min(costs)
+    return shares, cost
 
 
 def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
@@ -85,14 +112,12 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     rows, bits = len(bases) // terms, bit_length(exponents)
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
-    window, cost = min(
-        ((w, _straus_cost(terms, outputs, bits, w)) for w in range(1, 9)), key=lambda pair: pair[1]
-    )
     used = int(np.count_nonzero(_any_byte(exponents), axis=1).max())
-    plan = _plan(terms, used, outputs * rows, bits)
-    if rows * cost < plan.cost:
+    alone = _plan(terms, used, outputs, rows, bits, 1)
+    plan = _plan(terms, used, outputs, rows, bits, threads_for(arithmetic.seconds(alone.cost)))
+    if not plan.buckets:
         parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
-        return concatenate([_straus(arithmetic, x, exponents, bits, window) for x in parts])
+        return concatenate([_straus(arithmetic, x, exponents, bits, plan.window) for x in parts])
     digits = terms * -(-bits // plan.window)
     slab = max(1, SLAB // (outputs * digits)) * terms
     return concatenate(
@@ -101,13 +126,6 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
             for start in range(0, len(bases), slab)
         ]
     )
-
-
-def _straus_cost(terms: int, outputs: int, bits: int, window: int) -> float:
-    """Products of a lane group."""
-    passes, groups = -(-bits // window), -(-outputs // LANES)
-    table = -(-terms // LANES) * (1 << window)
-    return table + groups * (passes * terms + SQUARING * bits)
 
 
 def _straus(
@@ -132,30 +150,59 @@ def _straus(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Each output is cut into ``spans`` runs of bits and ``shares`` of the bases."""
+    """By tables, or by buckets, for which each output is cut into tasks: ``spans`` runs of bits,
+    ``shares`` of the bases, and even and odd digits (two ``parities``, each of half the buckets).
 
-    window: int
-    spans: int
-    shares: int
+    ``cost`` is in products of a lane group, of the busiest thread.
+    """
+
     cost: float
+    window: int
+    buckets: bool = False
+    spans: int = 1
+    shares: int = 1
+    parities: int = 1
+
+    @property
+    def tasks(self) -> int:
+        """Of an output."""
+        return self.spans * self.shares * self.parities
 
 
 @cache
-def _plan(terms: int, used: int, outputs: int, bits: int) -> _Plan:
+def _plan(terms: int, used: int, outputs: int, rows: int, bits: int, threads: int) -> _Plan:
     """The cheapest way, for outputs of which the fullest has ``used`` exponents that are not 0."""
-    plans = []
-    for window, spans, shares in product(range(1, 9), (1, 2, 4, 8), (1, 2, 4, 8)):
-        if shares > terms:
-            continue
-        windows = -(-bits // (window * spans))
-        groups = -(-outputs * spans * shares // LANES)
-        entries, steps = 1 << window, used / shares
-        first = entries * (1 - (1 - 1 / entries) ** steps)
-        products = steps - first + FIRST * first + 2 * entries + SQUARING * window
-        rejoin = SQUARING * bits * (1 - 1 / spans) + (shares - 1) + (spans - 1)
-        cost = groups * windows * products + -(-outputs // LANES) * rejoin
-        plans.append(_Plan(window, spans, shares, cost))
-    return min(plans, key=lambda plan: plan.cost)
+    tables = [_with_tables(terms, outputs, rows, bits, w, threads) for w in range(1, 9)]
+    buckets = [
+        _with_buckets(used, outputs * rows, bits, threads, cut)
+        for cut in product(range(1, 9), POWERS_OF_TWO, POWERS_OF_TWO, (1, 2))
+        if cut[2] <= terms and cut[3] <= cut[0]
+    ]
+    return min(tables + buckets, key=lambda plan: plan.cost)
+
+
+def _with_tables(
+    terms: int, outputs: int, rows: int, bits: int, window: int, threads: int
+) -> _Plan:
+    passes, groups = -(-bits // window), -(-outputs // LANES)
+    table = -(-terms // (LANES * threads)) * (1 << window)
+    _, cost = _shares(groups, passes, terms, SQUARING * (passes - 1) * window, threads)
+    return _Plan(rows * (table + cost), window)
+
+
+def _with_buckets(
+    used: int, outputs: int, bits: int, threads: int, cut: tuple[int, int, int, int]
+) -> _Plan:
+    window, spans, shares, parities = cut
+    plan = _Plan(0, window, True, spans, shares, parities)
+    windows, groups = -(-bits // (window * spans)), -(-outputs * plan.tasks // LANES)
+    entries, steps = (1 << window) / parities, used / (shares * parities)
+    first = entries * (1 - (1 - 1 / entries) ** steps)
+    products = steps - first + FIRST * first + 2 * entries + SQUARING * window
+    products += (parities - 1) * (SQUARING + 2)
+    rejoin = SQUARING * bits * (1 - 1 / spans) + (shares * parities - 1) + (spans - 1)
+    busiest = -(-groups // threads) * windows * products
+    return replace(plan, cost=busiest + -(-outputs // LANES) * rejoin)
 
 
 def _pippenger_of_rows(
@@ -189,7 +236,7 @@ def _pippenger(
 ) -> Residues:
     outputs, terms, width = exponents.shape
     windows, most = -(-bits // (plan.window * plan.spans)), -(-terms // plan.shares)
-    tasks = len(bases) // terms * outputs * plan.shares * plan.spans
+    tasks = len(bases) // terms * outputs * plan.tasks
     groups = -(-tasks // LANES)
     steps = zero_groups(groups, windows * most).reshape(groups, windows, most, LANES)
     # Lanes that are left over multiply nothing, and do not keep the others from skipping products.
@@ -203,6 +250,7 @@ def _pippenger(
         outputs,
         terms,
         plan.shares,
+        plan.parities,
         plan.spans,
         windows,
         scratch=lambda: np.empty(1 << plan.window, np.int64),
@@ -214,18 +262,26 @@ def _pippenger(
     flat = lane_groups(len(bases), pitch // LANES).reshape(len(bases), pitch)
     flat[:, :rows] = _by_element(bases)
     out = lane_groups(groups, rows)
-    args = (flat, pitch, steps, counts, most, plan.window, windows)
+    args = (flat, pitch, steps, counts, most, plan.window, windows, _odd(plan, groups))
     extra = 3 * pitch + 1 + (pitch << plan.window)
     arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
     return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
 
 
+def _odd(plan: _Plan, groups: int) -> Words:
+    """All bits set in the lanes of odd digits, if there are two parities."""
+    if plan.parities == 1:
+        return lane_groups(0, 1)
+    tasks = np.arange(groups * LANES).reshape(groups, 1, LANES)
+    return aligned(-(tasks // plan.spans % 2))
+
+
 def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
-    """From tasks (outputs, shares, spans) to outputs."""
-    tasks = np.arange(len(x)).reshape(-1, plan.shares, plan.spans)
+    """From tasks (outputs, shares, parities, spans) to outputs."""
+    tasks = np.arange(len(x)).reshape(-1, plan.shares * plan.parities, plan.spans)
     spans = []
     for span in range(plan.spans):
-        parts = [x[tasks[:, share, span]] for share in range(plan.shares)]
+        parts = [x[tasks[:, part, span]] for part in range(tasks.shape[1])]
         while len(parts) > 1:
             parts = [arithmetic.mul(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
         spans.append(parts[0])

@@ -64,7 +64,14 @@ class PortableArithmetic:
         return _residues(gmpy2.powmod_sec(a, e, n) if e else mpz(1) for a, e, n in triples)
 
     def comb(self, base: Residues, bits: int, window: int | None) -> PortableComb:
-        return PortableComb.of(base.data[0], self.moduli[0], bits, window or COMB_WINDOW)
+        window, n = window or COMB_WINDOW, self.moduli[0]
+        bases = [base.data[0]]
+        for _ in range(-(-bits // window) - 1):
+            bases.append(gmpy2.powmod(bases[-1], 1 << window, n))
+        return self.joint_comb(_residues(bases), window)
+
+    def joint_comb(self, bases: Residues, window: int) -> PortableComb:
+        return PortableComb.of(bases.data, self.moduli[0], window)
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         rows = [[_integer(e) for e in row] for row in exponents]
@@ -93,21 +100,20 @@ class PortableArithmetic:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PortableComb:
-    """``table[i][e]`` is base**(e * 2**(window*i))."""
+    """``table[i][e]`` is the i-th base to the power e."""
 
     table: tuple[tuple[mpz, ...], ...]
     modulus: mpz
     window: int
 
     @classmethod
-    def of(cls, base: mpz, modulus: mpz, bits: int, window: int) -> PortableComb:
+    def of(cls, bases: Iterable[mpz], modulus: mpz, window: int) -> PortableComb:
         table = []
-        for _ in range(-(-bits // window)):
+        for base in bases:
             row = [mpz(1)]
             for _ in range((1 << window) - 1):
                 row.append(row[-1] * base % modulus)
             table.append(tuple(row))
-            base = row[-1] * base % modulus
         return cls(tuple(table), modulus, window)
 
     @property

@@ -137,6 +137,18 @@ class Ring:
             raise ConfigError("a comb takes exponents of at least 1 bit and windows of 1 to 8 bits")
         return Comb(bits, self.arithmetic.comb(base, bits, window))
 
+    def joint_comb(self, bases: Residues, bits: int) -> Comb:
+        """The table for products of powers of several bases, with exponents of ``bits`` bits each.
+
+        They are taken as one exponent, of which the lowest ``bits`` belong to the first base.
+        """
+        if len(bases) < 1 or len(self.moduli) != 1:
+            raise ConfigError("a joint comb is for at least one base, and one modulus")
+        self.check(bases)
+        if not 1 <= bits <= 8:
+            raise ConfigError("a joint comb takes exponents of 1 to 8 bits")
+        return Comb(bits * len(bases), self.arithmetic.joint_comb(bases, bits))
+
     def inverse(self, x: Residues) -> Residues:
         """The inverses, at three products each and one extended gcd for the whole vector.
 
@@ -253,11 +265,11 @@ class SquareRing(Ring):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comb:
-    """Powers of one base by table, without squarings; exponents are below ``2**bits``.
+    """Powers by table, without squarings, of exponents below ``2**bits``.
 
     The exponent is cut into windows of w bits, and the table holds base**(e * 2**(w*i)) for every
     window i and digit e: ``ceil(bits/w) * 2**w`` elements, whose size is ``nbytes``. The default w
-    keeps it within 32 MiB.
+    keeps it within 32 MiB. In a joint comb each window has a base of its own.
     """
 
     bits: int
@@ -268,7 +280,10 @@ class Comb:
         return self.table.nbytes
 
     def power(self, exponents: Exponents) -> Residues:
-        """base**exponents for uint8 (count, width); see the module for what is constant-time."""
+        """base**exponents for uint8 (count, width); see the module for what is constant-time.
+
+        Raises EncodingOverflow for an exponent that has more bits than the comb.
+        """
         packed, bits = packed_exponents(exponents, None)
         if bits > self.bits and exceeds(packed, self.bits):
             raise EncodingOverflow(f"an exponent is wider than the comb's {self.bits} bits")

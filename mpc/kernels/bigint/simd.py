@@ -39,7 +39,7 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9, 0.7e-9
+SECONDS_PER_MADD = 0.2e-9, 1.1e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
 
@@ -149,7 +149,10 @@ class SimdArithmetic:
         powers = [base]
         for _ in range(-(-bits // window) - 1):
             powers.append(self.square(powers[-1], window))
-        return SimdComb(self, window, multiexp.tables(self, concatenate(powers), window))
+        return self.joint_comb(concatenate(powers), window)
+
+    def joint_comb(self, bases: Residues, window: int) -> SimdComb:
+        return SimdComb(self, window, multiexp.tables(self, bases, window))
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
@@ -220,8 +223,12 @@ class SimdComb:
         return self.tables.nbytes
 
     def power(self, exponents: NDArray[np.uint8]) -> Residues:
-        terms = len(self.tables)
-        digits = cut(exponents, terms * self.window, self.window)
+        slab = LANES * max(1, multiexp.SLAB // (LANES * len(self.tables)))
+        starts = range(0, max(len(exponents), 1), slab)
+        return concatenate([self._power(exponents[start : start + slab]) for start in starts])
+
+    def _power(self, exponents: NDArray[np.uint8]) -> Residues:
+        digits = cut(exponents, len(self.tables) * self.window, self.window)
         return multiexp.straus(
             self.arithmetic, self.tables, digits, self.window, passes=1, count=len(exponents)
         )

@@ -33,15 +33,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
 from typing import NamedTuple
 
 import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc import kernels
 from mpc.kernels.bigint import Comb, Residues, SquareRing, modulo_square
 from mpc.primitives.paillier.pool import MaskPool, joined
 from mpc.primitives.rng import SYSTEM, Rng, below
@@ -51,10 +48,6 @@ DIGIT_BITS = 6
 
 MIN_BASES = 260
 
-CHUNK = 256
-"""Uniform masks that a thread makes together, from tables; a step of that is too short to be cut
-over threads itself."""
-
 
 class MaskSource:
     """The masks of one public key. Tables are made on first use and kept.
@@ -63,14 +56,14 @@ class MaskSource:
     fork could leave held.
     """
 
-    __slots__ = ("_n", "_one_by_one", "_proven", "_ring", "_short", "_tables", "pools")
+    __slots__ = ("_n", "_one_by_one", "_proven", "_ring", "_short", "_uniform", "pools")
 
     def __init__(self, n: int, *, proven: bool) -> None:
         self._n = n
         self._proven = proven
         self._ring: SquareRing | None = None
         self._short: Comb | None = None
-        self._tables: list[Comb] = []
+        self._uniform: Comb | None = None
         self._one_by_one = 0
         self.pools = Pools(
             MaskPool(lambda count: self._make_short(count, SYSTEM)),
@@ -110,26 +103,14 @@ class MaskSource:
 
     def _make_uniform(self, count: int, rng: Rng) -> Residues:
         bases = max(MIN_BASES, -(-(self._n.bit_length() + 256) // DIGIT_BITS))
-        if not self._tables:
+        if self._uniform is None:
             # The tables cost as much as two masks for each base, made one by one.
             if self._one_by_one + count <= 2 * bases:
                 self._one_by_one += count
                 return self._nth_powers(count, rng)
             powers = self._nth_powers(bases, SYSTEM)
-            self._tables = [
-                self.ring.comb(powers[[base]], DIGIT_BITS, DIGIT_BITS) for base in range(bases)
-            ]
-        digits = np.frombuffer(rng.bytes(count * bases), np.uint8) % (1 << DIGIT_BITS)
-        rows = digits.reshape(count, bases)
-        with ThreadPoolExecutor(kernels.threads()) as threads:
-            chunks = (rows[start : start + CHUNK] for start in range(0, max(count, 1), CHUNK))
-            return joined(list(threads.map(self._combined, chunks)))
-
-    def _combined(self, digits: NDArray[np.uint8]) -> Residues:
-        """For each row the product of the fixed elements to the powers of its digits."""
-        columns = np.ascontiguousarray(digits.T)[:, :, np.newaxis]
-        powers = (table.power(column) for table, column in zip(self._tables, columns, strict=True))
-        return reduce(self.ring.mul, powers)
+            self._uniform = self.ring.joint_comb(powers, DIGIT_BITS)
+        return self._uniform.power(random_exponents(count, bases * DIGIT_BITS, rng))
 
     def _nth_powers(self, count: int, rng: Rng) -> Residues:
         return self.ring.power(self.ring.encode(below(rng, self._n, count)), self._n)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""However a batch is cut over threads, its result is the same: at every size about the cuts."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import random
+import threading
+from itertools import product
+
+import numpy as np
+import pytest
+
+from mpc import kernels
+from mpc.errors import ConfigError
+from mpc.kernels import bigint
+
+P, Q = (1 << 127) - 1, (1 << 521) - 1
+SIMD = kernels.backend() == "simd"
+BACKENDS = ["portable", *(["simd"] if SIMD else [])]
+COUNTS = (0, 1, 7, 8, 9, 15, 16, 17, 33, 67)  # elements; a lane group has eight
+
+needs_simd = pytest.mark.skipif(not SIMD, reason="no simd kernels here")
+
+
+@pytest.fixture(autouse=True)
+def cut_all(monkeypatch):
+    """Cut the smallest batches too."""
+    if SIMD:
+        from mpc.kernels import compiled
+
+        monkeypatch.setattr(compiled, "LEAST_SECONDS", 1e-12)
+
+
+def everything(count):
+    """Results, as bytes, of all that is done to ``count`` elements."""
+    rng = random.Random(count)
+    ring = bigint.modulo_square(P * Q)
+    n = ring.moduli[0]
+    x = ring.encode([rng.randrange(1, n) for _ in range(count)])
+    exponents = np.frombuffer(rng.randbytes(5 * count), np.uint8).reshape(count, 5)
+    crt = bigint.Crt(ring, [bigint.modulo_square(P), bigint.modulo_square(Q)])
+    found = [
+        x,
+        ring.mul(x, x[::-1]),
+        ring.power(x, exponents),
+        ring.comb(ring.encode([3]), 40).power(exponents),
+        ring.joint_comb(ring.encode(range(2, 12)), 4).power(exponents),
+        crt.join(crt.split(x)),
+        ring.embed(ring.root.encode(range(count))),
+        ring.inverse(x),
+        ring.product(x),
+    ]
+    if count:
+        signed = [[rng.randint(-(2**31), 2**31) for _ in range(count)] for _ in range(9)]
+        narrow = [[rng.randint(-9, 9) for _ in range(count)] for _ in range(40)]
+        found += [ring.multiexp(x, np.array(signed[:rows])) for rows in (1, 2, 9)]
+        found += [ring.multiexp(x, np.array(narrow))]
+    logs = ring.root.to_bytes(ring.log(ring.embed(ring.root.encode(range(count)))))
+    return [ring.to_bytes(y).tobytes() for y in found] + [logs.tobytes()]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_change_nothing(backend, count):
+    with kernels.use(backend, threads=1):
+        alone = everything(count)
+    for threads in (2, 3, 8):
+        with kernels.use(backend, threads=threads):
+            assert everything(count) == alone
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_joint_comb(backend):
+    with kernels.use(backend, threads=2):
+        ring, bases = bigint.modulo(Q), [3, 5, 7]
+        comb = ring.joint_comb(ring.encode(bases), 5)
+        assert comb.bits == 15
+        digits = [(0, 0, 0), (31, 31, 31), (1, 0, 0), (0, 0, 9)]
+        joined = [a | b << 5 | c << 10 for a, b, c in digits]
+        packed = np.array(joined, "<u2").reshape(-1, 1).view(np.uint8)
+        expected = [3**a * 5**b * 7**c % Q for a, b, c in digits]
+        assert ring.decode(comb.power(packed)) == expected
+        for bad in (ring.encode([]), 4), (ring.encode([2]), 0), (ring.encode([2]), 9):
+            with pytest.raises(ConfigError):
+                ring.joint_comb(*bad)
+
+
+@needs_simd
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 8])
+def test_every_cut_of_a_product_of_powers(window):
+    """By runs of bits, of terms, and by the parity of digits."""
+    from mpc.kernels.bigint.integers import magnitudes
+    from mpc.kernels.bigint.multiexp import _pippenger, _Plan
+
+    rng = random.Random(window)
+    ring = bigint.modulo(P)
+    bases = [rng.randrange(P) for _ in range(2 * 7)]
+    rows = [[rng.getrandbits(13) for _ in range(7)], [0] * 7, [2] * 7, [(1 << 13) - 1] * 7]
+    exponents = magnitudes(np.array(rows).ravel())[0].reshape(4, 7, -1)
+    expected = []
+    for run, row in product((bases[:7], bases[7:]), rows):
+        powers = [pow(base, exponent, P) for base, exponent in zip(run, row, strict=True)]
+        expected.append(ring.decode(ring.product(ring.encode(powers)))[0])
+    for spans, shares, parities in product((1, 2, 4, 16), (1, 2, 4), (1, 2)):
+        if parities <= window:
+            plan = _Plan(0, window, True, spans, shares, parities)
+            found = _pippenger(ring.arithmetic, ring.encode(bases), exponents, 13, plan)
+            assert ring.decode(found) == expected
+
+
+@needs_simd
+def test_terms_are_shared_where_groups_are_few():
+    from mpc.kernels.bigint.multiexp import _shares
+
+    assert _shares(1, 1, 100, 0, 1)[0] == 1
+    assert _shares(1, 1, 100, 0, 2)[0] == 2
+    assert _shares(3, 1, 100, 0, 2)[0] == 2
+    assert _shares(64, 1, 100, 0, 2)[0] == 1
+    assert _shares(1, 1, 1, 0, 8)[0] == 1
+
+
+# --- the threads themselves ----------------------------------------------------------------------
+
+
+@needs_simd
+def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch):
+    with kernels.use("simd", threads=4):
+        expected = everything(67)
+        monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 0)
+        assert everything(67) == expected
+
+
+@needs_simd
+def test_an_error_in_a_thread_is_raised():
+    from mpc.kernels.compiled import _Work
+
+    began = threading.Event()
+
+    def do(piece):
+        if threading.current_thread() is threading.main_thread():
+            assert began.wait(60)
+        else:
+            began.set()
+            raise ValueError(f"piece {piece}")
+
+    work = _Work([(0, 1), (1, 2)], do)
+    _thread.start_new_thread(work.help, ())
+    with pytest.raises(ValueError, match="piece"):
+        work.finish()
+
+
+@needs_simd
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_threads_work():
+    """The child has none of the threads, and waits for none."""
+    stop = threading.Event()
+
+    def keep_busy():
+        while not stop.is_set():
+            everything(33)
+
+    with kernels.use("simd", threads=3):
+        expected = everything(33)
+        busy = threading.Thread(target=keep_busy)
+        busy.start()
+        try:
+            for _ in range(5):
+                if (child := os.fork()) == 0:
+                    os._exit(everything(33) != expected)
+                assert os.waitpid(child, 0)[1] == 0
+        finally:
+            stop.set()
+            busy.join()
