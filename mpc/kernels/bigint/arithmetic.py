@@ -73,6 +73,10 @@ class Arithmetic(Protocol):
         """For exponents (m, d, width) and b*d bases: b*m products of d powers."""
         ...
 
+    def product(self, x: Residues) -> Residues:
+        """The product of all elements, of which there is at least one, modulo one number."""
+        ...
+
     def embed(self, m: Residues) -> Residues:
         """1 + m*n modulo n**2; m is of the ring modulo n."""
         ...

@@ -74,9 +74,18 @@ def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:
 
 def below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether each little-endian integer is below its bound (one bound for all, or one each)."""
-    differs = (packed != bounds)[:, ::-1]
-    first = packed.shape[1] - 1 - np.argmax(differs, axis=1)
-    rows = np.arange(len(packed))
+    words, limits = spaced_words(packed), spaced_words(bounds)
+    differs = (words != limits)[:, ::-1]
+    first = words.shape[1] - 1 - np.argmax(differs, axis=1)
+    rows = np.arange(len(words))
     return differs.any(axis=1) & (
-        packed[rows, first] < np.broadcast_to(bounds, packed.shape)[rows, first]
+        words[rows, first] < np.broadcast_to(limits, words.shape)[rows, first]
     )
+
+
+def spaced_words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Little-endian words of each element (count, width), and one of zero."""
+    count, width = packed.shape
+    words = np.zeros((count, -(-width // 8) + 1), np.uint64)
+    words.view(np.uint8)[:, :width] = packed
+    return words

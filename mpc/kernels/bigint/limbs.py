@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.integers import spaced_words
 from mpc.kernels.bigint.loops import digits_all, join_all, split_all
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 
 Words = NDArray[np.uint64]
 
-_SECONDS = 1e-7  # About what one element takes here.
+_SECONDS = 3e-9  # About what one word, limb or digit takes here.
 
 
 def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
     """The lowest ``limbs`` limbs of little-endian integers (count, width), in lane groups."""
-    words = _words(packed)
+    words = spaced_words(packed)
     out = zero_groups(-(-len(packed) // LANES), limbs)
     split_all.over(
-        len(packed), _SECONDS, out, words, words.shape[1] - 1, limbs, scratch=lambda: words
+        len(packed), _SECONDS * limbs, out, words, words.shape[1] - 1, limbs, scratch=lambda: words
     )
     return out
 
@@ -31,7 +32,13 @@ def join_packed(rows: Words, count: int, width: int) -> NDArray[np.uint8]:
     """Little-endian integers (count, width) of canonical limbs in lane groups."""
     words = np.zeros((count, -(-width // 8)), np.uint64)
     join_all.over(
-        count, _SECONDS, words, words.shape[1], rows, rows.shape[1], scratch=lambda: words
+        count,
+        _SECONDS * words.shape[1],
+        words,
+        words.shape[1],
+        rows,
+        rows.shape[1],
+        scratch=lambda: words,
     )
     return words.view(np.uint8)[:, :width].copy()
 
@@ -46,11 +53,11 @@ def split_integers(values: Sequence[int], limbs: int) -> Words:
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
     """The lowest ``bits`` of exponents (count, width) in digits: (groups, windows, 8)."""
-    words, windows = _words(exponents), -(-bits // window)
+    words, windows = spaced_words(exponents), -(-bits // window)
     out = zero_groups(-(-len(exponents) // LANES), windows)
     digits_all.over(
         len(exponents),
-        _SECONDS,
+        _SECONDS * windows,
         out,
         words,
         words.shape[1] - 1,
@@ -74,11 +81,3 @@ def aligned(array: NDArray[Any]) -> Words:
     out = lane_groups(*array.shape[:2])
     out[...] = array
     return out
-
-
-def _words(packed: NDArray[np.uint8]) -> Words:
-    """Little-endian words of each element, and one of zero."""
-    count, width = packed.shape
-    words = np.zeros((count, -(-width // 8) + 1), np.uint64)
-    words.view(np.uint8)[:, :width] = packed
-    return words

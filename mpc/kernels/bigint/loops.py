@@ -79,6 +79,30 @@ def multiply_all(
 
 
 @kernel
+def fold_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    count: int,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """Of ``count`` groups of x: out[i] = x[i] * x[i + len(out)] * x[i + 2*len(out)] ..."""
+    rows, modulus = limbs * digits, address(n)
+    for group in range(start, stop):
+        to = address(out) + ROW * rows * group
+        copy(to, address(x) + ROW * rows * group, rows)
+        for other in range(group + len(out), count, len(out)):
+            factor = address(x) + ROW * rows * other
+            mul(routines, to, to, factor, modulus, address(scratch), limbs, digits)
+
+
+@kernel
 def square_all(
     start: int,
     stop: int,

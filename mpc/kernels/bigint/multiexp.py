@@ -83,11 +83,10 @@ def straus(
     args = (table, digits, groups, terms, shares, window, passes, entries(window))
     products = passes * terms / shares + squarings
     arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
-    while shares > 1:
-        shares //= 2
-        half = LANES * shares * groups
-        parts = Residues(out[: shares * groups], half), Residues(out[shares * groups :], half)
-        out = arithmetic.mul(*parts).data
+    for part in _halves(shares):
+        half = LANES * part * groups
+        pair = Residues(out[: part * groups], half), Residues(out[part * groups :], half)
+        out = arithmetic.mul(*pair).data
     return Residues(out, count)
 
 
@@ -277,18 +276,20 @@ def _odd(plan: _Plan, groups: int) -> Words:
 
 
 def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
-    """From tasks (outputs, shares, parities, spans) to outputs."""
-    tasks = np.arange(len(x)).reshape(-1, plan.shares * plan.parities, plan.spans)
-    spans = []
-    for span in range(plan.spans):
-        parts = [x[tasks[:, part, span]] for part in range(tasks.shape[1])]
-        while len(parts) > 1:
-            parts = [arithmetic.mul(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
-        spans.append(parts[0])
-    out = spans.pop()
-    while spans:
-        out = arithmetic.mul(arithmetic.square(out, windows * plan.window), spans.pop())
-    return out
+    """From tasks (outputs, shares, parities, spans) to outputs, halving their number each time."""
+    for parts in _halves(plan.shares * plan.parities):
+        pairs = np.arange(len(x)).reshape(-1, 2, parts * plan.spans)
+        x = arithmetic.mul(x[pairs[:, 0].ravel()], x[pairs[:, 1].ravel()])
+    for spans in _halves(plan.spans):
+        bits = windows * plan.window * plan.spans // (2 * spans)
+        low, high = np.arange(len(x)).reshape(-1, 2).T
+        x = arithmetic.mul(arithmetic.square(x[high], bits), x[low])
+    return x
+
+
+def _halves(count: int) -> list[int]:
+    """count/2, count/4, ... 1 for a power of two."""
+    return [count >> i for i in range(1, count.bit_length())]
 
 
 def _any_byte(exponents: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -81,6 +81,10 @@ class PortableArithmetic:
             _multiexp(bases.data[start : start + terms], row, n) for start in starts for row in rows
         )
 
+    def product(self, x: Residues) -> Residues:
+        n = self.moduli[0]
+        return _residues([reduce(lambda a, b: a * b % n, x.data)])
+
     def embed(self, m: Residues) -> Residues:
         return _residues(1 + a * n for a, n in zip(m.data, cycle(self.roots), strict=False))
 

@@ -69,7 +69,7 @@ def concatenate(vectors: Sequence[Residues]) -> Residues:
 
 def _regroup(blocks: list[NDArray[Any]], positions: NDArray[np.intp]) -> NDArray[np.uint64]:
     """New lane groups holding the elements at ``positions`` of the lanes of ``blocks`` in a row."""
-    groups = np.concatenate(blocks)
+    groups = np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
     out = lane_groups(-(-len(positions) // LANES), groups.shape[1])
     padded = np.zeros(LANES * len(out), dtype=np.intp)
     padded[: len(positions)] = positions

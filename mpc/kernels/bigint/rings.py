@@ -169,9 +169,10 @@ class Ring:
         columns = len(x) // rows
         if columns == 0:
             return self.ones(rows)
-        if rows > 1:
-            # Columns first, so that halves are runs: their product halves the columns.
-            x = x[np.arange(len(x)).reshape(rows, columns).T.ravel()]
+        if rows == 1:
+            return self.arithmetic.product(x)
+        # Columns first, so that halves are runs: their product halves the columns.
+        x = x[np.arange(len(x)).reshape(rows, columns).T.ravel()]
         while columns > 1:
             # Halves of whole lane groups, while there are any, are cut without copying.
             pairs = columns // 2 if columns < 2 * LANES else columns // (2 * LANES) * LANES

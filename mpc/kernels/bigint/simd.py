@@ -27,13 +27,14 @@ from mpc.kernels.bigint.loops import (
     combine_all,
     embed_all,
     finish_all,
+    fold_all,
     log_all,
     multiply_all,
     square_all,
 )
 from mpc.kernels.bigint.montgomery import SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
-from mpc.kernels.compiled import Kernel
+from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
 
 SPARE_BITS = 8
@@ -156,6 +157,19 @@ class SimdArithmetic:
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
+
+    def product(self, x: Residues) -> Residues:
+        groups = len(x) // LANES
+        threads = threads_for(self.seconds(groups))
+        for tasks in (threads, 1):
+            if tasks < groups:
+                out = lane_groups(tasks, self.rows)
+                self.run(fold_all, groups / tasks, out, x.data, groups)
+                last = x[LANES * groups :]
+                x, groups = concatenate([Residues(out, LANES * tasks), last]), tasks
+        while (half := len(x) // 2) > 0:
+            x = concatenate([self.mul(x[:half], x[half : 2 * half]), x[2 * half :]])
+        return x
 
     def embed(self, m: Residues) -> Residues:
         out = lane_groups(len(m.data), self.rows)
