@@ -3,8 +3,9 @@
 
 Every operation is measured on one core and, where there are more, on all of them, in turn with
 ``phe`` on the same key and with what it comes to in plain GMP calls, so that what else the machine
-does falls on all alike. "floor" is that ratio; GMP and ``phe`` run on one core always. Every
-result is compared with the plain numbers.
+does falls on all alike. "floor" is that ratio; GMP and ``phe`` run on one core always. On all cores
+"one core" stands among the peers: how much faster it is than that. Every result is compared with
+the plain numbers, on one core and on all.
 """
 
 from __future__ import annotations
@@ -86,23 +87,28 @@ def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) ->
         for name, work in others.items():
             if work is not None:
                 rates.setdefault(name, []).append(_rate(work))
-    records = []
-    for count in cores:
-        median, spread = middle(rates[count])
-        ratios = {n: median / middle(rates[n])[0] for n in others if n in rates}
-        records.append(
-            Record(
-                benchmark=f"paillier.{operation.name}",
-                params={"bits": bits, "cores": count, "kernels": kernels.backend()},
-                unit="op/s",
-                median=median,
-                spread=spread,
-                floor=(operation.floor_name, ratios["floor"]) if "floor" in ratios else None,
-                peers={"phe": ratios["phe"]} if "phe" in ratios else None,
-                checked=right[count],
-            )
-        )
-    return records
+    return [_record(operation, bits, count, rates, checked=right[count]) for count in cores]
+
+
+def _record(
+    operation: Operation, bits: int, count: int, rates: dict[object, list[float]], *, checked: bool
+) -> Record:
+    median, spread = middle(rates[count])
+    ratios = {n: median / middle(rates[n])[0] for n in ("phe", "floor") if n in rates}
+    peers = {"phe": ratios["phe"]} if "phe" in ratios else {}
+    if count > 1:
+        turns_of_both = zip(rates[count], rates[1], strict=True)
+        peers["one core"] = middle([many / one for many, one in turns_of_both])[0]
+    return Record(
+        benchmark=f"paillier.{operation.name}",
+        params={"bits": bits, "cores": count, "kernels": kernels.backend()},
+        unit="op/s",
+        median=median,
+        spread=spread,
+        floor=(operation.floor_name, ratios["floor"]) if "floor" in ratios else None,
+        peers=peers or None,
+        checked=checked,
+    )
 
 
 def _rate(work: Work) -> float:

@@ -21,10 +21,11 @@ class Record:
 
     ``median`` is in ``unit``, over the repetitions; ``spread`` is the distance between their first
     and third quartile, in the same unit. ``floor`` names what bounds it from below or above (raw
-    TCP, GMP's own multiplication) and ``peers`` other software that does the same; both hold this
-    median divided by theirs, measured in the same run. ``bytes`` is what was sent, both ways.
-    ``peak_rss_mb`` is what the benchmark says a party took, or else the peak of the process that
-    measured. ``checked`` says that the result was compared with the right answer.
+    TCP, GMP's own multiplication) and ``peers`` what does the same: other software, or our own on
+    one core; both hold this median divided by theirs, measured in the same run. ``bytes`` is what
+    was sent, both ways. ``peak_rss_mb`` is what the benchmark says a party took, or else the peak
+    of the process that measured. ``checked`` says that the result was compared with the right
+    answer.
     """
 
     benchmark: str

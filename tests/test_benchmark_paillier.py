@@ -11,12 +11,14 @@ import pytest
 
 from benchmarks import constant_time
 from benchmarks.__main__ import main
+from mpc import kernels
 
 
 def test_every_operation_is_measured_and_right(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     arguments = ["--bits", "512", "--count", "9", "--repeat", "1", "--json", str(report)]
-    main(["paillier", *arguments])
+    with kernels.use(threads=2):
+        main(["paillier", *arguments])
     records = json.loads(report.read_text())
     assert all(record["checked"] for record in records)
     measured = {record["benchmark"] for record in records}
@@ -26,15 +28,21 @@ def test_every_operation_is_measured_and_right(tmp_path: Path) -> None:
             "encrypt_public",
             "encrypt_owner",
             "encrypt_packed_public",
+            "encrypt_packed_owner",
             "decrypt",
             "add",
             "multiply_32_bit",
+            "multiply_32_bit_negative",
+            "rerandomize",
             "dot_1000",
+            "matrix_8_by_1000_of_10_bits",
             "keygen",
         )
     } <= measured
     beside = [record for record in records if record["benchmark"] == "paillier.decrypt"]
     assert all({"floor", "peers"} <= record.keys() for record in beside)
+    scaled = {r["benchmark"] for r in records if "one core" in r.get("peers", {})}
+    assert scaled == measured - {"paillier.keygen"}
 
 
 @pytest.mark.parametrize("backend", ["portable", None])
