@@ -62,7 +62,7 @@ class Seat:
         return min(begun, *self._tell(begun))
 
     def _tell(self, number: float) -> list[float]:
-        message = columns.pack(np.array([number]))
+        message = Column(**columns.pack(np.array([number])))
         channels = [Channel(link) for link in self.links.values()]
         for channel in channels:
             channel.send(message)

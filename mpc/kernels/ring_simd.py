@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from llvmlite import ir
+from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.kernels.compiled import inner, kernel
