@@ -32,7 +32,7 @@ _COMPUTING = ("near", "far")
 FRACTION_BITS = 20
 
 
-QUICK = "--count 2000 --matrix 16 --shapes lan --repeat 2"
+QUICK = "--count 2000 --matrix 16 --shapes tls --repeat 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=1_000_000, help="elements of a vector")
     parser.add_argument("--matrix", type=int, default=512, help="rows and columns of a matrix")
     parser.add_argument("--operations", default=",".join(_OPERATIONS))
-    parser.add_argument("--shapes", default="lan,wan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--shapes", default="tls,wan", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--repeat", type=int, default=5)
 
 
