@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SecretFlow SPU's semi2k on shares modulo 2^64, two processes over loopback TCP; semi-honest.
 
 Inputs are shared before the clock starts and results stay shared. Party 0 makes the triples
