@@ -21,7 +21,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import sharing, xor_sharing
 from mpc.primitives.sharing import Share
-from mpc.protocols import arith, compare
+from mpc.protocols import arith, compare, opening
 from mpc.protocols.triples import Triples, dealer
 
 from . import parties
@@ -140,13 +140,18 @@ def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
 
 
 def _bare(mesh: Mesh | None, times: Times) -> None:
-    """As many bytes in as many rounds."""
+    """As many bytes in as many rounds, in messages of the size that an opening has."""
     if mesh is None:
         return
     words = np.zeros(times.bytes // (2 * 8 * times.rounds), np.uint64)
+    block = opening.BLOCK_BYTES // 8
+    blocks = [words[start : start + block] for start in range(0, len(words), block)]
     for _ in range(times.rounds):
-        for message in mesh.exchange(pb.Opening(words=columns.pack(words))).values():
-            columns.unpack_uint64(message.words, peer="peer")
+        for part in blocks:
+            mesh.broadcast(pb.Opening(words=columns.pack(part)))
+        for _ in blocks:
+            for message in mesh.gather(pb.Opening).values():
+                columns.unpack_uint64(message.words, peer="peer")
 
 
 def _right(seat: Seat, name: str, found: Any, x: Any, y: Any) -> bool:
