@@ -18,6 +18,7 @@ from numba import cfunc, njit, types
 from numba.core import event
 
 from mpc import kernels
+from mpc.kernels import doubles
 from mpc.kernels.lanes import WORD
 
 log = logging.getLogger("mpc.kernels")
@@ -98,9 +99,10 @@ class Routine:
 
 
 def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
-    """Inside an intrinsic: call the routine that begins at ``address``."""
+    """Inside an intrinsic: call the routine that begins at ``address``, rounding towards zero."""
     of = ir.FunctionType(ir.VoidType(), [WORD] * len(args))
-    builder.call(builder.inttoptr(address, of.as_pointer()), args)
+    with doubles.rounding_down(builder):
+        builder.call(builder.inttoptr(address, of.as_pointer()), args)
 
 
 class Kernel:

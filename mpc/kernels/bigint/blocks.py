@@ -6,7 +6,7 @@ is a sum of partial products of one weight: a signed 64-bit word per lane, of an
 is not yet taken. Ten limbs fit 512 bits with eight to spare, and ten multipliers with their eleven
 running columns fit the 32 registers of AVX-512; so one row of the multiplicand is read once for
 twenty multiply-adds. AVX2 has 16 registers of half the size: there a block is worked on in two
-*parts* of four lanes each, and five multipliers at a time.
+*parts* of four lanes each, and four multipliers at a time.
 
 The intrinsics here pass blocks of ten rows as tuples, which LLVM keeps in registers.
 """
@@ -107,11 +107,11 @@ def _multiplier(name: str, above: Callable[..., Column], *, last: bool = False) 
         for first in range(0, BLOCK, part.multipliers):
             chosen = list(enumerate(factors[first : first + part.multipliers], first))
             for j in range(BLOCK):
-                while len(columns) < j + first + part.multipliers + 1:
+                while len(columns) < j + first + len(chosen) + 1:
                     columns.append(above(part, z, len(columns)))
                 limb = part.factor(part.read(x, j))
                 part.add_products(columns, [(j + i, limb, factor) for i, factor in chosen])
-                if j < part.multipliers:
+                if j < len(chosen):
                     place = first + j
                     column = columns[place]
                     if last:
@@ -192,9 +192,8 @@ class _Elimination:
         """Make column ``j`` vanish. The next step waits for the column above alone."""
         part, columns, limbs, builder = self.part, self.columns, self.limbs, self.part.builder
         least = part.factor(part.limb(part.settled(columns[j])))
-        row = part.limb(part.settled(part.low(Column(part.splat(0)), least, self.inverse)))
+        row, multiple = part.low_limb(least, self.inverse)
         part.write(m, j, row)
-        multiple = part.factor(row)
         vanished = part.settled(part.low(columns[j], multiple, limbs[0]))
         above = part.high(Column(part.splat(0)), multiple, limbs[0])
         urgent = part.low(

@@ -17,7 +17,7 @@ from mpc.kernels.bigint.montgomery import (
     LIMB,
     SCRATCH,
     Routines,
-    add_product,
+    add_exactly,
     carry,
     clear,
     copy,
@@ -196,7 +196,7 @@ def finish_all(
             subtract_once(high, high, modulus, work, limbs)
             clear(wide, rows)
             copy(wide, value, limbs)
-            add_product(wide, high, modulus, limbs)
+            add_exactly(routines, wide, high, modulus, limbs)
             carry(to, wide, rows)
 
 

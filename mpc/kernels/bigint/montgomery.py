@@ -197,15 +197,20 @@ def _square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> 
     carry(out, low + ROW * limbs, limbs)
 
 
-Routines = tuple[int, int]
+@routine
+def _add_product(z: int, x: int, y: int, limbs: int) -> None:
+    add_product(z, x, y, limbs)
+
+
+Routines = tuple[int, int, int]
 
 
 def routines() -> Routines:
-    """Where the two products begin. Kernels take this, and pass it to ``mul`` and ``square``."""
-    return _mul.address, _square.address
+    """Where the products begin. Kernels take this, and pass it to the functions below."""
+    return _mul.address, _square.address, _add_product.address
 
 
-_routines = types.UniTuple(types.intp, 2)
+_routines = types.UniTuple(types.intp, 3)
 
 
 @emits(types.none, _routines, *[types.intp] * 7)
@@ -230,6 +235,12 @@ def square(
 ) -> None:
     """x*x; ``out`` may be x."""
     call(builder, builder.extract_value(routines, 1), [out, x, n, scratch, limbs, digits])
+
+
+@emits(types.none, _routines, *[types.intp] * 4)
+def add_exactly(builder: Any, routines: Any, z: Any, x: Any, y: Any, limbs: Any) -> None:
+    """Add x*y to the 2*limbs columns at z."""
+    call(builder, builder.extract_value(routines, 2), [z, x, y, limbs])
 
 
 @inner

@@ -2,8 +2,8 @@
 """As many lanes as fit one register, and how such a part multiplies limbs.
 
 With AVX-512 a part is all eight lanes, and IFMA adds halves of products to columns. With AVX2 it is
-four lanes; limbs are made doubles once and products of them are as :mod:`mpc.kernels.doubles` says:
-the low half is signed, and each half is too large by a constant. What a column has got too much of
+four lanes; limbs are made doubles once and products of them are as :mod:`mpc.kernels.doubles` says,
+with rounding towards zero: each half is too large by a constant. What a column has got too much of
 is known when the code is made, and is taken from it once, at the end.
 """
 
@@ -74,19 +74,24 @@ class Part:
         """With the low half of the product of two factors."""
         if kernels.wide():
             return Column(low(self.builder, column.value, x, y))
-        half, _ = doubles.biased(self.builder, x, y)
-        return Column(
-            doubles.plus(self.builder, column.value, half), column.excess + doubles.LOW_ZERO
-        )
+        half, _ = doubles.truncated(self.builder, x, y)
+        return self._with(column, half, doubles.LOW_ZERO)
 
     def high(self, column: Column, x: Any, y: Any) -> Column:
         """With the high half of the product of two factors."""
         if kernels.wide():
             return Column(high(self.builder, column.value, x, y))
-        _, half = doubles.biased(self.builder, x, y)
-        return Column(
-            doubles.plus(self.builder, column.value, half), column.excess + doubles.HIGH_ZERO
-        )
+        _, half = doubles.truncated(self.builder, x, y)
+        return self._with(column, half, doubles.HIGH_ZERO)
+
+    def low_limb(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """The low half of the product of two factors alone: as a limb, and as a factor."""
+        if kernels.wide():
+            row = self.limb(low(self.builder, self.splat(0), x, y))
+            return row, row
+        half, _ = doubles.truncated(self.builder, x, y)
+        row = self.builder.sub(half, self.splat(doubles.LOW_ZERO))
+        return row, doubles.less_whole(self.builder, half)
 
     def plus(self, x: Column, y: Column) -> Column:
         return Column(self.builder.add(x.value, y.value), x.excess + y.excess)
@@ -120,7 +125,7 @@ def parts(builder: Any) -> list[Part]:
     """What eight lanes are worked on in."""
     if kernels.wide():
         return [Part(builder, 0, COUNT, 10)]
-    return [Part(builder, first, 4, 5) for first in (0, 4)]
+    return [Part(builder, first, 4, 4) for first in (0, 4)]
 
 
 def joined(builder: Any, parts_of_rows: list[list[Any]]) -> list[Any]:

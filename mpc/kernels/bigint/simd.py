@@ -40,7 +40,7 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9, 1.1e-9
+SECONDS_PER_MADD = 0.2e-9, 0.9e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
 
