@@ -28,7 +28,7 @@ from .record import Record, middle
 
 QUICK = "--bits 1024 --count 128 --repeat 3"
 SWEEP = "--bits 512,1024,1536,2048,3072,4096"
-GROWS_WITH = ("bits",)
+GROWS_WITH = (("bits",),)
 
 # A 5-bit window spends one product for each five squarings, and its table.
 PRODUCTS_PER_BIT = 1.2

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log2n", type=int, default=20, help="entries, as a power of two")
     parser.add_argument("--singles", type=int, default=300, help="queries of one id")
     parser.add_argument("--batch", type=int, default=1000, help="ids in one call")
-    parser.add_argument("--links", default="tls,plain", help="of tls, plain, shaped")
+    parser.add_argument("--links", default="tls,plain", help="of tls, plain, lan, wan, slow")
     parser.add_argument("--repeat", type=int, default=5)
 
 

@@ -28,9 +28,10 @@ def test_the_benchmark_checks_its_results(
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     records = module.run(parser.parse_args([*arguments, "--repeat", "1"]))
-    assert len(records) == expected
-    for record in records:
-        assert record.checked, record
+    assert all(record.checked for record in records)
+    walls = [record for record in records if record.benchmark.endswith(".wall")]
+    assert len(walls) == expected
+    for record in walls:
         assert record.bytes is not None
         assert record.rounds is not None
         assert record.floor is not None

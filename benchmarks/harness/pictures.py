@@ -56,6 +56,7 @@ def label(record: Record) -> str:
 
 
 _SAID_ELSEWHERE = {"kernels", "backend", "cores", "expansion", "over"}
+_SAID_ELSEWHERE |= {"bandwidth_mbit", "latency_ms"}  # which the link's name stands for
 
 
 def _size(value: object) -> str:
@@ -177,11 +178,11 @@ def stages(stacks: Mapping[str, Mapping[str, float]], title: str) -> bytes:
 
 
 def links(rows: Sequence[tuple[str, float, float]], title: str) -> bytes:
-    """Pairs of bars: seconds taken, and what bytes and rounds alone would take on that link."""
+    """Pairs of bars: seconds taken, and what its bytes and rounds alone take on that link."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        kinds = (("measured", 1, -0.19), ("bytes ÷ bandwidth + rounds × latency", 2, 0.19))
+        kinds = (("measured", 1, -0.19), ("its bytes and rounds alone", 2, 0.19))
         for kind, (name, column, shift) in enumerate(kinds):
             places = [place + shift for place in range(len(rows))]
             values = [max(float(row[column]), 1e-4) for row in rows]
