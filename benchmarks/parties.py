@@ -189,22 +189,26 @@ def timed(
     return Times(seconds, sum(moved), max(rounds), checked, dict(stages))
 
 
+def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
+    """``size`` bytes with each, half of them each way, in so many rounds, and nothing else."""
+    frame = Column(**columns.pack(np.zeros((1, size // (2 * max(1, rounds))), np.uint8)))
+    for _ in range(rounds):
+        for channel in channels:
+            channel.send(frame)
+        for channel in channels:
+            columns.unpack(channel.recv(Column), width=frame.width, peer=channel.peer)
+
+
 def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:
     """The floor of ``times``, those of ``centre``: seconds of the bare exchange of as many bytes
-    with ``ends``, half of them each way, in as many rounds."""
+    with ``ends`` in as many rounds."""
     here = seat.me == centre
     rounds = seat.largest(times.rounds if here else 0)
-    size = seat.largest(times.bytes if here else 0) // (2 * len(ends) * max(1, rounds))
+    size = seat.largest(times.bytes if here else 0) // len(ends)
     others = list(ends) if here else [centre] if seat.me in ends else []
 
     def bare(mesh: Mesh) -> None:
-        frame = Column(**columns.pack(np.zeros(max(1, size // 8), np.uint64)))
-        channels = [mesh.channel(name) for name in others]
-        for _ in range(rounds):
-            for channel in channels:
-                channel.send(frame)
-            for channel in channels:
-                columns.unpack_uint64(channel.recv(Column), peer=channel.peer)
+        exchange([mesh.channel(name) for name in others], size, rounds)
 
     return timed(seat, shape, repeat, lambda mesh: mesh, bare, lambda _: True).median
 
