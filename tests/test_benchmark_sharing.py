@@ -20,7 +20,7 @@ def test_every_kind_is_made_and_right():
         *("sines", "against"),
     ]
     timed = [record.benchmark for record in records if record.unit == "s"]
-    assert timed == ["sharing.first", "sharing.first_row", "sharing.row"]
+    assert timed == ["sharing.first", "sharing.first_row", "sharing.row", "sharing.among"]
     for record in records:
         if "kind" in record.params:
             assert record.bytes
