@@ -82,7 +82,8 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, floa
             sizes = options.matrix if name == "matmul" else options.count
             for size in map(int, sizes.split(",")):
                 elements = size * size if name == "matmul" else size
-                if (shape == "tls" and len(seat.names) == 3) or elements <= options.most:
+                two = len(_computing(seat.names)) == 2
+                if elements <= options.most or (two and shape == "tls"):
                     out[name, shape, size] = _measured(seat, name, shape, size, options.repeat)
     return out
 

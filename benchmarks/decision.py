@@ -33,18 +33,18 @@ _WEIGHTS = np.array([0.9, -0.6, 0.4, 0.7, -0.5, 0.3])
 
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
-SWEEP = "--holders 2,4,8 --sizes 256x4096,1024x4096,4096x4096 --shapes tls --repeat 2"
+SWEEP = "--holders 2,4,8 --sizes 64x4096,256x4096,512x4096 --shapes tls --repeat 2"
 GROWS_WITH = (("applicants",), ("holders",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Holders, sizes, links."""
-    parser.add_argument("--holders", default="3,8", help="how many, with commas between")
+    parser.add_argument("--holders", default="2,4,8", help="how many, with commas between")
     parser.add_argument(
-        "--sizes", default="1000x20000", help="applicants x entries of each list and rows"
+        "--sizes", default="256x20000", help="applicants x entries of each list and rows"
     )
     parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=2)
 
 
 def run(options: argparse.Namespace) -> list[Record]:

@@ -40,7 +40,7 @@ from .harness.timing import turns
 from .record import Record, middle
 
 QUICK = "--megabytes 16 --round-trips 50 --repeat 3"
-SWEEP = "--message-kb 4,64,1024,16384 --megabytes 64 --repeat 3"
+SWEEP = "--message-kb 4,64,1024,16384 --megabytes 32 --repeat 3"
 GROWS_WITH = (("message_kb",),)
 
 _HERE, _THERE = "near", "far"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paillier, operation by operation, beside python-paillier and GMP's own powers.
 
-Every operation is measured on one core and, where there are more, on all of them, in turn with
+Every operation is measured on 1, 2, 4 cores and so on, up to all of them, in turn with
 ``phe`` on the same key and with what it comes to in plain GMP calls, so that what else the machine
 does falls on all alike. "floor" is that ratio; GMP and ``phe`` run on one core always. Every
 result is compared with the plain numbers.
@@ -26,13 +26,13 @@ from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
-from .harness import floors
+from .harness import floors, machine
 from .harness.timing import Work, turns
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
 SWEEP = "--bits 1024,1536,2048,3072,4096 --count 64 --repeat 5"
-GROWS_WITH = (("bits",),)
+GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product
 MOMENT = 0.03
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every operation for every length of key."""
     records = []
-    cores = [1, kernels.threads()] if kernels.threads() > 1 else [1]
+    cores = machine.core_counts()
     with kernels.use(options.backend):
         for bits in (int(text) for text in options.bits.split(",")):
             secret, public = paillier.keygen(bits, allow_weak=True)

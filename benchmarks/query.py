@@ -36,7 +36,7 @@ from .psi import in_two_processes
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
-SWEEP = "--log2n 8,12,16,20 --singles 100 --batch 1024 --links tls,lan,wan --repeat 3"
+SWEEP = "--log2n 8,12,16,20 --singles 50 --batch 1024 --links tls,lan,wan --repeat 3"
 GROWS_WITH = (("entries",),)
 
 _SIDES = ("asker", "holder")

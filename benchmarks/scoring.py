@@ -33,7 +33,7 @@ TOLERANCE = 1e-6
 
 QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,anew --repeat 2"
 SWEEP = (
-    "--rows 256,4096,65536,1048576 --shapes tls,lan,wan,slow --most 65536 "
+    "--rows 256,4096,16384,65536,1048576 --shapes tls,lan,wan,slow --most 16384 "
     "--forms prepared,anew,decision --few 4096 --repeat 3"
 )
 GROWS_WITH = (("rows",),)

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", default="20000", help="of each kind but the matrices")
     parser.add_argument("--rows", default="100000", help="against a matrix")
     parser.add_argument("--features", type=int, default=32, help="its size")
-    parser.add_argument("--parties", default="3", help="how many make products together")
+    parser.add_argument("--parties", default="2,3,5", help="how many make products together")
     parser.add_argument("--repeat", type=int, default=5)
 
 
