@@ -27,6 +27,7 @@ from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
+from mpc.protocols.opening import AHEAD, BLOCK_BYTES
 
 from .harness.profile import staged
 from .record import Record, middle
@@ -190,13 +191,18 @@ def timed(
 
 
 def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
-    """``size`` bytes with each, half of them each way, in so many rounds, and nothing else."""
-    frame = Column(**columns.pack(np.zeros((1, size // (2 * max(1, rounds))), np.uint8)))
+    """``size`` bytes with each, half of them each way, in so many rounds, and nothing else; in
+    blocks of the size that an opening has."""
+    words = np.zeros(max(1, size // (16 * max(1, rounds))), np.uint64)
+    block = BLOCK_BYTES // words.itemsize
+    starts = range(0, len(words), block)
+    frames = [Column(**columns.pack(words[start : start + block])) for start in starts]
     for _ in range(rounds):
-        for channel in channels:
-            channel.send(frame)
-        for channel in channels:
-            columns.unpack(channel.recv(Column), width=frame.width, peer=channel.peer)
+        for step in range(len(frames) + AHEAD):
+            for channel in channels if step < len(frames) else ():
+                channel.send(frames[step])
+            for channel in channels if step >= AHEAD else ():
+                columns.unpack_uint64(channel.recv(Column), peer=channel.peer)
 
 
 def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:
