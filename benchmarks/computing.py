@@ -34,8 +34,8 @@ _DEALER = "dealer"
 
 QUICK = "--count 2000 --matrix 16 --shapes tls --parties 2,3 --repeat 2"
 SWEEP = (
-    "--count 256,4096,65536,1048576 --matrix 64,256,1024 --parties 2,3,4,8 "
-    "--shapes tls,lan,wan,slow --most 65536 --repeat 3"
+    "--count 256,4096,16384,1048576 --matrix 32,64,128,1024 --parties 2,3,4,8 "
+    "--shapes tls,lan,wan,slow --most 16384 --repeat 3"
 )
 GROWS_WITH = (("size",), ("parties",))
 

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.__main__ import main
 
-
 ASKED = {"layout", "agree", "lookups", "compare"}
 DECIDED = ASKED | {"score", "verdict", "reasons"}
 

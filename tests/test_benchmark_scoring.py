@@ -36,3 +36,18 @@ def test_the_benchmark_checks_its_results(
         assert record.rounds is not None
         assert record.floor is not None
         assert record.median > 0
+
+
+def test_the_stages_of_a_score_on_shares_are_measured_on_both_sides() -> None:
+    parser = argparse.ArgumentParser()
+    scoring.add_arguments(parser)
+    asked = ["--rows", "9", "--shapes", "tls", "--forms", "anew,decision", "--repeat", "1"]
+    records = scoring.run(parser.parse_args([*SCORING, *asked]))
+    parts = [r.params for r in records if r.benchmark == "scoring.stage"]
+    found = {
+        form: {part["stage"] for part in parts if part["form"] == form and part["side"] == "bank"}
+        for form in ("anew", "decision")
+    }
+    ready = {"correlations", "product", "reveal"}
+    assert found == {"anew": ready | {"model"}, "decision": ready | {"compare"}}
+    assert {part["side"] for part in parts} == {"bank", "tax"}
