@@ -71,31 +71,31 @@ def ratios(rows: Sequence[tuple[str, str, float]], title: str) -> bytes:
         axes = figure.add_subplot()
         whose = list(dict.fromkeys(row[1] for row in rows))
         for place, (_, who, times) in enumerate(rows):
-            kind = whose.index(who) % len(_COLOURS)
+            again, kind = divmod(whose.index(who), len(_COLOURS))
             axes.barh(
                 place,
                 times - 1,
                 left=1,
                 height=0.72,
                 color=_COLOURS[kind],
-                hatch=_HATCHES[kind],
+                hatch=_HATCHES[(kind + again) % len(_HATCHES)],
                 edgecolor="white",
                 linewidth=0,
                 label=who if who not in [row[1] for row in rows[:place]] else None,
             )
             axes.annotate(
                 f"{quantity(times)}×",
-                (times, place),
-                xytext=(3 if times >= 1 else -3, 0),
+                (max(times, 1), place),
+                xytext=(3, 0),
                 textcoords="offset points",
                 va="center",
-                ha="left" if times >= 1 else "right",
                 fontsize=7,
             )
         _log(axes, "x")
         axes.axvline(1, color="black", linewidth=0.9)
         low, high = min(r[2] for r in rows), max(r[2] for r in rows)
-        axes.set_xlim(min(0.5, low / 20), max(2.0, high * 8))
+        # The numbers stand right of the bars, where those of the slower leave room for them.
+        axes.set_xlim(min(0.5, low / 2), max(2.0, high) * (max(high, 2) / min(low, 0.5)) ** 0.3)
         axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
