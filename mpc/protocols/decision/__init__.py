@@ -94,8 +94,7 @@ def asker(
     with span("layout"):
         layout = lookup.Layout.of(keys, rng=rng)
         secret = _secret(plan, model, own, layout)
-    with span("agree"):
-        _begin(run, len(layout.table.places), None)
+    _begin(run, len(layout.table.places), None)
 
     def look_up(name: str, seed: bytes) -> tuple[Words | None, lookup.Found | None]:
         own, channel = Prg(seed), mesh.channel(name)
@@ -140,8 +139,7 @@ def other(
         raise ConfigError(f"{mesh.me}: just feature owners bring a table")
     entries = None if listed is None else listed.young(plan.lists.since)
     values = None if known is None else checked_table(plan, mesh.me, known)
-    with span("agree"):
-        asked = _begin(run, None, gate)
+    asked = _begin(run, None, gate)
     lists, tables = {}, {}
     with span("lookups"):
         if entries is not None:
@@ -175,14 +173,15 @@ def _begin(run: Run, keys: int | None, gate: Gate | None) -> int:
     mesh, asker = run.mesh, run.plan.asker
     if (keys is not None) != (mesh.me == asker):
         raise ConfigError(f"{mesh.me}: the asker is {asker}")
-    if keys is not None:
-        mesh.broadcast(pb.DecisionAsked(keys=keys))
-        asked = keys
-    else:
-        asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
-        if asked > lookup.MOST_KEYS:
-            raise ProtocolError(asker, f"asks for {asked} keys, more than a lookup takes")
-        if gate is not None:
-            gate.admit(asker, asked)
-    mesh.exchange(pb.DecisionReady())
+    with span("agree"):
+        if keys is not None:
+            mesh.broadcast(pb.DecisionAsked(keys=keys))
+            asked = keys
+        else:
+            asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
+            if asked > lookup.MOST_KEYS:
+                raise ProtocolError(asker, f"asks for {asked} keys, more than a lookup takes")
+            if gate is not None:
+                gate.admit(asker, asked)
+        mesh.exchange(pb.DecisionReady())
     return asked
