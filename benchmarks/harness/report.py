@@ -110,7 +110,7 @@ def _link_rows(records: Sequence[Record]) -> dict[str, list[tuple[str, float, fl
         if all(name in record.params for name in _LINKS) and record.bytes and record.rounds:
             bandwidth, latency = (float(str(record.params[name])) for name in _LINKS)
             bound = record.bytes * 8e-6 / bandwidth + record.rounds * latency * 1e-3
-            if record.floor is not None and record.floor[0] == "exchange":
+            if record.floor is not None and record.floor[0] in ("exchange", "link"):
                 bound = record.median / record.floor[1]
             name = f"{pictures.label(record)}\n{bandwidth:g} Mbit/s, {latency:g} ms"
             kind = f"{record.benchmark} {[v for v in record.params.values() if isinstance(v, str)]}"
