@@ -10,7 +10,8 @@ What it may have beside these:
 
 * ``QUICK``, a string of options: small sizes, for ``run --quick`` and the tests;
 * ``SWEEP``, a string of options: the sizes over which ``run --sweep`` looks at how the cost grows;
-* ``GROWS_WITH``, names of parameters: the ones in which a slope is fitted, when they vary.
+* ``GROWS_WITH``, tuples of names of parameters: a slope is fitted in the first of each, when it
+  varies; the others go along with it.
 
 Measurements are taken in turns with what stands beside them (``harness.timing``), a floor of each
 is measured in the same run (``harness.floors``), and stages are ``mpc.tracing`` spans, returned as

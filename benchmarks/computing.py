@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Computing on shares between two processes over gRPC with TLS: the online part, triples ready.
+"""Computing on shares between processes over gRPC with TLS: the online part, triples ready.
 
-A third process, the dealer, makes the correlations before the clock starts; how long the parties
+One more process, the dealer, makes the correlations before the clock starts; how long the parties
 take to make them on their own is in ``sharing``. Seconds are those of the first party. The floor is
-the bare exchange of as many bytes both ways, in as many rounds, over the same link in the same run.
+its bare exchange with the others of as many bytes both ways, in as many rounds, over the same links
+in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,44 +22,47 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import sharing, xor_sharing
 from mpc.primitives.sharing import Share
-from mpc.protocols import arith, compare, opening
+from mpc.protocols import arith, compare
 from mpc.protocols.triples import Triples, dealer
 
 from . import parties
-from .parties import Seat, Times, timed
+from .parties import Seat, Times, exchanged, link_params, timed
 from .record import Record
 
-_COMPUTING = ("near", "far")
 FRACTION_BITS = 20
+_DEALER = "dealer"
 
-
-QUICK = "--count 2000 --matrix 16 --shapes tls --repeat 2"
+QUICK = "--count 2000 --matrix 16 --shapes tls --parties 2,3 --repeat 2"
+SWEEP = (
+    "--count 256,4096,16384,1048576 --matrix 32,64,128,1024 --parties 2,3,4,8 "
+    "--shapes tls,lan,wan,slow --most 16384 --repeat 3"
+)
+GROWS_WITH = (("size",), ("parties",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and what is measured."""
-    parser.add_argument("--count", type=int, default=1_000_000, help="elements of a vector")
-    parser.add_argument("--matrix", type=int, default=512, help="rows and columns of a matrix")
+    parser.add_argument("--count", default="1000000", help="elements of a vector")
+    parser.add_argument("--matrix", default="512", help="rows and columns of a matrix")
     parser.add_argument("--operations", default=",".join(_OPERATIONS))
+    parser.add_argument("--parties", default="2", help="how many compute, with commas between")
+    parser.add_argument(
+        "--most", type=int, default=1 << 20, help="elements over shaped links and of more parties"
+    )
     parser.add_argument("--shapes", default="tls,wan", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--repeat", type=int, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
-    """Measure every operation under every shape of the link."""
-    measured = parties.play((*_COMPUTING, "dealer"), _job, options)["near"]
-    return [
-        times.record(
-            "computing.wall",
-            {
-                "operation": name,
-                "link": shape,
-                "size": options.matrix if name == "matmul" else options.count,
-            },
-            floor,
-        )
-        for (name, shape), (times, floor) in measured.items()
-    ]
+    """Measure every operation among so many parties under every shape of the link."""
+    records = []
+    for count in map(int, options.parties.split(",")):
+        names = tuple(f"party_{place}" for place in range(count))
+        found = parties.play((*names, _DEALER), _job, options)[names[0]]
+        for (name, shape, size), (times, floor) in found.items():
+            params = {"operation": name, **link_params(shape), "parties": count, "size": size}
+            records.append(times.record("computing.wall", params, floor))
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +79,34 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, floa
     out = {}
     for shape in options.shapes.split(","):
         for name in options.operations.split(","):
-            work = _OPERATIONS[name]
-            size = (options.matrix, options.matrix) if name == "matmul" else (options.count,)
-            x, y = _inputs(size)
-            if seat.me == "dealer":
-                times = timed(seat, shape, options.repeat, _dealt, _nothing, _always)
-            else:
-                times = timed(
-                    seat,
-                    shape,
-                    options.repeat,
-                    lambda mesh, x=x, y=y, work=work: _ready(mesh, x, y, work),
-                    work,
-                    lambda found, x=x, y=y, name=name: _right(seat, name, found, x, y),
-                )
-            floor = timed(
-                seat, shape, options.repeat, _inner, lambda m, t=times: _bare(m, t), _always
-            )
-            out[name, shape] = times, floor.median
+            sizes = options.matrix if name == "matmul" else options.count
+            for size in map(int, sizes.split(",")):
+                elements = size * size if name == "matmul" else size
+                two = len(_computing(seat.names)) == 2
+                if elements <= options.most or (two and shape == "tls"):
+                    out[name, shape, size] = _measured(seat, name, shape, size, options.repeat)
     return out
 
 
-def _dealt(mesh: Mesh) -> None:
-    dealer.serve(mesh)
+def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tuple[Times, float]:
+    x, y = _inputs((size, size) if name == "matmul" else (size,))
+    work = _OPERATIONS[name]
+    if seat.me == _DEALER:
+        times = timed(seat, shape, repeat, dealer.serve, _nothing, _always)
+    else:
+        times = timed(
+            seat,
+            shape,
+            repeat,
+            lambda mesh: _ready(mesh, x, y, work),
+            work,
+            lambda found: _right(seat, name, found, x, y),
+        )
+    return times, exchanged(seat, shape, repeat, times, *_computing(seat.names))
+
+
+def _computing(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name != _DEALER]
 
 
 def _nothing(_: Any) -> None:
@@ -108,12 +117,10 @@ def _always(_: Any) -> bool:
     return True
 
 
-def _inner(mesh: Mesh) -> Mesh | None:
-    """The two that compute."""
-    if mesh.me == "dealer":
-        return None
-    channels = {name: mesh.channel(name) for name in _COMPUTING if name != mesh.me}
-    return Mesh(mesh.me, _COMPUTING, channels)
+def _inner(mesh: Mesh) -> Mesh:
+    """Those that compute."""
+    names = _computing(mesh.names)
+    return Mesh(mesh.me, names, {name: mesh.channel(name) for name in names if name != mesh.me})
 
 
 def _inputs(size: tuple[int, ...]) -> tuple[Any, Any]:
@@ -123,12 +130,14 @@ def _inputs(size: tuple[int, ...]) -> tuple[Any, Any]:
 
 def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
     inner = _inner(mesh)
-    assert inner is not None
-    party = _COMPUTING.index(mesh.me)
-    # Both draw the same shares, for the benchmark alone.
-    left = sharing.split(x, 2, fraction_bits=FRACTION_BITS, rng=testing.seeded("x"))[party]
-    right = sharing.split(y, 2, fraction_bits=FRACTION_BITS, rng=testing.seeded("y"))[party]
-    triples = dealer.source(inner, mesh.channel("dealer"))
+    # All draw the same shares, for the benchmark alone.
+    left, right = (
+        sharing.split(z, len(inner.names), fraction_bits=FRACTION_BITS, rng=testing.seeded(name))[
+            inner.names.index(mesh.me)
+        ]
+        for name, z in (("x", x), ("y", y))
+    )
+    triples = dealer.source(inner, mesh.channel(_DEALER))
     if x.ndim == 2:
         triples.prepare_fixed(*y.shape, len(x))
     else:
@@ -139,36 +148,20 @@ def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
     return _Held(inner, triples, left, right)
 
 
-def _bare(mesh: Mesh | None, times: Times) -> None:
-    """As many bytes in as many rounds, in messages of the size that an opening has."""
-    if mesh is None:
-        return
-    words = np.zeros(times.bytes // (2 * 8 * times.rounds), np.uint64)
-    block = opening.BLOCK_BYTES // 8
-    blocks = [words[start : start + block] for start in range(0, len(words), block)]
-    for _ in range(times.rounds):
-        for part in blocks:
-            mesh.broadcast(pb.Opening(words=columns.pack(part)))
-        for _ in blocks:
-            for message in mesh.gather(pb.Opening).values():
-                columns.unpack_uint64(message.words, peer="peer")
-
-
 def _right(seat: Seat, name: str, found: Any, x: Any, y: Any) -> bool:
-    """Whether both parties' shares are of the plain result; they show them to each other."""
-    other = "far" if seat.me == "near" else "near"
-    mesh, _ = seat.mesh()
+    """Whether the parties' shares are of the plain result; they show them to each other."""
+    mesh = _inner(seat.mesh()[0])
     words = np.ascontiguousarray(found.words)
-    column = mesh.channel(other).exchange(pb.HandedShares(words=columns.pack(words.reshape(-1))))
-    theirs = columns.unpack_uint64(column.words, peer=other).reshape(words.shape)
-    party = found.party
+    shown = mesh.exchange(pb.HandedShares(words=columns.pack(words.reshape(-1))))
+    parts = [found]
+    for peer, message in shown.items():
+        theirs = columns.unpack_uint64(message.words, peer=peer).reshape(words.shape)
+        parts.append(replace(found, words=theirs, party=mesh.names.index(peer)))
     if name == "less_than":
-        both = [found, xor_sharing.XorShare(theirs, found.count, 1 - party, 2)]
-        return np.array_equal(xor_sharing.reconstruct(both), x < y)
-    plain = sharing.reconstruct([found, Share(theirs, 1 - party, 2, found.fraction_bits)])
+        return np.array_equal(xor_sharing.reconstruct(parts), x < y)
     expected = {"mul": lambda: x * y, "matmul": lambda: x @ y, "truncate": lambda: x}[name]()
     tolerance = {"truncate": 2.0**-9}.get(name, 1e-2)
-    return bool(np.abs(plain - expected).max() <= tolerance)
+    return bool(np.abs(sharing.reconstruct(parts) - expected).max() <= tolerance)
 
 
 _OPERATIONS: dict[str, Callable[[_Held], Any]] = {

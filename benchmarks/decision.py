@@ -4,7 +4,8 @@
 Six features and a rule on two further values, reasons named; limits at a third and two thirds of
 the scores, a third of the lists declines. Wall time, bytes and rounds are those of the asker, with
 all its links; the parties make their own correlations meanwhile, so nothing is prepared. Outcomes
-are compared with the same rules in the open. All processes share this machine's cores: with a
+are compared with the same rules in the open. The floor is the asker's bare exchange of as many
+bytes with all holders, in as many rounds. All processes share this machine's cores: with a
 machine each, they work at the same time.
 """
 
@@ -24,7 +25,7 @@ from mpc.protocols.triples import vole
 
 from . import parties
 from ._lists import ASKER, keys, listed, names
-from .parties import Seat, Times, timed
+from .parties import Seat, Times, exchanged, link_params, timed
 from .record import Record
 
 _OWNED = 3  # features of each owner
@@ -32,37 +33,43 @@ _WEIGHTS = np.array([0.9, -0.6, 0.4, 0.7, -0.5, 0.3])
 
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
+SWEEP = "--holders 2,4,8 --sizes 64x4096,256x4096,512x4096 --shapes tls --repeat 2"
+GROWS_WITH = (("applicants",), ("holders",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Holders, sizes, links."""
-    parser.add_argument("--holders", default="3,8", help="how many, with commas between")
+    parser.add_argument("--holders", default="2,4,8", help="how many, with commas between")
     parser.add_argument(
-        "--sizes", default="1000x20000", help="applicants x entries of each list and rows"
+        "--sizes", default="256x20000", help="applicants x entries of each list and rows"
     )
     parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=2)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size with every number of holders."""
     records = []
     for holders in (int(number) for number in options.holders.split(",")):
-        found = parties.play(names(holders), _job, options)[ASKER]
-        for (asked, rows, shape), times in found.items():
-            params = {"holders": holders, "applicants": asked, "rows": rows}
-            params |= {} if shape == "tls" else {"link": shape}
-            records.append(times.record("decision.wall", params, None))
+        measured = parties.play(names(holders), _job, options)
+        for case, (times, floor) in measured[ASKER].items():
+            asked, rows, shape = case
+            params = {"holders": holders, "applicants": asked, "rows": rows, **link_params(shape)}
+            records.append(times.record("decision.wall", params, floor))
             records.append(times.each("decision.applicant", params, asked))
+            for side in names(holders)[:2]:
+                records += measured[side][case][0].parts("decision.stage", params, side)
     return records
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, Times]:
-    return {
-        (asked, rows, shape): _measured(seat, asked, rows, shape, options.repeat)
-        for asked, rows in (map(int, size.split("x")) for size in options.sizes.split(","))
-        for shape in options.shapes.split(",")
-    }
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
+    found = {}
+    for asked, rows in (map(int, size.split("x")) for size in options.sizes.split(",")):
+        for shape in options.shapes.split(","):
+            times = _measured(seat, asked, rows, shape, options.repeat)
+            floor = exchanged(seat, shape, options.repeat, times, *seat.names)
+            found[asked, rows, shape] = times, floor
+    return found
 
 
 def _plan(holders: tuple[str, ...]) -> Plan:

@@ -40,6 +40,8 @@ from .harness.timing import turns
 from .record import Record, middle
 
 QUICK = "--megabytes 16 --round-trips 50 --repeat 3"
+SWEEP = "--message-kb 4,64,1024,16384 --megabytes 32 --repeat 3"
+GROWS_WITH = (("message_kb",),)
 
 _HERE, _THERE = "near", "far"
 _LOOPBACK = "127.0.0.1"
@@ -54,33 +56,34 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
     parser.add_argument("--megabytes", type=int, default=256, help="sent for one throughput")
-    parser.add_argument("--message-kb", type=int, default=4096, help="size of one message")
+    parser.add_argument("--message-kb", default="4096", help="sizes of one message")
     parser.add_argument("--round-trips", type=int, default=500, help="for one round-trip time")
     parser.add_argument("--repeat", type=int, default=5, help="measurements of each")
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every way in turn, again and again, so that other load on the machine meets all."""
-    message = secrets.token_bytes(options.message_kb * 1024)
-    count = max(1, options.megabytes * 1_000_000 // len(message))
-    rates: dict[str, list[float]] = {name: [] for name in WAYS}
+    messages = {kb: secrets.token_bytes(kb << 10) for kb in map(int, options.message_kb.split(","))}
+    rates: dict[int, dict[str, list[float]]] = {kb: {n: [] for n in WAYS} for kb in messages}
     trips: dict[str, list[float]] = {name: [] for name in WAYS}
-    series = {**rates, **{f"{name}, round trip": values for name, values in trips.items()}}
+    series = {f"{name}, {kb} kB": r for kb, own in rates.items() for name, r in own.items()} | trips
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         for name in (_HERE, _THERE):
             make_identity(name, Path(folder))
         ways = {n: stack.enter_context(connect(Path(folder))) for n, connect in WAYS.items()}
-        right = {n: carries(way, message) for n, way in ways.items()}
+        right = {n: all(carries(way, m) for m in messages.values()) for n, way in ways.items()}
         for _ in turns(series, at_least=options.repeat):
             for name, way in ways.items():
-                seconds = timed(partial(way.push, message, count))
-                rates[name].append(count * len(message) / 1e6 / seconds)
+                for kb, message in messages.items():
+                    count = max(1, options.megabytes * 1_000_000 // len(message))
+                    seconds = timed(partial(way.push, message, count))
+                    rates[kb][name].append(count * len(message) / 1e6 / seconds)
                 seconds = timed(partial(way.echo, options.round_trips))
                 trips[name].append(1e3 * seconds / options.round_trips)
-    return [
-        *_records("link.round_trip", "ms", {}, trips, right),
-        *_records("link.throughput", "MB/s", {"message_kb": options.message_kb}, rates, right),
-    ]
+    records = _records("link.round_trip", "ms", {}, trips, right)
+    for kb, own in rates.items():
+        records += _records("link.throughput", "MB/s", {"message_kb": kb}, own, right)
+    return records
 
 
 def carries(way: Way, message: bytes) -> bool:

@@ -3,7 +3,8 @@
 
 18-character keys in Arrow arrays, half of the asker's in the holder's table; wall time of the asker
 from its call to its shares, with both sides starting together. The shares are put together
-afterwards and compared with the table. ``order=table`` leaves them in the order of the bins. Memory
+afterwards and compared with the table. The floor is the bare exchange of as many bytes in as many
+rounds over the same link. ``order=table`` leaves them in the order of the bins. Memory
 is a side's peak above what it held before the run, its input included in that.
 """
 
@@ -23,10 +24,16 @@ from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 
 from ._sides import Sample, measured
+from .parties import exchange
 from .record import Record, middle
 
 _SIDES = ("asker", "holder")
 QUICK = "--sizes 100x1000x2 --orders table --repeat 1"
+SWEEP = (
+    "--sizes 256x65536x4,4096x65536x4,65536x65536x4,1048576x65536x4,"
+    "4096x4096x4,4096x1048576x4 --orders table --repeat 2"
+)
+GROWS_WITH = (("keys",), ("rows",))
 _SIZES = "65536x1048576x8,1000x1048576x8,1048576x1048576x0"
 
 
@@ -66,13 +73,21 @@ def run(options: argparse.Namespace) -> list[Record]:
         for order in options.orders.split(",")
     ]
     samples = measured(_SIDES, _role, cases, options.repeat)
+    moved = [(asked[0].bytes, asked[0].rounds) for asked in samples["asker"]]
+    bare = measured(_SIDES, _bare, moved, options.repeat)["asker"]
     records: list[Record] = []
-    for case, asked, held in zip(cases, samples["asker"], samples["holder"], strict=True):
-        records += _records(case, asked, held)
+    for case, asked, held, least in zip(
+        cases, samples["asker"], samples["holder"], bare, strict=True
+    ):
+        records += _records(case, asked, held, middle([sample.wall for sample in least])[0])
     return records
 
 
-def _records(case: Case, asked: list[Sample], held: list[Sample]) -> list[Record]:
+def _bare(channel: Channel, moved: tuple[int, int], _side: str) -> None:
+    exchange([channel], *moved)
+
+
+def _records(case: Case, asked: list[Sample], held: list[Sample], least: float) -> list[Record]:
     params: dict[str, object] = {
         "keys": case.keys,
         "rows": case.rows,
@@ -90,6 +105,7 @@ def _records(case: Case, asked: list[Sample], held: list[Sample]) -> list[Record
         bytes=asked[0].bytes,
         rounds=asked[0].rounds,
         peak_rss_mb=max(sample.memory for sample in asked + held),
+        floor=("exchange", wall / least),
         checked=right,
     )
     per = 1e6 / max(1, case.keys)

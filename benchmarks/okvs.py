@@ -24,7 +24,7 @@ from .record import Record, middle
 
 QUICK = "--log2n 10,12 --repeat 3"
 SWEEP = "--log2n 8,10,12,14,16,18,20,22"
-GROWS_WITH = ("keys", "expansion")
+GROWS_WITH = (("keys", "expansion"),)
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ import multiprocessing
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,21 +20,44 @@ import numpy as np
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
+from mpc.net.link import Link
 from mpc.net.mesh import Mesh
 from mpc.net.peer import Address, Peer
 from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
+from mpc.protocols.opening import AHEAD, BLOCK_BYTES
 
+from .harness.profile import staged
 from .record import Record, middle
 
 LOOPBACK = "127.0.0.1"
-SHAPES = {"tls": None, "20ms": (0.01, 1e9), "wan": (0.05, 100e6 / 8)}
-"""Seconds one way and bytes a second on top of the loopback: none, a round trip of 20 ms, and
-100 Mbit/s with 50 ms."""
+LINKS: dict[str, tuple[float, float]] = {
+    "lan": (1000.0, 0.5),
+    "20ms": (8000.0, 10.0),
+    "wan": (100.0, 50.0),
+    "slow": (10.0, 100.0),
+}
+"""What can be put on top of the loopback: megabits a second, and milliseconds one way."""
+SHAPES = ("tls", *LINKS)
 
 Job = Callable[["Seat", Any], Any]
+
+
+def shaped(link: Link, way: str) -> Link:
+    """``link`` with a shape of ``LINKS``, or as it is under any other name."""
+    if way not in LINKS:
+        return link
+    bandwidth, latency = LINKS[way]
+    return Shaped(link, latency=latency / 1e3, bandwidth=bandwidth * 1e6 / 8)
+
+
+def link_params(way: str) -> dict[str, object]:
+    """What a record says of the link it was measured over."""
+    return {"link": way} | dict(
+        zip(("bandwidth_mbit", "latency_ms"), LINKS.get(way, ()), strict=False)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +70,7 @@ class Seat:
 
     def mesh(self, shape: str = "tls") -> tuple[Mesh, list[Traced]]:
         """A mesh of all, and its links, which count."""
-        way, traced = SHAPES[shape], {}
-        for name, link in self.links.items():
-            shaped = link if way is None else Shaped(link, latency=way[0], bandwidth=way[1])
-            traced[name] = Traced(shaped, digest=False)
+        traced = {n: Traced(shaped(link, shape), digest=False) for n, link in self.links.items()}
         channels = {name: Channel(link) for name, link in traced.items()}
         return Mesh(self.me, self.names, channels), list(traced.values())
 
@@ -61,8 +82,12 @@ class Seat:
         """When the first of all began, who each tell when they did; one machine has one clock."""
         return min(begun, *self._tell(begun))
 
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that all tell."""
+        return int(max(number, *self._tell(number)))
+
     def _tell(self, number: float) -> list[float]:
-        message = Column(**columns.pack(np.array([number])))
+        message = Column(**columns.pack(np.array([number], float)))
         channels = [Channel(link) for link in self.links.values()]
         for channel in channels:
             channel.send(message)
@@ -72,12 +97,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each run, bytes both ways and rounds of one, and whether results were right."""
+    """Seconds of each run, bytes both ways and rounds of one, and whether results were right;
+    and the seconds of each stage in every run."""
 
     seconds: list[float]
     bytes: int
     rounds: int
     checked: bool
+    stages: dict[str, list[float]]
 
     def record(self, benchmark: str, params: dict[str, object], floor: float | None) -> Record:
         """In seconds, beside the seconds of the bare exchange of as many bytes."""
@@ -107,6 +134,20 @@ class Times:
             checked=self.checked,
         )
 
+    def parts(self, benchmark: str, params: dict[str, object], side: str) -> list[Record]:
+        """The stages of ``side``, whose times these are."""
+        return [
+            Record(
+                benchmark=benchmark,
+                params={**params, "side": side, "stage": stage},
+                unit="s",
+                median=middle(seconds)[0],
+                spread=middle(seconds)[1],
+                checked=self.checked,
+            )
+            for stage, seconds in self.stages.items()
+        ]
+
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
@@ -124,15 +165,16 @@ def timed(
 
     From when the first party begins, so that none gains from one that was ahead, to the result.
     """
-    seconds, checked = [], True
+    seconds, checked, stages = [], True, defaultdict[str, list[float]](list)
     for turn in range(repeat + 1):
         mesh, links = seat.mesh(shape)
         held = ready(mesh)
         before = [link.traffic for link in links]
         seat.together()
-        begun = time.perf_counter()
-        found = work(held)
-        ended = time.perf_counter()
+        with staged() as own:
+            begun = time.perf_counter()
+            found = work(held)
+            ended = time.perf_counter()
         moved = [
             link.traffic.sent_bytes + link.traffic.received_bytes - t.sent_bytes - t.received_bytes
             for link, t in zip(links, before, strict=True)
@@ -142,8 +184,39 @@ def timed(
         # The first run compiles or loads the kernels.
         if turn:
             seconds.append(whole)
+            for stage, taken in own.items():
+                stages[stage].append(taken)
         checked = checked and right(found)
-    return Times(seconds, sum(moved), max(rounds), checked)
+    return Times(seconds, sum(moved), max(rounds), checked, dict(stages))
+
+
+def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
+    """``size`` bytes with each, half of them each way, in so many rounds, and nothing else; in
+    blocks of the size that an opening has."""
+    words = np.zeros(max(1, size // (16 * max(1, rounds))), np.uint64)
+    block = BLOCK_BYTES // words.itemsize
+    starts = range(0, len(words), block)
+    frames = [Column(**columns.pack(words[start : start + block])) for start in starts]
+    for _ in range(rounds):
+        for step in range(len(frames) + AHEAD):
+            for channel in channels if step < len(frames) else ():
+                channel.send(frames[step])
+            for channel in channels if step >= AHEAD else ():
+                columns.unpack_uint64(channel.recv(Column), peer=channel.peer)
+
+
+def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:
+    """The floor of ``times``, those of ``centre``: seconds of the bare exchange of as many bytes
+    with ``ends`` in as many rounds."""
+    here = seat.me == centre
+    rounds = seat.largest(times.rounds if here else 0)
+    size = seat.largest(times.bytes if here else 0) // len(ends)
+    others = list(ends) if here else [centre] if seat.me in ends else []
+
+    def bare(mesh: Mesh) -> None:
+        exchange([mesh.channel(name) for name in others], size, rounds)
+
+    return timed(seat, shape, repeat, lambda mesh: mesh, bare, lambda _: True).median
 
 
 def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """Intersection of two sets, between two processes: wall, CPU, bytes, rounds, memory, by stage.
 
 18-character ids in Arrow arrays, 10 % of them common; the receiver's wall time from its call to its
-indices, both sides having started together, over the gRPC link with TLS, without, and (``shaped``)
+indices, both sides having started together, over the gRPC link with TLS, without, and (``wan``)
 with 100 Mbit/s and 50 ms one way on top of the plain one (``lan``: 1 Gbit/s and 0.5 ms; ``slow``:
 10 Mbit/s and 100 ms). The floor is the same ids compared by exchanging truncated hashes, which
 protects nothing, over the same link in the same run. Memory is a side's peak above what it held
@@ -34,7 +34,6 @@ from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
 from mpc.net.link import Link
 from mpc.net.peer import Address, Peer
-from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
@@ -42,19 +41,18 @@ from mpc.primitives.items import Items
 from mpc.protocols import psi
 from mpc.tracing import Span, listening
 
+from .parties import LINKS, link_params, shaped
 from .record import Record, middle
 
 QUICK = "--log2n 10 --unbalanced 0 --links tls --repeat 2"
 SWEEP = (
-    "--log2n 8,10,12,14,16,18,20,22 --links tls,lan,shaped,slow --shaped-most 65536 "
+    "--log2n 8,10,12,14,16,18,20,22 --links tls,lan,wan,slow --shaped-most 65536 "
     "--unbalanced 0 --repeat 3"
 )
-GROWS_WITH = ("x", "y")
+GROWS_WITH = (("x", "y"),)
 
 _SIDES = ("receiver", "sender")
 _LOOPBACK = "127.0.0.1"
-# Megabits a second, and milliseconds one way.
-_SHAPES = {"lan": (1000.0, 0.5), "shaped": (100.0, 50.0), "slow": (10.0, 100.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log2n", default="12,16,20", help="items of a side, as powers of two")
     parser.add_argument("--items", default="", help="more sizes, such as 10000000")
     parser.add_argument(
-        "--links", default="tls,plain,shaped", help=f"of tls, plain, {', '.join(_SHAPES)}"
+        "--links", default="tls,plain,wan", help=f"of tls, plain, {', '.join(LINKS)}"
     )
     parser.add_argument("--security", default="malicious,semi-honest,hashes")
     parser.add_argument("--unbalanced", type=int, default=1000, help="against the largest; 0: none")
@@ -131,7 +129,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     every = cases
     for link in options.links.split(","):
         cases = every
-        if link in _SHAPES:
+        if link in LINKS:
             cases = [c for c in every if max(c.receiver, c.sender) <= options.shaped_most]
         samples = _measured(link, cases, options.repeat)
         walls = {
@@ -151,10 +149,8 @@ def _records(
         "x": case.receiver,
         "y": case.sender,
         "form": case.security,
-        "link": link,
+        **link_params(link),
     }
-    if link in _SHAPES:
-        params["bandwidth_mbit"], params["latency_ms"] = _SHAPES[link]
     timed = {side: samples[side][:-1] for side in _SIDES}
     wall, spread = middle([sample.wall for sample in timed["receiver"]])
     every = [sample for side in _SIDES for sample in timed[side]]
@@ -250,12 +246,7 @@ def _side(
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link:
-            if way in _SHAPES:
-                bandwidth, latency = _SHAPES[way]
-                shaped = Shaped(link, latency=latency / 1e3, bandwidth=bandwidth * 1e6 / 8)
-                parent.send(work(side, shaped, *arguments))
-            else:
-                parent.send(work(side, link, *arguments))
+            parent.send(work(side, shaped(link, way), *arguments))
 
 
 def _samples(side: str, link: Link, cases: list[Case], repeat: int) -> dict[Case, list[Sample]]:

@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,31 +23,40 @@ from mpc.net.channel import Channel
 from mpc.net.link import Link
 from mpc.net.traced import Traced, Traffic
 from mpc.pb.v1.columns_pb2 import Column
-from mpc.primitives import prepared
+from mpc.primitives import prepared, ristretto
+from mpc.primitives.items import Items
 from mpc.primitives.prepared import HolderKey, PreparedList
+from mpc.primitives.rng import SYSTEM
 from mpc.protocols import query
 from mpc.testing import seeded
 
+from .harness.timing import Work, seconds_each
+from .parties import link_params
 from .psi import in_two_processes
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
+SWEEP = "--log2n 8,12,16,20 --singles 50 --batch 1024 --links tls,lan,wan --repeat 3"
+GROWS_WITH = (("entries",),)
 
 _SIDES = ("asker", "holder")
 _NAME = "benchmark"
 _ROOM = 16
 _QUERY_BYTES = 120
 _ROUND_TRIPS = 200
+_POINTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the two sides do: how often, and with how many ids at once."""
+    """What the two sides do: how often, and with how many ids at once; and the list's size on
+    disk."""
 
     entries: int
     singles: int
     batch: int
     repeat: int
+    file_bytes: int = 0
 
     def listed(self, start: int, stop: int) -> list[str]:
         """Ids that are on the list, around its end when there are more."""
@@ -70,36 +79,54 @@ class Times:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The list's size, how many queries, and links."""
-    parser.add_argument("--log2n", type=int, default=20, help="entries, as a power of two")
+    parser.add_argument("--log2n", default="20", help="entries, as powers of two")
     parser.add_argument("--singles", type=int, default=300, help="queries of one id")
     parser.add_argument("--batch", type=int, default=1000, help="ids in one call")
-    parser.add_argument("--links", default="tls,plain", help="of tls, plain, shaped")
+    parser.add_argument("--links", default="tls,plain", help="of tls, plain, lan, wan, slow")
     parser.add_argument("--repeat", type=int, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
-    """Prepare a list, and measure the asker over every link."""
-    plan = Plan(1 << options.log2n, options.singles, options.batch, options.repeat)
-    with tempfile.TemporaryDirectory() as path:
-        folder = Path(path)
-        begun = time.perf_counter()
-        listed = _prepared(folder, plan)
-        taken = time.perf_counter() - begun
-        records = [
-            Record(
-                benchmark="query.prepare",
-                params={"entries": plan.entries},
-                unit="s",
-                median=taken,
-                spread=0.0,
-                bytes=listed.newest.file_bytes,
-                checked=len(listed) == plan.entries,
-            )
-        ]
-        for link in options.links.split(","):
-            measured = in_two_processes(_SIDES, link, _side, plan, folder)["asker"]
-            records += _records(plan, link, measured)
+    """Prepare lists, and measure the asker over every link."""
+    records = []
+    product = _multiplication()
+    for power in map(int, options.log2n.split(",")):
+        plan = Plan(1 << power, options.singles, options.batch, options.repeat)
+        with tempfile.TemporaryDirectory() as path:
+            records += _of_one_list(plan, Path(path), options.links.split(","), product)
     return records
+
+
+def _of_one_list(plan: Plan, folder: Path, links: list[str], product: float) -> list[Record]:
+    begun = time.perf_counter()
+    listed = _prepared(folder, plan)
+    taken = time.perf_counter() - begun
+    plan = replace(plan, file_bytes=listed.newest.file_bytes)
+    records = [
+        Record(
+            benchmark="query.prepare",
+            params={"entries": plan.entries},
+            unit="s",
+            median=taken,
+            spread=0.0,
+            bytes=plan.file_bytes,
+            floor=("multiplications", taken / (plan.entries * product)),
+            checked=len(listed) == plan.entries,
+        )
+    ]
+    for link in links:
+        measured = in_two_processes(_SIDES, link, _side, plan, folder)["asker"]
+        records += _records(plan, link, measured, product)
+    return records
+
+
+def _multiplication() -> float:
+    """Seconds of one in a vector of ids, by the kernel alone."""
+    items = Items.of([f"{number:018d}" for number in range(_POINTS)])
+    points, scalar = ristretto.hash_to_group(items, b"benchmarks"), ristretto.scalar(SYSTEM)
+    work = Work(lambda: ristretto.mul(points, scalar), _POINTS)
+    seconds_each(work, time.perf_counter)  # the first run compiles or loads the kernels
+    return seconds_each(work, time.perf_counter)
 
 
 def _prepared(folder: Path, plan: Plan) -> PreparedList:
@@ -117,18 +144,22 @@ def _key() -> HolderKey:
     return HolderKey.generate(seeded("benchmarks.query"))
 
 
-def _records(plan: Plan, link: str, measured: dict[str, Times]) -> list[Record]:
-    where: dict[str, object] = {"entries": plan.entries, "link": link}
+def _records(plan: Plan, link: str, measured: dict[str, Times], product: float) -> list[Record]:
+    where: dict[str, object] = {"entries": plan.entries, **link_params(link)}
     one, many = {**where, "ids": 1}, {**where, "ids": plan.batch}
     single, batch = measured["single"], measured["batch"]
     trip = middle(measured["trip"].seconds)[0]
     ratio = middle(single.seconds)[0] / trip
     rates = [plan.batch / taken for taken in batch.seconds]
+    least, name = trip + plan.batch * product, "multiplications and round trip"
+    fetched, sent = (middle(measured[key].seconds)[0] for key in ("fetch", "sent"))
     return [
-        _record("query.fetch", where, "s", measured["fetch"]),
+        _record("query.fetch", where, "s", measured["fetch"], floor=("sent", fetched / sent)),
         _record("query.single", one, "s", single, floor=("round trip", ratio)),
-        _record("query.batch", many, "s", batch),
-        _record("query.rate", many, "id/s", batch, rates),
+        _record("query.batch", many, "s", batch, floor=(name, middle(batch.seconds)[0] / least)),
+        _record(
+            "query.rate", many, "id/s", batch, rates, (name, middle(rates)[0] * least / plan.batch)
+        ),
     ]
 
 
@@ -156,16 +187,19 @@ def _record(
 
 def _side(side: str, link: Link, plan: Plan, folder: Path) -> dict[str, Times] | None:
     if side == "holder":
-        _hold(link, folder)
+        _hold(link, plan, folder)
         return None
     with tempfile.TemporaryDirectory() as copies:
         return _ask(link, plan, Path(copies))
 
 
-def _hold(link: Link, folder: Path) -> None:
+def _hold(link: Link, plan: Plan, folder: Path) -> None:
     channel = Channel(link)
     for _ in range(_ROUND_TRIPS):
         channel.send(channel.recv(Column))
+    for _ in range(plan.repeat):
+        channel.recv(Column)
+        channel.send(_zeros(plan.file_bytes))
     limits = query.Limits(rate=1e9, burst=1 << 20, total=1 << 40)
     with query.Gate(limits, query.CounterFile(folder / "evaluations.json")) as gate:
         query.holder(channel, _key(), folder, name=_NAME, gate=gate)
@@ -173,9 +207,11 @@ def _hold(link: Link, folder: Path) -> None:
 
 def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     pin = _key().pin(_NAME)
-    message = Column(**columns.pack(np.zeros((1, _QUERY_BYTES), np.uint8)))
+    message, whole = _zeros(_QUERY_BYTES), _zeros(plan.file_bytes)
     measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: c.exchange(message) == message)}
+    measured["sent"] = _timed(link, plan.repeat, lambda c, _: _answer(c, message) == whole)
     channel = Channel(link)
+    query.fetch(channel, copies / "first", pin)  # not counted, nor is the first query
     folders = [copies / str(turn) for turn in range(plan.repeat)]
     measured["fetch"] = _timed(
         link,
@@ -184,7 +220,6 @@ def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     )
     copy = prepared.open_list(folders[0], pin)
     ids = plan.asked(max(plan.batch, plan.singles))
-    # The first query compiles or loads the kernels, and is not counted.
     query.asker(channel, copy, ids[: plan.batch])
     query.asker(channel, copy, ids[:1])
     measured["single"] = _timed(
@@ -195,6 +230,15 @@ def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     )
     query.end(channel)
     return measured
+
+
+def _zeros(count: int) -> Column:
+    return Column(**columns.pack(np.zeros((1, count), np.uint8)))
+
+
+def _answer(channel: Channel, message: Column) -> Column:
+    channel.send(message)
+    return channel.recv(Column)
 
 
 def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> bool:

@@ -32,6 +32,8 @@ from .harness.timing import seconds_each, turns
 from .record import Record, middle
 
 QUICK = "--count 256 --repeat 3"
+SWEEP = "--count 256,4096,65536 --repeat 3"
+GROWS_WITH = (("count",),)
 
 DST = b"mpc:v1:benchmarks:ristretto"
 SHOWN = 3  # results that are compared with the reference
@@ -52,7 +54,7 @@ class Operation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--count", type=int, default=4096, help="elements in a vector")
+    parser.add_argument("--count", default="4096", help="elements in a vector")
     parser.add_argument("--repeat", type=int, default=9, help="measurements of each")
 
 
@@ -62,12 +64,13 @@ def run(options: argparse.Namespace) -> list[Record]:
     records = []
     backends = ["simd", "portable"] if kernels.backend() == "simd" else ["portable"]
     for backend in backends:
-        # The reference takes a hundred times as long.
-        count = options.count if backend == "simd" else max(SHOWN, options.count // 256)
         with kernels.use(backend, threads=1):
             floor = _product_seconds(options.repeat) if backend == "simd" else _gmp_seconds()
-            for operation in _operations(count, sodium):
-                records.append(_measured(operation, backend, count, options.repeat, floor))
+            for count in map(int, options.count.split(",")):
+                # The reference takes a hundred times as long.
+                few = count if backend == "simd" else max(SHOWN, count // 256)
+                for operation in _operations(few, sodium):
+                    records.append(_measured(operation, backend, few, options.repeat, floor))
     return records
 
 

@@ -26,13 +26,17 @@ from mpc.protocols.scoring import paillier as encrypted
 from mpc.protocols.triples import vole
 
 from . import parties
-from .parties import Seat, Times, timed
+from .parties import Seat, Times, link_params, timed
 from .record import Record
 
 TOLERANCE = 1e-6
 
-
 QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,anew --repeat 2"
+SWEEP = (
+    "--rows 256,4096,16384,65536,1048576 --shapes tls,lan,wan,slow --most 16384 "
+    "--forms prepared,anew,decision --few 4096 --repeat 3"
+)
+GROWS_WITH = (("rows",),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,17 +48,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--few", type=int, default=100, help="rows of decisions and reasons, at most"
     )
+    parser.add_argument("--most", type=int, default=1 << 20, help="rows over links that are shaped")
     parser.add_argument("--key-bits", type=int, default=3072)
     parser.add_argument("--repeat", type=int, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every form under every shape of the link."""
-    measured = parties.play(("bank", "tax"), _job, options)["bank"]
+    measured = parties.play(("bank", "tax"), _job, options)
     records = []
-    for (form, shape, rows), (times, floor) in measured.items():
-        params = {"form": form, "link": shape, "rows": rows, "features": options.features}
+    for (form, shape, rows), (times, floor) in measured["bank"].items():
+        params = {"form": form, **link_params(shape), "rows": rows, "features": options.features}
         records.append(times.record("scoring.wall", params, floor))
+        for side, found in measured.items():
+            records += found[form, shape, rows][0].parts("scoring.stage", params, side)
     return records
 
 
@@ -67,7 +74,7 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, floa
         for count in map(int, options.rows.split(",")):
             for form in options.forms.split(","):
                 rows = min(count, options.few) if form in _FEW else count
-                if (form, shape, rows) in out:
+                if (form, shape, rows) in out or (shape != "tls" and rows > options.most):
                     continue
                 case = _Case(rows, options.features, form, options.key_bits)
                 bare = timed(seat, shape, options.repeat, _mesh, case.exchange, lambda _: True)

@@ -8,6 +8,9 @@ a matrix are what a joint score of so many features takes; one row is in seconds
 
 The floor is the wire: how much of the time the bytes alone take over the pipe, in the same run.
 AES-128 in counter mode, in blocks a second on one core, is for comparison.
+
+``sharing.among`` is the seconds in which so many parties, over gRPC with TLS, make products; its
+floor is the bare exchange of as many bytes as the first party's, in as many rounds.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,12 +26,16 @@ import numpy as np
 
 from mpc import kernels
 from mpc.kernels import aes
+from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.protocols.triples import Triples, kinds, sines, vole
 from mpc.protocols.triples.kinds import Arrays, Kind, Words
 
+from . import parties
+from .parties import Seat, Times, exchanged, timed
 from .record import Record, middle
 from .vole import PipeLink
 
@@ -36,15 +43,17 @@ _NAMES = ("near", "far")
 _AES_BLOCKS = 1 << 20
 _WIRE_BYTES = 1 << 20
 
-
-QUICK = "--count 256 --rows 300 --features 4 --repeat 1"
+QUICK = "--count 256 --rows 300 --features 4 --parties 2,3 --repeat 1"
+SWEEP = "--count 256,2048,16384 --rows 1024,16384,262144 --parties 2,3,4,8 --repeat 3"
+GROWS_WITH = (("count",), ("parties",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Counts and sizes."""
-    parser.add_argument("--count", type=int, default=20_000, help="of each kind but the matrices")
-    parser.add_argument("--rows", type=int, default=100_000, help="against a matrix")
+    parser.add_argument("--count", default="20000", help="of each kind but the matrices")
+    parser.add_argument("--rows", default="100000", help="against a matrix")
     parser.add_argument("--features", type=int, default=32, help="its size")
+    parser.add_argument("--parties", default="2,3,5", help="how many make products together")
     parser.add_argument("--repeat", type=int, default=5)
 
 
@@ -71,7 +80,38 @@ def run(options: argparse.Namespace) -> list[Record]:
     finally:
         near.send(None)
         process.join()
+    for count in map(int, options.parties.split(",")):
+        names = [f"party_{place}" for place in range(count)]
+        times, floor = parties.play(names, _together, options)[names[0]]
+        params = {"kind": "products", "parties": count, "count": _first(options)}
+        records.append(times.record("sharing.among", params, floor))
     return records
+
+
+def _first(options: argparse.Namespace) -> int:
+    """The least of the counts asked for."""
+    return min(map(int, options.count.split(",")))
+
+
+def _together(seat: Seat, options: argparse.Namespace) -> tuple[Times, float]:
+    """Products made by all, their base transfers not counted."""
+    kind = kinds.Products(_first(options))
+
+    def ready(mesh: Mesh) -> Triples:
+        triples = vole.source(mesh)
+        triples.draw(kinds.Products(1))
+        return triples
+
+    def right(mine: Arrays) -> bool:
+        words = np.concatenate([mine[name] for name in "abc"])
+        shown = seat.mesh()[0].exchange(Column(**columns.pack(words.view(np.uint8).reshape(-1, 8))))
+        whole = sum((columns.unpack_uint64(m, peer=n) for n, m in shown.items()), start=words)
+        a, b, c = np.split(whole, 3)
+        return np.array_equal(a * b, c)
+
+    with kernels.use(threads=1):
+        times = timed(seat, "tls", options.repeat, ready, lambda t: t.draw(kind).take(), right)
+        return times, exchanged(seat, "tls", options.repeat, times, *seat.names)
 
 
 def _mesh(link: Any, me: str) -> Mesh:
@@ -106,13 +146,19 @@ def _made(triples: Triples, kind: Kind) -> Arrays:
 def _measured(pipe: Connection, options: argparse.Namespace) -> list[Record]:
     wire = _wire(pipe, options.repeat)
     records = [wire]
-    n, features = options.count, options.features
+    features = options.features
     near = _Near(pipe, wire.median * 1e6)
     records.append(near.seconds("sharing.first", kinds.Products(1), options.repeat, anew=True))
     one_row = kinds.Against(0, features, 1, 1)
     records.append(near.seconds("sharing.first_row", one_row, options.repeat, anew=True))
     records.append(near.seconds("sharing.row", one_row, options.repeat))
-    made: Sequence[Kind] = (
+    made = [kind for n in map(int, options.count.split(",")) for kind in _kinds(n)]
+    made += [kinds.Against(0, features, 1, rows) for rows in map(int, options.rows.split(","))]
+    return records + [near.rate(kind, options.repeat) for kind in made]
+
+
+def _kinds(n: int) -> list[Kind]:
+    return [
         kinds.Products(n),
         kinds.Squares(n),
         kinds.Ands(n),
@@ -121,9 +167,7 @@ def _measured(pipe: Connection, options: argparse.Namespace) -> list[Record]:
         kinds.Numbers(64, n),
         kinds.Truncations(16, n),
         kinds.Sines(24, 10, 20, max(1, n // 20)),
-        kinds.Against(0, features, 1, options.rows),
-    )
-    return records + [near.rate(kind, options.repeat) for kind in made]
+    ]
 
 
 def _wire(pipe: Connection, repeat: int) -> Record:

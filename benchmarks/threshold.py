@@ -4,8 +4,9 @@
 Each holder's list has a quarter of the keys; a key is told that stands on the lists of at least a
 third of the holders. Wall time, bytes and rounds are those of the asker, with all its links; the
 parties make their own correlations meanwhile, so nothing is prepared. Answers are compared with
-the lists in the open. k processes share this machine's cores: with a machine each, they work at the
-same time.
+the lists in the open. The floor is the asker's bare exchange of as many bytes with all holders, in
+as many rounds. k processes share this machine's cores: with a machine each, they work at the same
+time.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from mpc.protocols.triples import vole
 
 from . import parties
 from ._lists import ASKER, keys, listed, names
-from .parties import Seat, Times, timed
+from .parties import Seat, Times, exchanged, link_params, timed
 from .record import Record
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
+SWEEP = (
+    "--holders 2,4,8 --sizes 256x65536,4096x65536,65536x65536,4096x4096,4096x1048576 "
+    "--outputs bit --shapes tls --repeat 2"
+)
+GROWS_WITH = (("keys",), ("rows",), ("holders",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,26 +48,28 @@ def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size with every number of holders."""
     records = []
     for holders in (int(number) for number in options.holders.split(",")):
-        for (asked, rows, output, shape), times in parties.play(names(holders), _job, options)[
-            ASKER
-        ].items():
+        measured = parties.play(names(holders), _job, options)
+        for case, (times, floor) in measured[ASKER].items():
+            asked, rows, output, shape = case
             params = {"holders": holders, "keys": asked, "rows": rows, "output": output}
-            params |= {} if shape == "tls" else {"link": shape}
-            records.append(times.record("threshold.wall", params, None))
+            params |= link_params(shape)
+            records.append(times.record("threshold.wall", params, floor))
             records.append(times.each("threshold.key", params, asked))
+            for side in names(holders)[:2]:
+                records += measured[side][case][0].parts("threshold.stage", params, side)
     return records
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, Times]:
-    measured = {}
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
+    found = {}
     for size in options.sizes.split(","):
         asked, rows = (int(number) for number in size.split("x"))
         for output in options.outputs.split(","):
             for shape in options.shapes.split(","):
-                measured[asked, rows, output, shape] = _measured(
-                    seat, asked, rows, output, shape, options.repeat
-                )
-    return measured
+                times = _measured(seat, asked, rows, output, shape, options.repeat)
+                floor = exchanged(seat, shape, options.repeat, times, *seat.names)
+                found[asked, rows, output, shape] = times, floor
+    return found
 
 
 def _measured(seat: Seat, asked: int, rows: int, output: Any, shape: str, repeat: int) -> Times:

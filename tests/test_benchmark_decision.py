@@ -9,15 +9,18 @@ import pytest
 
 from benchmarks.__main__ import main
 
+ASKED = {"layout", "agree", "lookups", "compare"}
+DECIDED = ASKED | {"score", "verdict", "reasons"}
+
 
 @pytest.mark.parametrize(
-    ("name", "options", "unit"),
+    ("name", "options", "unit", "stages"),
     [
-        ("threshold", ["--sizes", "30x40", "--outputs", "bit,count"], "threshold.key"),
-        ("decision", ["--sizes", "30x50"], "decision.applicant"),
+        ("threshold", ["--sizes", "30x40", "--outputs", "bit,count"], "threshold.key", ASKED),
+        ("decision", ["--sizes", "30x50"], "decision.applicant", DECIDED),
     ],
 )
-def test_joint_lists(tmp_path, capsys, name, options, unit):
+def test_joint_lists(tmp_path, capsys, name, options, unit, stages):
     path = tmp_path / "found.json"
     main([name, *options, "--holders", "2", "--repeat", "1", "--json", str(path)])
     found = json.loads(path.read_text())
@@ -28,5 +31,9 @@ def test_joint_lists(tmp_path, capsys, name, options, unit):
     for wall, one in zip(walls, each, strict=True):
         assert wall["params"]["holders"] == 2
         assert wall["rounds"] > 0
+        assert wall["floor"]["name"] == "exchange"
         assert one["bytes"] == wall["bytes"] // 30
+    parts = [record["params"] for record in found if record["benchmark"] == f"{name}.stage"]
+    assert {part["stage"] for part in parts if part["side"] == "asker"} == stages
+    assert {part["stage"] for part in parts if part["side"] == "holder_0"} == stages - {"layout"}
     assert unit in capsys.readouterr().out

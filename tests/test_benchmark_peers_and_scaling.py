@@ -87,7 +87,7 @@ def test_slopes_of_times_of_rates_and_of_costs_per_item() -> None:
     rates = [record("op/s", 1e6 / n, x=n, y=n) for n in sizes]
     each = [record("ns/key", 7.0, x=n, y=n) for n in sizes]
     few = [record("ms", 1.0, x=n, y=n) for n in sizes[:2]]
-    found = scaling.curves([*square, *uneven, *rates, *each, *few], ("x", "y"))
+    found = scaling.curves([*square, *uneven, *rates, *each, *few], [("x", "y")])
     assert [(c.unit, round(c.slope, 6)) for c in found] == [("s", 2), ("op/s", 1), ("ns/key", 0)]
     assert found[0].params == {"side": "a"}
     assert found[0].error == pytest.approx(0.0, abs=1e-9)

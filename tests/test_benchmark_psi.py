@@ -34,7 +34,7 @@ def test_psi(tmp_path, capsys):
 
 
 def test_psi_over_a_shaped_link(tmp_path):
-    arguments = ["psi", "--log2n", "6", "--links", "shaped", "--security", "semi-honest"]
+    arguments = ["psi", "--log2n", "6", "--links", "wan", "--security", "semi-honest"]
     found = records([*arguments, "--unbalanced", "0", "--repeat", "1"], tmp_path / "psi.json")
     (wall,) = [record for record in found if record["benchmark"] == "psi.wall"]
     assert wall["checked"]

@@ -107,14 +107,14 @@ def test_every_picture_is_an_svg_that_hatches_and_markers_tell_apart() -> None:
         "psi-stages",
         "scoring-stages",
         "decision-stages",
-        "psi-growth",
-        "links",
+        "growth-0",
+        "psi-links",
         "cores",
     }
     for svg in found.values():
         assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert found["psi-stages"].count(b"<pattern") >= 5  # one of six stages is plain
-    assert b"stroke-dasharray" in found["psi-growth"] or b"<use" in found["psi-growth"]
+    assert b"stroke-dasharray" in found["growth-0"] or b"<use" in found["growth-0"]
     assert {name: svg for name, _, svg in report.plots(run_of_everything())} == found
 
 

@@ -35,8 +35,7 @@ def _one(name: str, arguments: Sequence[str]) -> int:
         timing.spending(options.seconds),
     ):
         records: list[Record] = module.run(options)
-    if grows_with := getattr(module, "GROWS_WITH", ()):
-        more += [curve.record() for curve in scaling.curves(records, grows_with)]
+    more += [c.record() for c in scaling.curves(records, getattr(module, "GROWS_WITH", ()))]
     peak = _peak_mb()
     records = [
         replace(record, peak_rss_mb=peak) if record.peak_rss_mb is None else record

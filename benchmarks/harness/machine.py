@@ -33,6 +33,12 @@ def processor() -> str:
     return " ".join(fields.get(name, "?") for name in names) if fields else platform.machine()
 
 
+def core_counts() -> list[int]:
+    """1, 2, 4 and so on, and all cores that kernels may use."""
+    most = kernels.threads()
+    return sorted({most, *(1 << power for power in range(most.bit_length()))})
+
+
 def facts() -> dict[str, str]:
     """What a report says of the machine, in words."""
     fields = _cpu_fields()

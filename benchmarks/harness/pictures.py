@@ -56,6 +56,7 @@ def label(record: Record) -> str:
 
 
 _SAID_ELSEWHERE = {"kernels", "backend", "cores", "expansion", "over"}
+_SAID_ELSEWHERE |= {"bandwidth_mbit", "latency_ms"}  # which the link's name stands for
 
 
 def _size(value: object) -> str:
@@ -70,31 +71,31 @@ def ratios(rows: Sequence[tuple[str, str, float]], title: str) -> bytes:
         axes = figure.add_subplot()
         whose = list(dict.fromkeys(row[1] for row in rows))
         for place, (_, who, times) in enumerate(rows):
-            kind = whose.index(who) % len(_COLOURS)
+            again, kind = divmod(whose.index(who), len(_COLOURS))
             axes.barh(
                 place,
                 times - 1,
                 left=1,
                 height=0.72,
                 color=_COLOURS[kind],
-                hatch=_HATCHES[kind],
+                hatch=_HATCHES[(kind + again) % len(_HATCHES)],
                 edgecolor="white",
                 linewidth=0,
                 label=who if who not in [row[1] for row in rows[:place]] else None,
             )
             axes.annotate(
                 f"{quantity(times)}×",
-                (times, place),
-                xytext=(3 if times >= 1 else -3, 0),
+                (max(times, 1), place),
+                xytext=(3, 0),
                 textcoords="offset points",
                 va="center",
-                ha="left" if times >= 1 else "right",
                 fontsize=7,
             )
         _log(axes, "x")
         axes.axvline(1, color="black", linewidth=0.9)
         low, high = min(r[2] for r in rows), max(r[2] for r in rows)
-        axes.set_xlim(min(0.5, low / 20), max(2.0, high * 8))
+        # The numbers stand right of the bars, where those of the slower leave room for them.
+        axes.set_xlim(min(0.5, low / 2), max(2.0, high) * (max(high, 2) / min(low, 0.5)) ** 0.3)
         axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -177,11 +178,11 @@ def stages(stacks: Mapping[str, Mapping[str, float]], title: str) -> bytes:
 
 
 def links(rows: Sequence[tuple[str, float, float]], title: str) -> bytes:
-    """Pairs of bars: seconds taken, and what bytes and rounds alone would take on that link."""
+    """Pairs of bars: seconds taken, and what its bytes and rounds alone take on that link."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        kinds = (("measured", 1, -0.19), ("bytes ÷ bandwidth + rounds × latency", 2, 0.19))
+        kinds = (("measured", 1, -0.19), ("its bytes and rounds alone", 2, 0.19))
         for kind, (name, column, shift) in enumerate(kinds):
             places = [place + shift for place in range(len(rows))]
             values = [max(float(row[column]), 1e-4) for row in rows]

@@ -35,6 +35,19 @@ def collected(name: str, *, wanted: bool) -> Iterator[list[Record]]:
     stages += totals(name, spans)
 
 
+@contextmanager
+def staged() -> Iterator[dict[str, float]]:
+    """Seconds of each stage of the block, added up: of spans that are in no other."""
+    stages: dict[str, float] = defaultdict(float)
+
+    def note(span: Span) -> None:
+        if len(span.path) == 1:
+            stages[span.name] += span.wall
+
+    with listening(note):
+        yield stages
+
+
 def totals(name: str, spans: Sequence[Span]) -> list[Record]:
     """A record for each path and thread: seconds in all, without the spans within."""
     own: dict[tuple[str, tuple[str, ...]], float] = defaultdict(float)

@@ -15,7 +15,8 @@ from pathlib import Path
 from ..record import Record, faster, quantity
 from . import catalog, pictures, report
 
-BEGIN, END = "<!-- figures: python -m benchmarks report --readme README.md -->", "<!-- /figures -->"
+BEGIN = "<!-- figures: python -m benchmarks report --peers --readme README.md -->"
+END = "<!-- /figures -->"
 PICTURES = catalog.FOLDER / "pictures"
 SHOWN = ("peers", "psi-stages")
 
@@ -40,6 +41,32 @@ LINES = (
     Line("2^20 with 2^20 ids, malicious, TLS", "psi.wall", {**_TLS, "form": "malicious"}),
     Line("2^20 with 2^20 ids, semi-honest, TLS", "psi.wall", {**_TLS, "form": "semi-honest"}),
     Line("one id against a prepared list of 2^20, TLS", "query.single", {"link": "tls"}),
+    Line(
+        "joint score of 100,000 rows, 32 features, prepared, TLS",
+        "scoring.wall",
+        {"form": "prepared", "rows": 100_000, "link": "tls"},
+    ),
+    Line(
+        "2^20 keys looked up in 2^20 rows, as shares, TLS",
+        "lookup.wall",
+        {"keys": 1 << 20, "rows": 1 << 20, "order": "table"},
+    ),
+    Line(
+        "1,000 keys on 8 lists of 100,000, nothing prepared, TLS",
+        "threshold.wall",
+        {"holders": 8, "keys": 1000, "output": "bit"},
+    ),
+    Line(
+        "256 joint decisions, 4 holders of 20,000, nothing prepared, TLS",
+        "decision.wall",
+        {"holders": 4, "applicants": 256},
+    ),
+    Line(
+        "a million comparisons of shares, triples ready, TLS",
+        "computing.wall",
+        {"operation": "less_than", "size": 1_000_000, "parties": 2, "link": "tls"},
+    ),
+    Line("shared products made", "sharing.correlations", {"kind": "products"}, "/s"),
     Line("ristretto255 multiplication", "ristretto.mul", {}),
     Line("hash to ristretto255", "ristretto.hash_to_group", {}),
     Line("vector OLE over GF(2^128)", "vole.correlations", {"ring": "blocks"}, "/s"),
@@ -105,6 +132,8 @@ _FLOORS = {
     "gmp.powmod": "GMP's power",
     "hashes": "exchanging plain hashes",
     "round trip": "a bare round trip",
+    "exchange": "a bare exchange of its bytes",
+    "wire": "the wire with its bytes",
     "field.products": "its field products alone",
     "aes": "one AES block",
     "tcp": "raw TCP",

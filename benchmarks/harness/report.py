@@ -34,7 +34,13 @@ code { font-size: .9em; } summary { cursor: pointer; font-weight: 600; margin: .
 @media print { details { display: block; } }
 """
 _LINKS = "bandwidth_mbit", "latency_ms"
-_SUBJECTS = {"psi": "Intersection", "scoring": "Joint score", "decision": "Joint decision"}
+_SUBJECTS = {
+    "psi": "Intersection",
+    "lookup": "Lookup",
+    "threshold": "Threshold of lists",
+    "scoring": "Joint score",
+    "decision": "Joint decision",
+}
 
 
 def write(folder: Path, records: Sequence[Record], facts: Mapping[str, str]) -> Path:
@@ -66,47 +72,51 @@ def plots(records: Sequence[Record]) -> Iterator[tuple[str, str, bytes]]:
             text = f"{title}: the share of its time that each stage takes, by side."
             yield f"{subject}-stages", text, pictures.stages(stacks, f"{title}: stages")
     yield from _growth(records)
-    if links := _link_rows(records):
-        text = "Time over longer links, beside what bytes and rounds alone would take there."
-        yield "links", text, pictures.links(links, "Over longer links")
+    for subject, links in _link_rows(records).items():
+        text = f"{subject}: time over longer links, beside what bytes and rounds alone take there."
+        yield f"{subject}-links", text, pictures.links(links, f"{subject} over longer links")
     if cores := _core_rows(records):
         text = "Speed on all cores over the speed on one, of the same operation."
         yield "cores", text, pictures.ratios(cores, "More cores")
 
 
 def _growth(records: Sequence[Record]) -> Iterator[tuple[str, str, bytes]]:
-    for name, found in _curves(records).items():
+    for place, ((subject, size, _), found) in enumerate(_curves(records).items()):
         names = [pictures.label(curve.record()).replace(".slope", "") for curve in found]
-        text = f"Cost of {name} over {found[0].size}, with the slope fitted to it."
-        yield f"{name}-growth", text, pictures.growth(found, f"{name} over {found[0].size}", names)
+        text = f"Cost of {subject} over {size}, with the slope fitted to it."
+        yield f"growth-{place}", text, pictures.growth(found, f"{subject} over {size}", names)
 
 
-def _curves(records: Sequence[Record]) -> dict[str, list[scaling.Curve]]:
-    """By figure: the curves to draw, of which there are at most eight."""
-    found: dict[str, list[scaling.Curve]] = {}
+def _curves(records: Sequence[Record]) -> dict[tuple[str, str, str], list[scaling.Curve]]:
+    """By subject, size and unit: the curves to draw, of which there are at most eight."""
+    found: dict[tuple[str, str, str], list[scaling.Curve]] = {}
     for subject in dict.fromkeys(record.benchmark.partition(".")[0] for record in records):
         if subject not in catalog.names():
             continue
         grows_with = getattr(catalog.load(subject), "GROWS_WITH", ())
         own = [r for r in records if r.benchmark.startswith(f"{subject}.")]
         own = [r for r in own if "stage" not in r.params and "side" not in r.params]
-        for curve in scaling.curves(own, grows_with) if grows_with else ():
+        for curve in scaling.curves(own, grows_with):
             if curve.params.get("cores", 1) == 1 and curve.params.get("ring") != "square":
-                found.setdefault(f"{subject}, {curve.unit}", []).append(curve)
-    return {name.partition(",")[0]: curves[:8] for name, curves in found.items()}
+                found.setdefault((subject, curve.size, curve.unit), []).append(curve)
+    return {key: curves[:8] for key, curves in found.items()}
 
 
-def _link_rows(records: Sequence[Record]) -> list[tuple[str, float, float]]:
-    rows = []
+def _link_rows(records: Sequence[Record]) -> dict[str, list[tuple[str, float, float]]]:
+    """By subject: the largest run of each figure over each link that is shaped, in seconds, and
+    what its bytes and rounds alone take there."""
+    largest: dict[str, dict[str, tuple[str, float, float]]] = {}
     for record in records:
         if all(name in record.params for name in _LINKS) and record.bytes and record.rounds:
             bandwidth, latency = (float(str(record.params[name])) for name in _LINKS)
             bound = record.bytes * 8e-6 / bandwidth + record.rounds * latency * 1e-3
-            size = record.params.get("x", "")
-            name = f"{record.params.get('form', record.benchmark)}, {size}\n"
-            name += f"{bandwidth:g} Mbit/s, {latency:g} ms"
-            rows.append((name, record.median, bound))
-    return rows
+            if record.floor is not None and record.floor[0] in ("exchange", "link"):
+                bound = record.median / record.floor[1]
+            name = f"{pictures.label(record)}\n{bandwidth:g} Mbit/s, {latency:g} ms"
+            kind = f"{record.benchmark} {[v for v in record.params.values() if isinstance(v, str)]}"
+            subject = record.benchmark.partition(".")[0]
+            largest.setdefault(subject, {})[kind] = (name, record.median, bound)
+    return {subject: list(rows.values()) for subject, rows in largest.items()}
 
 
 def _core_rows(records: Sequence[Record]) -> list[tuple[str, str, float]]:

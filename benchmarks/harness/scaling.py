@@ -2,8 +2,8 @@
 """How cost grows: slopes on a doubly logarithmic scale, over records that differ in one size.
 
 A slope of 1 is cost in proportion to the size, 2 its square; of a cost per item, 0 is proportion.
-Rates are turned into costs first. A benchmark says in ``GROWS_WITH`` which parameter is a size, and
-which others go along with it.
+Rates are turned into costs first. A benchmark says in ``GROWS_WITH`` which parameters are sizes,
+and which others go along with each.
 """
 
 from __future__ import annotations
@@ -46,8 +46,12 @@ class Curve:
         )
 
 
-def curves(records: Sequence[Record], grows_with: Sequence[str]) -> list[Curve]:
+def curves(records: Sequence[Record], grows_with: Sequence[Sequence[str]]) -> list[Curve]:
     """The curves among ``records`` of one benchmark, of ``LEAST`` sizes or more."""
+    return [curve for names in grows_with for curve in _curves(records, names)]
+
+
+def _curves(records: Sequence[Record], grows_with: Sequence[str]) -> list[Curve]:
     size = grows_with[0]
     groups: dict[tuple[object, ...], dict[float, Record]] = defaultdict(dict)
     for record in records:

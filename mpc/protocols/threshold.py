@@ -55,6 +55,7 @@ from mpc.protocols import arith, boolean, compare, lookup
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.triples import Triples
+from mpc.tracing import span
 
 MOST_HOLDERS = 16
 MOST_WEIGHT = 1 << 16
@@ -128,20 +129,22 @@ def asker(
 
     Raises what ``lookup.asker`` raises, and PeerAborted where a holder's quota does not allow it.
     """
-    layout = lookup.Layout.of(keys, rng=rng)
-    count = len(layout.table.places)
-    _agree(mesh, terms, count)
+    with span("layout"):
+        layout = lookup.Layout.of(keys, rng=rng)
+    with span("agree"):
+        _agree(mesh, terms, len(layout.table.places))
     order: lookup.Order = "keys" if terms.output == "shares" else "table"
 
     def look_up(name: str, seed: bytes) -> lookup.Found:
         return lookup.asker(mesh.channel(name), layout, order=order, rng=Prg(seed))
 
     holders = list(terms.weights)
-    with ThreadPoolExecutor(len(holders)) as pool:
+    with span("lookups"), ThreadPoolExecutor(len(holders)) as pool:
         found = list(pool.map(look_up, holders, [rng.bytes(SEED_BYTES) for _ in holders]))
     members = np.stack([each.member.words for each in found], axis=1)
     words = ring.matmul(members, np.array(list(terms.weights.values()), np.uint64))
-    result = _finished(mesh, terms, words, seeds, triples)
+    with span("compare"):
+        result = _finished(mesh, terms, words, seeds, triples)
     return result if isinstance(result, Share) else np.asarray(result)[layout.table.places]
 
 
@@ -162,11 +165,14 @@ def holder(
     """
     entries = listed.young(terms.since)
     entries.check_distinct()
-    _agree(mesh, terms, None, gate)
+    with span("agree"):
+        _agree(mesh, terms, None, gate)
     order: lookup.Order = "keys" if terms.output == "shares" else "table"
-    found = lookup.holder(mesh.channel(terms.asker), entries, order=order, rng=rng)
+    with span("lookups"):
+        found = lookup.holder(mesh.channel(terms.asker), entries, order=order, rng=rng)
     weight = np.uint64(terms.weights[mesh.me])
-    result = _finished(mesh, terms, found.member.words * weight, seeds, triples)
+    with span("compare"):
+        result = _finished(mesh, terms, found.member.words * weight, seeds, triples)
     return result if isinstance(result, Share) else None
 
 

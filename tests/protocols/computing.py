@@ -119,13 +119,18 @@ def openings(mesh: Mesh, *, width: int | None = None) -> list[bytes]:
     ]
 
 
-def looks_uniform(data: bytes) -> bool:
-    """Chi-square of the bytes over their 256 values, with a threshold that chance passes but once
-    in ten million: the statistic is close to normal with mean 255 and deviation 22.6."""
-    assert len(data) > 256 * 20, "too few bytes to tell"
+def chi_square(data: bytes) -> float:
+    """How far bytes are from uniform, in standard deviations of the statistic, which is close to
+    normal with mean 255."""
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
     expected = len(data) / 256
-    return bool(((counts - expected) ** 2 / expected).sum() < 255 + 5.2 * 22.6)
+    return float((((counts - expected) ** 2 / expected).sum() - 255) / (2 * 255) ** 0.5)
+
+
+def looks_uniform(data: bytes) -> bool:
+    """Whether bytes are no further from uniform than chance goes but once in ten million."""
+    assert len(data) > 256 * 20, "too few bytes to tell"
+    return chi_square(data) < 5.2
 
 
 def view(parties: int, job: Callable[[Party], Any], *, seeds: int) -> bytes:

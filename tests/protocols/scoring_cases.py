@@ -3,9 +3,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.net import memory
+from mpc.net.channel import Channel
+from mpc.net.mesh import Mesh
+from mpc.net.traced import Traced
 from mpc.protocols.scoring import Model, Roles
 
 ROLES = {
@@ -41,3 +50,21 @@ class Case:
     @property
     def logits(self) -> NDArray[np.float64]:
         return np.asarray(self.table @ self.weights + self.model.intercept)
+
+
+def transcripts(
+    parties: tuple[str, ...], play: Callable[[Mesh], object]
+) -> tuple[dict[tuple[str, str], tuple[int, int, int]], str]:
+    """Sent, received and messages at the first of each pair, and SHA-256 over all transcripts."""
+    traced: dict[tuple[str, str], Traced] = {}
+    ends: dict[str, dict[str, Channel]] = {name: {} for name in parties}
+    for left, right in combinations(parties, 2):
+        to_right, to_left = memory.pair(left, right)
+        traced[left, right] = Traced(to_right)
+        ends[left][right], ends[right][left] = Channel(traced[left, right]), Channel(to_left)
+    with ThreadPoolExecutor(len(parties)) as pool:
+        list(pool.map(play, [Mesh(n, parties, ends[n]) for n in parties], timeout=60))
+    seen = {pair: link.traffic for pair, link in traced.items()}
+    counted = {pair: (t.sent_bytes, t.received_bytes, t.messages) for pair, t in seen.items()}
+    digests = b"".join(traced[pair].digest() for pair in sorted(traced))
+    return counted, hashlib.sha256(digests).hexdigest()

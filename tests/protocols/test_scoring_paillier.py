@@ -3,27 +3,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, DataError, EncodingOverflow, ProtocolError
-from mpc.net import memory
-from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
-from mpc.net.traced import Traced
 from mpc.pb.v1 import scoring_pb2 as pb
 from mpc.primitives import paillier
 from mpc.protocols import scoring
 from mpc.protocols.scoring import Model, Roles
 from mpc.testing import run_mesh, seeded
 from tests.protocols import scoring_cases
-from tests.protocols.scoring_cases import ROLES
+from tests.protocols.scoring_cases import ROLES, transcripts
 
 BITS = 2048
 # Sent, received and messages at the first of each pair, and SHA-256 over all transcripts.
@@ -280,23 +274,8 @@ def test_the_model_never_shows(secret: paillier.SecretKey) -> None:
 def test_the_transcript_is_the_golden_one(secret: paillier.SecretKey) -> None:
     """Bytes and messages on each pair's link; a change of either explains itself in its commit."""
     case = Case(ROLES["all apart"], 30, secret)
-    traced: dict[tuple[str, str], Traced] = {}
-    ends: dict[str, dict[str, Channel]] = {name: {} for name in case.roles.parties}
-    for left, right in combinations(case.roles.parties, 2):
-        to_right, to_left = memory.pair(left, right)
-        traced[left, right] = Traced(to_right)
-        ends[left][right], ends[right][left] = Channel(traced[left, right]), Channel(to_left)
-    meshes = {name: Mesh(name, case.roles.parties, ends[name]) for name in case.roles.parties}
-    with ThreadPoolExecutor(len(meshes)) as pool:
-        list(
-            pool.map(
-                lambda name: case.play(meshes[name], rng=seeded(f"golden {name}")),
-                meshes,
-                timeout=60,
-            )
-        )
-    seen = {pair: link.traffic for pair, link in traced.items()}
-    counted = {pair: (t.sent_bytes, t.received_bytes, t.messages) for pair, t in seen.items()}
-    digest = hashlib.sha256(b"".join(traced[pair].digest() for pair in sorted(traced))).hexdigest()
+    counted, digest = transcripts(
+        case.roles.parties, lambda mesh: case.play(mesh, rng=seeded(f"golden {mesh.me}"))
+    )
     assert digest == GOLDEN[1]
     assert counted == GOLDEN[0]

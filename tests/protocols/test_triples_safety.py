@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Correlations: views are uniform, nothing serves twice, and who deviates is named."""
+"""Correlations: views are uniform, nothing serves twice, and the bytes are the recorded ones."""
 
 from __future__ import annotations
 
@@ -10,22 +10,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from mesh_runs import by_dealer, by_vole, computing, names
-from tampering import Tampering
 
 from mpc.errors import (
-    ConfigError,
     CryptoError,
-    MpcError,
-    ParameterMismatch,
-    PeerAborted,
-    PeerClosed,
-    ProtocolError,
 )
 from mpc.net import memory
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
-from mpc.pb.v1 import arith_pb2, ot_pb2, triples_pb2, vole_pb2
 from mpc.protocols.triples import (
     Ands,
     Bits,
@@ -42,76 +34,8 @@ from mpc.protocols.triples import (
     sines,
     vole,
 )
-from mpc.protocols.triples.partners import Partner
-from mpc.testing import run_mesh, run_pair, seeded
-
-
-def chi_square(data: bytes) -> float:
-    """How far bytes are from uniform, in standard deviations of the statistic."""
-    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
-    mean = len(data) / 256
-    statistic = float(((counts - mean) ** 2).sum() / mean)
-    return (statistic - 255) / np.sqrt(2 * 255)
-
-
-class Views:
-    """Everything a party receives, by message and field, and whatever else is noted."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, bytearray] = {}
-
-    def note(self, name: str, data: bytes) -> None:
-        self.seen.setdefault(name, bytearray()).extend(data)
-
-    def channel(self, channel: Channel) -> Channel:
-        """``channel``, with what it receives noted."""
-        return Noting(channel, self)
-
-    def uniform(self, *expected: str) -> None:
-        for name in expected:
-            assert any(held.startswith(name) for held in self.seen), f"{name}: {list(self.seen)}"
-        for name, data in self.seen.items():
-            if len(data) >= 256 * 5:
-                assert abs(chi_square(bytes(data))) < 6, name
-
-
-class Noting(Tampering):
-    # Public, or encodings of points, which are not uniform bytes; others are random by themselves.
-    PLAIN = (triples_pb2.CorrelationRequest, ot_pb2.TransferKey, ot_pb2.TransferChoices)
-
-    def __init__(self, channel: Channel, views: Views) -> None:
-        super().__init__(channel, {})
-        self._views = views
-
-    def recv(self, kind):
-        message = super().recv(kind)
-        if kind not in self.PLAIN:
-            for field, value in message.ListFields():
-                data = value if isinstance(value, bytes) else value.data
-                if field.name == "holes":
-                    # In correlated transfer the lowest bit of a tree's hole is always one, as
-                    # leaves are even and delta odd: a constant, but one that a count of bytes sees.
-                    data = np.frombuffer(data, np.uint8).reshape(-1, 16)[:, 1:].tobytes()
-                self._views.note(f"{kind.__name__}.{field.name}", data)
-        return message
-
-
-def pair_views(sender, receiver, seeds=6):
-    """What both roles receive and return, with the same inputs, over seeds."""
-    views = Views()
-
-    def role(work, side, seed, first):
-        def play(channel):
-            partner = Partner(views.channel(channel), seeded(f"{side}{seed}"), first=first)
-            results = work(partner)
-            for i, array in enumerate(results if isinstance(results, tuple) else (results,)):
-                views.note(f"{side} holds {i}", np.ascontiguousarray(array).tobytes())
-
-        return play
-
-    for seed in range(seeds):
-        run_pair(role(sender, "sender", seed, True), role(receiver, "receiver", seed, False))
-    return views
+from mpc.testing import run_mesh, seeded
+from tests.protocols.triples_views import Views, pair_views
 
 
 @pytest.mark.parametrize("value", [0, 1, 2**63, 2**64 - 1])
@@ -286,250 +210,6 @@ def test_what_was_saved_is_no_longer_in_the_pool():
         return set(held) & set(triples.draw(Products(10)).take()["a"])
 
     assert list(by_dealer(role, 2).values()) == [set(), set()]
-
-
-# A dealer that computes.
-
-
-def test_a_party_refuses_a_dealer_that_computes():
-    def play(mesh):
-        with pytest.raises(ConfigError, match="the dealer 'p1' is a computing party"):
-            dealer.source(mesh, mesh.channel("p1"))
-
-    meshes = memory.mesh(["p0", "p1"])
-    play(meshes["p0"])
-
-
-def test_a_dealer_refuses_to_compute():
-    def party(mesh):
-        mesh.channel("dealer").send(triples_pb2.DealerHello(parties=mesh.names))
-        mesh.channel("dealer").recv(triples_pb2.DealerSeed)
-
-    roles = {**dict.fromkeys(names(2), party), "dealer": dealer.serve}
-    with pytest.raises(ConfigError, match="p0 counts the dealer 'dealer' among"):
-        run_mesh(roles)
-
-
-@pytest.mark.parametrize(
-    ("told", "error", "what"),
-    [
-        (["p1", "p0"], ParameterMismatch, "p1: parameter 'parties' differs"),
-        (["p0", "p1", "p2"], ParameterMismatch, "p1: parameter 'parties' differs"),
-    ],
-)
-def test_parties_that_tell_the_dealer_of_others(told, error, what):
-    def party(mesh):
-        mine = told if mesh.me == "p1" else ["p0", "p1"]
-        mesh.channel("dealer").send(triples_pb2.DealerHello(parties=mine))
-        mesh.channel("dealer").recv(triples_pb2.DealerSeed)
-
-    with pytest.raises(error, match=what):
-        run_mesh({**dict.fromkeys(names(2), party), "dealer": dealer.serve})
-
-
-def test_a_dealer_serves_the_parties_it_has_channels_to():
-    def party(mesh):
-        mesh.channel("dealer").send(triples_pb2.DealerHello(parties=["p0"]))
-        mesh.channel("dealer").recv(triples_pb2.DealerSeed)
-
-    with pytest.raises(ConfigError, match="but the dealer has channels to"):
-        run_mesh({**dict.fromkeys(names(2), party), "dealer": dealer.serve})
-
-
-def test_a_dealer_that_dies_is_named():
-    def dying(mesh):
-        for name in mesh.peers:
-            mesh.channel(name).recv(triples_pb2.DealerHello)
-            mesh.channel(name).send(triples_pb2.DealerSeed(seed=bytes(16)))
-        mesh.close()
-
-    def party(mesh):
-        triples = dealer.source(computing(mesh), mesh.channel("dealer"))
-        with pytest.raises(PeerClosed, match="dealer"):
-            triples.draw(Products(3))
-
-    meshes = memory.mesh([*names(2), "dealer"])
-    with ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(party, meshes["p0"]), pool.submit(dying, meshes["dealer"])]
-        hello = meshes["p1"].channel("dealer")
-        hello.send(triples_pb2.DealerHello(parties=names(2)))
-        for run in runs:
-            run.result(timeout=20)
-
-
-# Parties that ask for other things.
-
-
-@pytest.mark.parametrize(
-    "other", [Products(4), Squares(6), Truncations(16, 1), Truncations(17, 1), Sines(20, 2, 18, 1)]
-)
-@pytest.mark.parametrize("source", [by_vole, by_dealer])
-def test_parties_that_ask_for_other_things(source, other):
-    kind = Truncations(15, 1) if isinstance(other, Truncations) else Products(3)
-
-    def role(mesh, triples):
-        triples.draw(other if mesh.me == "p1" else kind)
-
-    with pytest.raises((ParameterMismatch, PeerAborted)) as caught:
-        source(role, 2)
-    assert isinstance(caught.value, ParameterMismatch)
-    assert caught.value.field == "correlation"
-
-
-def test_a_party_that_needs_no_more_while_others_do():
-    def role(mesh, triples):
-        if mesh.me == "p0":
-            triples.draw(Products(3))
-
-    with pytest.raises(ParameterMismatch, match="theirs is nothing more"):
-        by_dealer(role, 2)
-
-
-def asking(request, operands=()):
-    def party(mesh):
-        channel = mesh.channel("dealer")
-        channel.send(triples_pb2.DealerHello(parties=names(2)))
-        channel.recv(triples_pb2.DealerSeed)
-        for one in [*operands, request]:
-            channel.send(one)
-        if mesh.me == "p0":
-            for _ in [*operands, request]:
-                channel.recv(triples_pb2.Correction)
-
-    run_mesh({**dict.fromkeys(names(2), party), "dealer": dealer.serve})
-
-
-@pytest.mark.parametrize(
-    ("kind", "parameters", "count", "what"),
-    [
-        ("cubes", [], 1, "no kind of correlation named 'cubes'"),
-        ("products", [1], 1, "products with"),
-        ("products", [], 1 << 50, "a count of"),
-        ("products", [], 1 << 30, "too much at once"),
-        ("truncations", [63], 1, "shift 63"),
-        ("sines", [53, 1, 1], 1, "period_bits 53"),
-        ("sines", [20, 1, 0], 1, "fraction_bits 0"),
-        ("operand", [0, 1 << 40, 1, 0], 1, "rows"),
-        ("against", [0, 2, 1, 0], 1, "unknown operand"),
-        ("bits", [], 63, "too much at once|whole"),
-    ],
-)
-def test_a_dealer_refuses_what_is_no_request(kind, parameters, count, what):
-    request = triples_pb2.CorrelationRequest(kind=kind, parameters=parameters, count=count)
-    with pytest.raises(ProtocolError, match=what) as caught:
-        asking(request)
-    assert caught.value.peer == "p0"
-
-
-def test_a_dealer_refuses_rows_against_an_operand_of_another_shape():
-    operand = kinds.request(kinds.Operand(0, 2, 1))
-    with pytest.raises(ProtocolError, match="unknown operand"):
-        asking(kinds.request(kinds.Against(0, 3, 1, 4)), [operand])
-
-
-# Tampered messages. Each change makes a message malformed; p0 sends what p1 takes, or p1 to p0.
-
-
-def shorter(column):
-    def change(message):
-        held = getattr(message, column)
-        held.count -= 1
-        held.data = held.data[: -held.width]
-
-    return change
-
-
-def wider(column):
-    def change(message):
-        getattr(message, column).width += 8
-
-    return change
-
-
-def emptied(field):
-    def change(message):
-        setattr(message, field, b"")
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("liar", "parties", "kind", "message", "change"),
-    [
-        ("p0", 2, Products(3), triples_pb2.MaskedFactors, shorter("factors")),
-        ("p0", 2, Products(3), triples_pb2.MaskedFactors, wider("factors")),
-        ("p1", 2, Products(3), triples_pb2.ChoiceFlips, shorter("flips")),
-        ("p0", 2, Ands(3), triples_pb2.MaskedFactors, shorter("factors")),
-        ("p0", 2, Bits(64), triples_pb2.MaskedFactors, wider("factors")),
-        ("p0", 2, Sines(9, 1, 4, 1), triples_pb2.MaskedFactors, shorter("factors")),
-        ("p1", 2, Products(1), ot_pb2.CorrelatedRows, emptied("bits_tag")),
-        ("p0", 3, None, triples_pb2.MatrixCorrection, shorter("rows")),
-        ("p1", 3, None, triples_pb2.MatrixCorrection, wider("rows")),
-        ("p0", 2, None, vole_pb2.WordHoles, shorter("holes")),
-        ("p0", 2, None, vole_pb2.PuncturedTrees, shorter("sums")),
-        ("p0", 3, Products(1), arith_pb2.SeedHalf, emptied("seed")),
-    ],
-)
-def test_malformed_messages_name_who_sent_them(liar, parties, kind, message, change):
-    errors = {}
-
-    def play(mesh):
-        if mesh.me == liar:
-            changed = {
-                name: Tampering(mesh.channel(name), {message: change}) for name in mesh.peers
-            }
-            mesh = Mesh(mesh.me, mesh.names, changed)
-        triples = vole.source(mesh, rng=seeded(mesh.me))
-        try:
-            if kind is None:
-                triples.against(triples.fixed(2, 1), 300)
-            else:
-                triples.draw(kind)
-        except ProtocolError as error:
-            errors[mesh.me] = error
-            raise
-
-    with pytest.raises(MpcError):
-        run_mesh(dict.fromkeys(names(parties), play), timeout=20)
-    assert errors
-    assert {error.peer for error in errors.values()} == {liar}
-    assert liar not in errors
-
-
-@pytest.mark.parametrize(
-    ("message", "change", "what"),
-    [
-        (triples_pb2.DealerSeed, emptied("seed"), "a seed has 16 bytes"),
-        (triples_pb2.Correction, shorter("words"), "expected 3 elements, got 2"),
-        (triples_pb2.Correction, wider("words"), "elements of 8 bytes"),
-    ],
-)
-def test_a_dealer_whose_messages_are_malformed_is_named(message, change, what):
-    def lying(mesh):
-        changed = {name: Tampering(mesh.channel(name), {message: change}) for name in mesh.peers}
-        dealer.serve(Mesh(mesh.me, mesh.names, changed))
-
-    def party(mesh):
-        triples = dealer.source(computing(mesh), mesh.channel("dealer"))
-        triples.draw(Products(3)).take()
-        triples.close()
-
-    with pytest.raises(ProtocolError, match=what) as caught:
-        run_mesh({**dict.fromkeys(names(2), party), "dealer": lying})
-    assert caught.value.peer == "dealer"
-
-
-def test_alone_there_is_nobody_to_make_them_with():
-    with pytest.raises(ConfigError, match="at least two"):
-        vole.source(Mesh("p0", ["p0"], {}))
-
-
-def test_fixed_operands_are_prepared_by_their_own_name():
-    def role(mesh, triples):
-        with pytest.raises(ConfigError, match="prepare_fixed"):
-            triples.prepare([kinds.Operand(0, 1, 1)])
-
-    by_dealer(role, 2)
 
 
 # The wire.

@@ -40,6 +40,8 @@ def _asked(kind: str, params: Mapping[str, Any]) -> Measured | None:
     operation = "score" if kind == "scoring" else params["operation"]
     if operation not in WORKS or params.get("form", "prepared") != "prepared":
         return None
+    if params.get("parties", 2) != 2:
+        return None
     x, y = _inputs(operation, params)
     if len(x) > LARGEST:
         return None

@@ -66,6 +66,7 @@ from mpc.protocols.query.limits import Gate
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import Triples
+from mpc.tracing import span
 
 __all__ = ["OUTCOMES", "Decisions", "Known", "Model", "Plan", "Rule", "asker", "other"]
 
@@ -90,8 +91,9 @@ def asker(
     for the numbers, before anything is sent; PeerAborted where a party's limits do not allow it.
     """
     run = _run(mesh, plan, seeds, triples)
-    layout = lookup.Layout.of(keys, rng=rng)
-    secret = _secret(plan, model, own, layout)
+    with span("layout"):
+        layout = lookup.Layout.of(keys, rng=rng)
+        secret = _secret(plan, model, own, layout)
     _begin(run, len(layout.table.places), None)
 
     def look_up(name: str, seed: bytes) -> tuple[Words | None, lookup.Found | None]:
@@ -103,7 +105,7 @@ def asker(
             known = lookup.asker(channel, layout, order="table", rng=own)
         return listed, known
 
-    with ThreadPoolExecutor(len(mesh.peers)) as pool:
+    with span("lookups"), ThreadPoolExecutor(len(mesh.peers)) as pool:
         found = list(pool.map(look_up, mesh.peers, [rng.bytes(SEED_BYTES) for _ in mesh.peers]))
     by_name = dict(zip(mesh.peers, found, strict=True))
     lists = {name: listed for name, (listed, _) in by_name.items() if listed is not None}
@@ -139,13 +141,14 @@ def other(
     values = None if known is None else checked_table(plan, mesh.me, known)
     asked = _begin(run, None, gate)
     lists, tables = {}, {}
-    if entries is not None:
-        found = lookup.holder(channel, entries, order="table", rng=rng)
-        lists[mesh.me] = found.member.words
-    if known is not None:
-        tables[mesh.me] = lookup.holder(
-            channel, known.keys, values, fraction_bits=FRACTION_BITS, order="table", rng=rng
-        )
+    with span("lookups"):
+        if entries is not None:
+            found = lookup.holder(channel, entries, order="table", rng=rng)
+            lists[mesh.me] = found.member.words
+        if known is not None:
+            tables[mesh.me] = lookup.holder(
+                channel, known.keys, values, fraction_bits=FRACTION_BITS, order="table", rng=rng
+            )
     decided(run, shared(run, lists, tables), None)
     return asked
 
@@ -170,14 +173,15 @@ def _begin(run: Run, keys: int | None, gate: Gate | None) -> int:
     mesh, asker = run.mesh, run.plan.asker
     if (keys is not None) != (mesh.me == asker):
         raise ConfigError(f"{mesh.me}: the asker is {asker}")
-    if keys is not None:
-        mesh.broadcast(pb.DecisionAsked(keys=keys))
-        asked = keys
-    else:
-        asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
-        if asked > lookup.MOST_KEYS:
-            raise ProtocolError(asker, f"asks for {asked} keys, more than a lookup takes")
-        if gate is not None:
-            gate.admit(asker, asked)
-    mesh.exchange(pb.DecisionReady())
+    with span("agree"):
+        if keys is not None:
+            mesh.broadcast(pb.DecisionAsked(keys=keys))
+            asked = keys
+        else:
+            asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
+            if asked > lookup.MOST_KEYS:
+                raise ProtocolError(asker, f"asks for {asked} keys, more than a lookup takes")
+            if gate is not None:
+                gate.admit(asker, asked)
+        mesh.exchange(pb.DecisionReady())
     return asked

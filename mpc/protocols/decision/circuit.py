@@ -17,6 +17,7 @@ from mpc.protocols import arith, boolean, compare, lookup
 from mpc.protocols.decision.plan import Floats, Plan, Rule, Verdict
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.triples import Triples
+from mpc.tracing import span
 
 Words = NDArray[np.uint64]
 
@@ -92,14 +93,18 @@ def decided(
 ) -> tuple[NDArray[np.intp] | None, NDArray[np.bool_] | None]:
     """The outcome and the reasons for every bin, which the asker gets."""
     mesh, plan = run.mesh, run.plan
-    contributions, intercept = _contributions(run, held, secret)
-    listed, strangers = _narrow(run, held)
-    wide = _wide(run, held, contributions.sum(axis=1) + intercept)
-    declines, refers = _verdicts(run, listed, strangers, wide)
-    opened = boolean.reveal(mesh, _stack([declines, refers]), to=plan.asker)
+    with span("score"):
+        contributions, intercept = _contributions(run, held, secret)
+    with span("compare"):
+        listed, strangers = _narrow(run, held)
+        wide = _wide(run, held, contributions.sum(axis=1) + intercept)
+    with span("verdict"):
+        declines, refers = _verdicts(run, listed, strangers, wide)
+        opened = boolean.reveal(mesh, _stack([declines, refers]), to=plan.asker)
     named: NDArray[np.uint8] | None = np.zeros((len(plan.names), len(held.count)), np.uint8)
     if plan.reasons:
-        named = boolean.reveal(mesh, _reasons(run, contributions, declines), to=plan.asker)
+        with span("reasons"):
+            named = boolean.reveal(mesh, _reasons(run, contributions, declines), to=plan.asker)
     if opened is None or named is None:
         return None, None
     outcome = np.where(opened[0] == 1, 2, opened[1]).astype(np.intp)

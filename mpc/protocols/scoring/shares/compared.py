@@ -13,6 +13,7 @@ from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import arith, boolean, compare
 from mpc.protocols.scoring.roles import Floats, checked_features
 from mpc.protocols.scoring.shares.linear import FRACTION_BITS, Opened, logit
+from mpc.tracing import span
 
 
 def decision(
@@ -65,14 +66,16 @@ def reasons(
     if not 1 <= count <= opened.roles.count:
         raise ConfigError(f"{count} reasons of {opened.roles.count} features")
     mesh, triples = opened.mesh, opened.triples
-    parts = _contributions(opened, rows, features)
+    with span("product"):
+        parts = _contributions(opened, rows, features)
     if raising:
         parts = -parts
-    lowers = compare.is_negative(mesh, parts.reshape(-1), triples)
-    order = compare.ranks(mesh, parts, triples)
     width = opened.roles.count
-    wanted = order.reshape(rows, 1, width) - np.arange(count, dtype=np.int64)[:, None]
-    here = compare.equal(mesh, wanted, 0, triples, width=width.bit_length())
+    with span("compare"):
+        lowers = compare.is_negative(mesh, parts.reshape(-1), triples)
+        order = compare.ranks(mesh, parts, triples)
+        wanted = order.reshape(rows, 1, width) - np.arange(count, dtype=np.int64)[:, None]
+        here = compare.equal(mesh, wanted, 0, triples, width=width.bit_length())
     spread = bits.unpack(lowers.words, lowers.count).reshape(rows, 1, width)
     several = np.ascontiguousarray(np.broadcast_to(spread, (rows, count, width))).reshape(-1)
     also = XorShare(bits.pack(several), here.count, here.party, here.parties)
@@ -95,7 +98,8 @@ def _at_least(
         shape=(count,),
         fraction_bits=2 * FRACTION_BITS,
     )
-    below = compare.is_negative(opened.mesh, x.reshape(rows, 1) - t, opened.triples)
+    with span("compare"):
+        below = compare.is_negative(opened.mesh, x.reshape(rows, 1) - t, opened.triples)
     found = _to_receiver(opened, ~below)
     return None if found is None else found.reshape(rows, count).astype(np.bool_)
 
@@ -143,4 +147,5 @@ def _contributions(opened: Opened, rows: int, features: Floats | None) -> Share:
 def _to_receiver(opened: Opened, x: XorShare) -> NDArray[np.uint8] | None:
     """The bits at the receiver, out of shares that say nothing else."""
     fresh = XorShare(x.words ^ opened.seeds.zero_bits(x.words.shape), x.count, x.party, x.parties)
-    return boolean.reveal(opened.mesh, fresh, to=opened.roles.receiver)
+    with span("reveal"):
+        return boolean.reveal(opened.mesh, fresh, to=opened.roles.receiver)

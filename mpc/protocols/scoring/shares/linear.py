@@ -28,6 +28,7 @@ from mpc.protocols.scoring.roles import (
     logistic,
 )
 from mpc.protocols.triples import Fixed, Triples
+from mpc.tracing import span
 
 Words = NDArray[np.uint64]
 
@@ -84,19 +85,20 @@ def open_model(
         words = _encoded(roles, checked_model(roles, model))
     elif model is not None:
         raise ConfigError(f"{mesh.me} gives a model; the model owner is {roles.model_owner}")
-    seeds = common.agree(mesh, rng=rng)
-    masks = {
-        name: triples.fixed(roles.features[name], 1, holder=mesh.names.index(name))
-        for name in roles.helpers
-    }
-    if words:
-        for name, mask in masks.items():
-            masked = words[name] - mask.mask[:, 0]
-            mesh.channel(name).send(pb.MaskedWeights(words=columns.pack(masked)))
-    elif mesh.me in masks:
-        channel, count = mesh.channel(roles.model_owner), roles.features[mesh.me]
-        message = channel.recv(pb.MaskedWeights)
-        words = {mesh.me: columns.unpack_uint64(message.words, count=count, peer=channel.peer)}
+    with span("model"):
+        seeds = common.agree(mesh, rng=rng)
+        masks = {
+            name: triples.fixed(roles.features[name], 1, holder=mesh.names.index(name))
+            for name in roles.helpers
+        }
+        if words:
+            for name, mask in masks.items():
+                masked = words[name] - mask.mask[:, 0]
+                mesh.channel(name).send(pb.MaskedWeights(words=columns.pack(masked)))
+        elif mesh.me in masks:
+            channel, count = mesh.channel(roles.model_owner), roles.features[mesh.me]
+            message = channel.recv(pb.MaskedWeights)
+            words = {mesh.me: columns.unpack_uint64(message.words, count=count, peer=channel.peer)}
     return Opened(mesh, roles, triples, seeds, masks, words, model)
 
 
@@ -124,8 +126,9 @@ def probability(opened: Opened, *, rows: int, features: Floats | None = None) ->
     if opened.mesh.me != opened.roles.receiver:
         opened.mesh.channel(opened.roles.receiver).send(pb.HighParts(words=columns.pack(high)))
         return None
-    for name, message in opened.mesh.gather(pb.HighParts).items():
-        high = high + columns.unpack_uint64(message.words, count=rows, peer=name)
+    with span("reveal"):
+        for name, message in opened.mesh.gather(pb.HighParts).items():
+            high = high + columns.unpack_uint64(message.words, count=rows, peer=name)
     # The parties' low bits together are worth half a unit for each of them.
     units = ring.shift_signed(high << _DROPPED, int(_DROPPED)).view(np.int64)
     return logistic((units.astype(np.float64) + x.parties / 2) * 2.0**-REVEALED_BITS)
@@ -136,12 +139,14 @@ def logit(opened: Opened, *, rows: int, features: Floats | None = None) -> Share
     mesh, roles = opened.mesh, opened.roles
     values = checked_features(roles, mesh.me, rows, features)
     # All draw for all, to keep in step; a party that has no part in a product gets zeros.
-    drawn = {name: opened.triples.against(m, rows).take() for name, m in opened.masks.items()}
-    words = opened.seeds.zero(rows)
-    if opened.owns:
-        words += _collected(opened, values) + sum(t["c"][:, 0] for t in drawn.values())
-    elif mesh.me in roles.helpers:
-        words += _answered(opened, values, **drawn[mesh.me])
+    with span("correlations"):
+        drawn = {name: opened.triples.against(m, rows).take() for name, m in opened.masks.items()}
+    with span("product"):
+        words = opened.seeds.zero(rows)
+        if opened.owns:
+            words += _collected(opened, values) + sum(t["c"][:, 0] for t in drawn.values())
+        elif mesh.me in roles.helpers:
+            words += _answered(opened, values, **drawn[mesh.me])
     return Share(words, mesh.names.index(mesh.me), len(mesh.names), 2 * FRACTION_BITS)
 
 
