@@ -80,8 +80,8 @@ class Kernel:
 
     def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
         """Run ``range(count)``, of ``seconds`` each, over threads with a ``scratch()`` each."""
-        pieces = min(kernels.threads(), count, int(count * seconds / LEAST_SECONDS))
-        if pieces <= 1:
+        pieces = min(count, int(count * seconds / LEAST_SECONDS))
+        if pieces <= 1 or (pieces := min(pieces, kernels.threads())) == 1:
             self(0, count, *args, scratch())
             return
         bounds = [count * i // pieces for i in range(pieces + 1)]
