@@ -28,7 +28,7 @@ from mpc.primitives.prepared import HolderKey, PreparedList
 from mpc.protocols import query
 from mpc.testing import seeded
 
-from .psi import in_two_processes
+from ._sides import in_two_processes
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
