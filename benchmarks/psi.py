@@ -46,7 +46,7 @@ GROWS_WITH = ("x", "y")
 
 FLIGHTS = 9
 """Offers; seed; base transfers; correlated rows; trees; challenge; answer and commitment; share and
-store; tags. Small sets need no trees, and so three fewer. A test counts them."""
+store; tags. Small sets need no trees, and so fewer. A test counts them."""
 
 _SIDES = ("receiver", "sender")
 
