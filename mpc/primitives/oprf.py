@@ -147,7 +147,8 @@ def finalize(
     if query.mode is Mode.VOPRF:
         _verify(query, evaluated, elements, proof, public)
     if query.masked:
-        unblinded = evaluated - _fixed_key(public, kernels.backend()).mul(query.blinds)
+        _, fixed = _fixed_key(public, kernels.backend())
+        unblinded = evaluated - fixed.mul(query.blinds)
     else:
         unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
     return _outputs(query.items, ristretto.encode(unblinded))
@@ -238,7 +239,7 @@ def _verify(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
 ) -> None:
     """VerifyProof with ComputeComposites (section 2.2.2): all of it is public."""
-    key = check_public_key(public)
+    key, _ = _fixed_key(public, kernels.backend())
     if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
         raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
     both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
@@ -255,8 +256,10 @@ def _verify(
 
 
 @lru_cache(maxsize=16)
-def _fixed_key(public: bytes, _backend: str) -> FixedBase:
-    return FixedBase.of(check_public_key(public))
+def _fixed_key(public: bytes, _backend: str) -> tuple[Points, FixedBase]:
+    """The element of a public key, which most queries have in common."""
+    key = check_public_key(public)
+    return key, FixedBase.of(key)
 
 
 def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from mpc.kernels.ristretto.field import (
 from mpc.kernels.ristretto.xmd import SCRATCH_WORDS
 
 NUMBER_WORDS = 4
+POINT_WORDS = 4 * NUMBER_WORDS
+_kept = threading.local()
 FEW = 4  # below it, one at a time is sooner
 
 
@@ -88,16 +90,22 @@ def kind_for(count: int) -> Any:
 
 
 def scratch() -> NDArray[np.uint64]:
-    """A block and a table, which begins at a line of the cache as every vector in it does."""
-    words = np.empty(SCRATCH_WORDS + TABLE * LIMBS * COUNT + COUNT, np.uint64)
-    skip = -words.ctypes.data % 64 // 8
-    return words[skip : skip + SCRATCH_WORDS + TABLE * LIMBS * COUNT]
+    """A block and a table for this thread, which begins at a line of the cache as every vector in
+    it does."""
+    try:
+        kept: NDArray[np.uint64] = _kept.scratch
+    except AttributeError:
+        size = SCRATCH_WORDS + TABLE * LIMBS * COUNT
+        words = np.empty(size + COUNT, np.uint64)
+        skip = -words.ctypes.data % 64 // 8
+        kept = _kept.scratch = words[skip : skip + size]
+    return kept
 
 
 def words_of(array: NDArray[Any]) -> NDArray[np.uint64]:
     """Rows of bytes, or points, as rows of words."""
-    rows: NDArray[Any] = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))
-    return plain(rows.view(np.uint64))
+    words = plain(array).view(np.uint64)
+    return words if words.ndim == 2 else words.reshape(len(words), POINT_WORDS)
 
 
 def plain(array: NDArray[Any]) -> NDArray[Any]:
