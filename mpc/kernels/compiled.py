@@ -79,9 +79,9 @@ class Kernel:
             self._dispatcher(start, stop, *args)
 
     def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
-        """Run ``range(count)``, of ``seconds`` each, over threads with a ``scratch()`` each."""
-        pieces = min(kernels.threads(), count, int(count * seconds / LEAST_SECONDS))
-        if pieces <= 1:
+        """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``."""
+        pieces = min(count, int(count * seconds / LEAST_SECONDS))
+        if pieces <= 1 or (pieces := min(pieces, kernels.threads())) == 1:
             self(0, count, *args, scratch())
             return
         bounds = [count * i // pieces for i in range(pieces + 1)]
@@ -90,8 +90,8 @@ class Kernel:
         # first, since they are started where it runs.
         with ThreadPoolExecutor(pieces - 1) as pool:
             runs = [
-                pool.submit(self, start, stop, *args, scratch())
-                for start, stop in pairwise(bounds[1:])
+                pool.submit(lambda piece: self(*piece, *args, scratch()), piece)
+                for piece in pairwise(bounds[1:])
             ]
             self(0, bounds[1], *args, scratch())
         for run in runs:
