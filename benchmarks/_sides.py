@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two sides of one protocol, each in a process of its own, over the gRPC link with TLS."""
+"""Two sides of one protocol, each in a process of its own, over the real gRPC link."""
 
 from __future__ import annotations
 
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,9 +23,22 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
+from .parties import shaped
+
 C = TypeVar("C")
 
+
 _LOOPBACK = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage of one run: seconds, bytes both ways, and the peak of memory in megabytes."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    bytes: int = 0
+    memory: float | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +51,7 @@ class Sample:
     rounds: int
     memory: float
     output: Any
-    stages: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
 
 
 Role = Callable[[Channel, Any, str], Any]
@@ -45,12 +59,27 @@ Role = Callable[[Channel, Any, str], Any]
 
 
 def measured(
-    sides: tuple[str, str], role: Role, cases: Sequence[C], repeat: int
+    sides: tuple[str, str],
+    role: Role,
+    cases: Sequence[C],
+    repeat: int,
+    *,
+    way: str = "tls",
+    memory_by_stage: bool = False,
 ) -> dict[str, list[list[Sample]]]:
     """For each side the samples of each case; ``role`` is a function of a module.
 
-    The first run of a case compiles or loads the kernels and is not counted.
+    The first run of a case compiles or loads the kernels and is not counted. With
+    ``memory_by_stage`` one more comes last, for that, because it takes time to look at.
     """
+    return in_two_processes(sides, way, _samples, role, list(cases), repeat, memory_by_stage)
+
+
+def in_two_processes(
+    sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
+    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
+    link that is ``tls``, ``plain`` or a shape. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for side in sides:
@@ -58,10 +87,10 @@ def measured(
         pipes, children = {}, []
         for side in sides:
             pipes[side], there = context.Pipe()
-            arguments = (side, sides, role, list(cases), repeat, Path(folder), there)
-            children.append(context.Process(target=_side, args=arguments))
+            both = (side, sides[1 - sides.index(side)])
+            meeting = (both, side == sides[0], way, Path(folder), there)
+            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
             children[-1].start()
-            there.close()
         pipes[sides[1]].send(pipes[sides[0]].recv())
         results = {side: pipes[side].recv() for side in sides}
         for child in children:
@@ -70,49 +99,52 @@ def measured(
 
 
 def _side(
-    side: str,
-    sides: tuple[str, str],
-    role: Role,
-    cases: list[Any],
-    repeat: int,
+    names: tuple[str, str],
+    listens: bool,
+    way: str,
     folder: Path,
     parent: Connection,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
 ) -> None:
-    """One side's process: the first one listens, the second dials."""
-    listens = side == sides[0]
-    other = sides[1] if listens else sides[0]
+    """One side's process: it meets the other, works, and hands back what came of it."""
+    side, other = names
     address = None if listens else Address(_LOOPBACK, parent.recv())
     endpoint = Endpoint(
         side,
         [Peer(other, address, load_pinned(other, folder / f"{other}.crt"))],
         identity=load_identity(side, folder / f"{side}.key", folder / f"{side}.crt"),
         listen=Address(_LOOPBACK, 0) if listens else None,
+        insecure=way != "tls",
     )
     with closing(endpoint):
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link:
-            samples = []
-            for case in cases:
-                turns = [_sample(link, role, case, side) for _ in range(repeat + 1)]
-                samples.append(turns[1:])
-            parent.send(samples)
+            parent.send(work(side, shaped(link, way), *arguments))
 
 
-def _sample(link: Link, role: Role, case: Any, side: str) -> Sample:
+def _samples(
+    side: str, link: Link, role: Role, cases: list[Any], repeat: int, memory_by_stage: bool
+) -> list[list[Sample]]:
+    samples = []
+    for case in cases:
+        turns = [_sample(link, role, case, side) for _ in range(repeat + 1)]
+        if memory_by_stage:
+            turns.append(_sample(link, role, case, side, by_stage=True))
+        samples.append(turns[1:])
+    return samples
+
+
+def _sample(link: Link, role: Role, case: Any, side: str, *, by_stage: bool = False) -> Sample:
     Channel(link).exchange(Column())
     traced = Traced(link, digest=False)
+    channel = Channel(traced)
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    stages: dict[str, float] = {}
-
-    def note(done: Span) -> None:
-        if len(done.path) == 1:
-            stages[done.name] = stages.get(done.name, 0.0) + done.wall
-
-    with listening(note):
+    _forget_peak()
+    with _stages(traced, before if by_stage else None) as stages:
         wall, cpu = time.perf_counter(), time.process_time()
-        output = role(Channel(traced), case, side)
+        output = role(channel, case, side)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     traffic = traced.traffic
     return Sample(
@@ -130,3 +162,31 @@ def _resident(key: str) -> float:
     """Megabytes: resident now (VmRSS), or at most since the last reset (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@contextmanager
+def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
+    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
+    stage's, and with ``before`` also the peak of memory, above that."""
+    stages: dict[str, Stage] = defaultdict(Stage)
+    passed = 0
+
+    def note(span: Span) -> None:
+        nonlocal passed
+        if len(span.path) > 1:
+            return  # a part of a stage is in the stage
+        stage, traffic = stages[span.name], traced.traffic
+        stage.wall += span.wall
+        stage.cpu += span.cpu
+        stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
+        passed = traffic.sent_bytes + traffic.received_bytes
+        if before is not None:
+            stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
+            _forget_peak()
+
+    with listening(note):
+        yield stages

@@ -112,7 +112,7 @@ def _records(case: Case, asked: list[Sample], held: list[Sample], least: float) 
     records = [whole, _part("lookup.key", params, "us", wall * per, spread * per, right)]
     for side, samples in zip(_SIDES, (asked, held), strict=True):
         for stage in samples[0].stages:
-            times = middle([sample.stages[stage] for sample in samples])
+            times = middle([sample.stages[stage].wall for sample in samples])
             where = {**params, "side": side, "stage": stage}
             records.append(_part("lookup.stage", where, "s", *times, right))
     return records

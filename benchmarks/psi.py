@@ -8,20 +8,19 @@ with 100 Mbit/s and 50 ms one way on top of the plain one (``lan``: 1 Gbit/s and
 protects nothing, over the same link in the same run. Memory is a side's peak above what it held
 before the run, its input included in that; by stage it is looked at in a run of its own, as are the
 bytes.
+
+Over a shaped link the floor is the link itself: the bytes of both ways at its bandwidth, one after
+the other, and ``FLIGHTS`` times its latency. A flight is a run of messages one way that the other
+side has to wait for, so an exchange, both ways at once, is one flight, and a question with its
+answer is two. (``rounds`` are what ``Traced`` counts at the receiver: its runs of receives.)
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,17 +30,12 @@ import pyarrow.compute as pc
 from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.net.channel import Channel
-from mpc.net.grpc_link import Endpoint
-from mpc.net.link import Link
-from mpc.net.peer import Address, Peer
-from mpc.net.tls import load_identity, load_pinned, make_identity
-from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.items import Items
 from mpc.protocols import psi
-from mpc.tracing import Span, listening
 
-from .parties import LINKS, link_params, shaped
+from ._sides import Sample, Stage, measured
+from .parties import LINKS, link_params
 from .record import Record, middle
 
 QUICK = "--log2n 10 --unbalanced 0 --links tls --repeat 2"
@@ -51,8 +45,11 @@ SWEEP = (
 )
 GROWS_WITH = (("x", "y"),)
 
+FLIGHTS = 9
+"""Offers; seed; base transfers; correlated rows; trees; challenge; answer and commitment; share and
+store; tags. Small sets need no trees, and so fewer. A test counts them."""
+
 _SIDES = ("receiver", "sender")
-_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +71,6 @@ class Case:
         numbers[self.common :] += start
         digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width=16, padding="0")
         return pc.binary_join_element_wise("91", digits, "")
-
-
-@dataclass(slots=True)
-class Stage:
-    """One stage of one run: seconds, bytes both ways, and the peak of memory in megabytes."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-    bytes: int = 0
-    memory: float | None = None
-
-
-@dataclass(slots=True)
-class Sample:
-    """What one side saw of one run."""
-
-    wall: float
-    cpu: float
-    bytes: int
-    rounds: int
-    memory: float
-    right: bool
-    stages: dict[str, Stage] = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,7 +105,8 @@ def run(options: argparse.Namespace) -> list[Record]:
         cases = every
         if link in LINKS:
             cases = [c for c in every if max(c.receiver, c.sender) <= options.shaped_most]
-        samples = _measured(link, cases, options.repeat)
+        both = measured(_SIDES, _role, cases, options.repeat, way=link, memory_by_stage=True)
+        samples = {side: dict(zip(cases, both[side], strict=True)) for side in _SIDES}
         walls = {
             case: middle([s.wall for s in samples["receiver"][case][:-1]])[0] for case in cases
         }
@@ -163,8 +138,8 @@ def _records(
         bytes=every[0].bytes,
         rounds=every[0].rounds,
         peak_rss_mb=max(sample.memory for sample in every),
-        floor=None if ratio is None or case.security == "hashes" else ("hashes", ratio),
-        checked=all(sample.right for sample in every),
+        floor=_floor(link, case, every[0].bytes, wall, ratio),
+        checked=all(sample.output for sample in every),
     )
     records = [whole]
     for side in _SIDES:
@@ -175,6 +150,18 @@ def _records(
             where = {**params, "side": side, "stage": stage}
             records.append(_part("psi.stage", where, *middle(times), last))
     return records
+
+
+def _floor(
+    link: str, case: Case, passed: int, wall: float, hashes: float | None
+) -> tuple[str, float] | None:
+    """What the wall time is compared with, and the ratio."""
+    if case.security == "hashes":
+        return None
+    if link not in LINKS:
+        return None if hashes is None else ("hashes", hashes)
+    bandwidth, latency = LINKS[link]
+    return "link", wall / (passed / (bandwidth * 1e6 / 8) + FLIGHTS * latency / 1e3)
 
 
 def _part(
@@ -196,127 +183,15 @@ def _part(
     )
 
 
-def _measured(link: str, cases: list[Case], repeat: int) -> dict[str, dict[Case, list[Sample]]]:
-    return in_two_processes(_SIDES, link, _samples, cases, repeat)
+@lru_cache(maxsize=1)
+def _items(case: Case, side: str) -> pa.Array:
+    return case.items(side)
 
 
-def in_two_processes(
-    sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
-) -> dict[str, Any]:
-    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
-    link that is ``tls``, ``plain`` or a shape. The first side listens, the other dials."""
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder:
-        for side in sides:
-            make_identity(side, Path(folder))
-        pipes, children = {}, []
-        for side in sides:
-            pipes[side], there = context.Pipe()
-            both = (side, sides[1 - sides.index(side)])
-            meeting = (both, side == sides[0], way, Path(folder), there)
-            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
-            children[-1].start()
-        pipes[sides[1]].send(pipes[sides[0]].recv())
-        results = {side: pipes[side].recv() for side in sides}
-        for child in children:
-            child.join()
-    return results
-
-
-def _side(
-    names: tuple[str, str],
-    listens: bool,
-    way: str,
-    folder: Path,
-    parent: Connection,
-    work: Callable[..., Any],
-    arguments: tuple[Any, ...],
-) -> None:
-    """One side's process: it meets the other, works, and hands back what came of it."""
-    side, other = names
-    address = None if listens else Address(_LOOPBACK, parent.recv())
-    endpoint = Endpoint(
-        side,
-        [Peer(other, address, load_pinned(other, folder / f"{other}.crt"))],
-        identity=load_identity(side, folder / f"{side}.key", folder / f"{side}.crt"),
-        listen=Address(_LOOPBACK, 0) if listens else None,
-        insecure=way != "tls",
-    )
-    with closing(endpoint):
-        if endpoint.address is not None:
-            parent.send(endpoint.address.port)
-        with closing(endpoint.connect(other)) as link:
-            parent.send(work(side, shaped(link, way), *arguments))
-
-
-def _samples(side: str, link: Link, cases: list[Case], repeat: int) -> dict[Case, list[Sample]]:
-    samples: dict[Case, list[Sample]] = defaultdict(list)
-    for case in cases:
-        items = case.items(side)
-        # The first run compiles or loads the kernels, and is not counted; the last is for the
-        # memory of each stage, which takes time to look at.
-        for turn in range(repeat + 2):
-            sample = _sample(side, case, items, link, by_stage=turn > repeat)
-            if turn:
-                samples[case].append(sample)
-    return dict(samples)
-
-
-def _sample(side: str, case: Case, items: pa.Array, link: Link, *, by_stage: bool) -> Sample:
-    Channel(link).exchange(Column())
-    traced = Traced(link, digest=False)
-    channel = Channel(traced)
-    before = _resident("VmRSS")
-    _forget_peak()
-    with _stages(traced, before if by_stage else None) as stages:
-        wall, cpu = time.perf_counter(), time.process_time()
-        found = _ROLES[case.security, side](channel, items)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    expected = np.arange(case.common if side == "receiver" else 0)
-    traffic = traced.traffic
-    return Sample(
-        wall=wall,
-        cpu=cpu,
-        bytes=traffic.sent_bytes + traffic.received_bytes,
-        rounds=traffic.rounds,
-        memory=_resident("VmHWM") - before,
-        right=np.array_equal(found, expected),
-        stages=stages,
-    )
-
-
-def _resident(key: str) -> float:
-    """Megabytes: resident now (VmRSS), or at most since the last reset (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-@contextmanager
-def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
-    stage's, and with ``before`` also the peak of memory, above that."""
-    stages: dict[str, Stage] = defaultdict(Stage)
-    passed = 0
-
-    def note(span: Span) -> None:
-        nonlocal passed
-        if len(span.path) > 1:
-            return  # a part of a stage is in the stage
-        stage, traffic = stages[span.name], traced.traffic
-        stage.wall += span.wall
-        stage.cpu += span.cpu
-        stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-        passed = traffic.sent_bytes + traffic.received_bytes
-        if before is not None:
-            stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
-            _forget_peak()
-
-    with listening(note):
-        yield stages
+def _role(channel: Channel, case: Case, side: str) -> bool:
+    """Whether what a side gets is right: the common items at the receiver."""
+    found = _ROLES[case.security, side](channel, _items(case, side))
+    return np.array_equal(found, np.arange(case.common if side == "receiver" else 0))
 
 
 def _hashes_out(channel: Channel, items: pa.Array) -> np.ndarray[Any, Any]:

@@ -30,9 +30,9 @@ from mpc.primitives.rng import SYSTEM
 from mpc.protocols import query
 from mpc.testing import seeded
 
+from ._sides import in_two_processes
 from .harness.timing import Work, seconds_each
 from .parties import link_params
-from .psi import in_two_processes
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"

@@ -2,8 +2,9 @@
 """ristretto255, microseconds an operation on one core, beside libsodium and the field products.
 
 Both backends, over vectors. The floor of the simd backend is what the operation's products and
-squares in the field take alone, two chains of them side by side; what is above it is additions,
-carries, scans of tables and moves. libsodium is measured where the system has it, one element a
+squares in the field take alone, two chains of them side by side, on the kind of elements that a
+batch is made with here (eight in lanes, or one in words); what is above it is additions, carries,
+scans of tables and moves. libsodium is measured where the system has it, one element a
 call as it works, from C through ctypes (which adds about 0.3 µs a call). Results are compared with
 the reference. Ratios below one say that this library takes less time.
 """
@@ -176,35 +177,45 @@ def _seconds(work: Callable[[], Any], times: int = 1) -> float:
 
 
 def _product_seconds(repeat: int) -> tuple[float, float]:
-    """What one lane's product and square take, in a run of them."""
+    """What a product and a square take, in a run of them, of the kind that a batch is made with."""
     from numba import njit
 
     from mpc.kernels.lanes import COUNT, address
-    from mpc.kernels.ristretto.field import WORDS, load_element, square, store_element, times
+    from mpc.kernels.ristretto.field import (
+        EIGHTS,
+        LIMBS,
+        load_element,
+        square,
+        store_element,
+        times,
+    )
+    from mpc.kernels.ristretto.rows import kind_for
 
     @njit
-    def products(words: NDArray[np.uint64], count: int) -> None:
-        x, y = load_element(address(words), 0), load_element(address(words), WORDS)
+    def products(words: NDArray[np.uint64], count: int, like: Any) -> None:
+        x, y = load_element(address(words), 0, like), load_element(address(words), 1, like)
         z = x
         for _ in range(count):
             x, z = times(x, y), times(z, y)
         store_element(address(words), 0, x)
-        store_element(address(words), WORDS, z)
+        store_element(address(words), 1, z)
 
     @njit
-    def squares(words: NDArray[np.uint64], count: int) -> None:
-        x, y = load_element(address(words), 0), load_element(address(words), WORDS)
+    def squares(words: NDArray[np.uint64], count: int, like: Any) -> None:
+        x, y = load_element(address(words), 0, like), load_element(address(words), 1, like)
         for _ in range(count):
             x, y = square(x), square(y)
         store_element(address(words), 0, x)
-        store_element(address(words), WORDS, y)
+        store_element(address(words), 1, y)
 
-    words = np.arange(2 * WORDS, dtype=np.uint64)
+    like = kind_for(COUNT)
+    words = np.arange(2 * LIMBS * COUNT, dtype=np.uint64)
     out = []
     for chain in (products, squares):
-        chain(words, 1)
-        runs = [_seconds(lambda c=chain: c(words, PRODUCTS)) for _ in range(repeat)]
-        out.append(middle(runs)[0] / (2 * COUNT * PRODUCTS))
+        chain(words, 1, like)
+        runs = [_seconds(lambda c=chain: c(words, PRODUCTS, like)) for _ in range(repeat)]
+        lanes = COUNT if like is EIGHTS else 1
+        out.append(middle(runs)[0] / (2 * lanes * PRODUCTS))
     return out[0], out[1]
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from benchmarks.__main__ import main
+from benchmarks.psi import FLIGHTS
+from mpc.net import memory
+from mpc.protocols import psi
+from mpc.testing import run_pair
 
 
 def records(arguments, path):
@@ -39,6 +45,37 @@ def test_psi_over_a_shaped_link(tmp_path):
     (wall,) = [record for record in found if record["benchmark"] == "psi.wall"]
     assert wall["checked"]
     assert wall["median"] > wall["rounds"] * 0.05
+    assert wall["floor"]["name"] == "link"
+
+
+class Flights:
+    """A link whose frames tell how many had to come one after another for them to be sent."""
+
+    def __init__(self, link):
+        self.link, self.peer, self.count = link, link.peer, 0
+
+    def put(self, frame, timeout=None):
+        self.link.put((self.count + 1).to_bytes(4, "little") + bytes(frame), timeout)
+
+    def get(self, timeout=None):
+        frame = memoryview(self.link.get(timeout))
+        self.count = max(self.count, int.from_bytes(frame[:4], "little"))
+        return frame[4:]
+
+    def close(self, timeout=None):
+        self.link.close(timeout)
+
+
+@pytest.mark.parametrize("security", ["malicious", "semi-honest"])
+def test_the_flights_of_an_intersection(security):
+    ends = [Flights(link) for link in memory.pair()]
+    items = [f"company {i}" for i in range(2000)]
+    run_pair(
+        lambda channel: psi.receiver(channel, items, security=security),
+        lambda channel: psi.sender(channel, items, security=security),
+        links=lambda: tuple(ends),
+    )
+    assert max(end.count for end in ends) == FLIGHTS
 
 
 def test_okvs(tmp_path, capsys):

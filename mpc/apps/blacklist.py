@@ -30,6 +30,8 @@ from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
+from mpc.protocols import psi
+from mpc.protocols.psi import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,18 @@ class BlacklistResult:
 
 
 def asker(
-    mesh: Mesh, applicants: Any, holders: Sequence[str], *, rng: Rng = SYSTEM
+    mesh: Mesh,
+    applicants: Any,
+    holders: Sequence[str],
+    *,
+    memory: int = psi.MEMORY,
+    progress: Mapping[str, Progress] | None = None,
+    rng: Rng = SYSTEM,
 ) -> BlacklistResult:
     """Ask ``holders``, all at once, about ``applicants``: strings or bytes, in whatever form
     ``Items.of`` takes. Raises ``DataError`` for an applicant that is null or there twice, before
-    anything is sent.
+    anything is sent. ``memory`` (of all holders together) and, by holder, ``progress`` are those of
+    ``psi``: a job that broke off goes on with each holder from the last bucket that was compared.
     """
     if not holders:
         raise ConfigError("a blacklist job needs at least one holder of a list")
@@ -58,15 +67,24 @@ def asker(
 
     def ask(channel: Channel, own: Rng) -> NDArray[np.bool_]:
         listed = np.zeros(len(items), np.bool_)
-        listed[intersection.receiver(channel, items, rng=own)] = True
+        each, kept = memory // len(holders), (progress or {}).get(channel.peer)
+        found = intersection.receiver(channel, items, memory=each, progress=kept, rng=own)
+        listed[found] = True
         return listed
 
     return BlacklistResult(each_peer(mesh, holders, ask, rng=rng))
 
 
-def holder(channel: Channel, listed: Any, *, rng: Rng = SYSTEM) -> int:
+def holder(
+    channel: Channel,
+    listed: Any,
+    *,
+    memory: int = psi.MEMORY,
+    progress: Progress | None = None,
+    rng: Rng = SYSTEM,
+) -> int:
     """Answer the asker at the other end of ``channel``; say how many applicants it asked about.
 
     ``listed`` is like the asker's ``applicants``, and raises ``DataError`` as they do.
     """
-    return intersection.sender(channel, listed, rng=rng)
+    return intersection.sender(channel, listed, memory=memory, progress=progress, rng=rng)

@@ -16,7 +16,6 @@ that for small sets too uses ``psi`` itself.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,29 +26,51 @@ from mpc.pb.v1.intersection_pb2 import SetSize
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import psi, psi_dh
+from mpc.protocols.psi import Progress
 
 SMALL = 2_500  # items of both sides together
 
 
-def receiver(channel: Channel, items: Any, *, rng: Rng = SYSTEM) -> NDArray[np.intp]:
-    """The rows of ``items`` that the sender holds too, in ascending order."""
+def receiver(
+    channel: Channel,
+    items: Any,
+    *,
+    memory: int = psi.MEMORY,
+    progress: Progress | None = None,
+    rng: Rng = SYSTEM,
+) -> NDArray[np.intp]:
+    """The rows of ``items`` that the sender holds too, in ascending order.
+
+    ``memory`` and ``progress`` are those of ``psi``; small sets need neither.
+    """
     mine = Items.of(items)
     mine.check_distinct()
-    protocol, _ = _agree(channel, len(mine))
-    found: NDArray[np.intp] = protocol.receiver(channel, mine, rng=rng)
-    return found
+    small, _ = _agree(channel, len(mine))
+    if small:
+        return psi_dh.receiver(channel, mine, rng=rng)
+    return psi.receiver(channel, mine, memory=memory, progress=progress, rng=rng)
 
 
-def sender(channel: Channel, items: Any, *, rng: Rng = SYSTEM) -> int:
+def sender(
+    channel: Channel,
+    items: Any,
+    *,
+    memory: int = psi.MEMORY,
+    progress: Progress | None = None,
+    rng: Rng = SYSTEM,
+) -> int:
     """Let the receiver find out which of its items are among ``items``; how many it has."""
     mine = Items.of(items)
     mine.check_distinct()
-    protocol, others = _agree(channel, len(mine))
-    protocol.sender(channel, mine, rng=rng)
+    small, others = _agree(channel, len(mine))
+    if small:
+        psi_dh.sender(channel, mine, rng=rng)
+    else:
+        psi.sender(channel, mine, memory=memory, progress=progress, rng=rng)
     return others
 
 
-def _agree(channel: Channel, count: int) -> tuple[ModuleType, int]:
-    """The protocol for both sizes, and the peer's."""
+def _agree(channel: Channel, count: int) -> tuple[bool, int]:
+    """Whether the protocol is that for small sets, and the peer's size."""
     others = int(channel.exchange(SetSize(items=count)).items)
-    return (psi_dh if count + others <= SMALL else psi), others
+    return count + others <= SMALL, others

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
@@ -156,13 +156,22 @@ def blacklist(
     input: Input = None,
     output: Output = None,
     wait: Wait = 30.0,
+    memory: Annotated[
+        int, typer.Option(min=1, help="How many MB beside its table; larger sets go in buckets.")
+    ] = 1024,
+    progress: Annotated[
+        Path | None,
+        typer.Option(help="Keep in this folder which buckets are done, and go on from there."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Take part in a joint blacklist check, as the asker or as a holder: the job file says which.
 
     The asker learns which of its ids each holder lists. A holder learns how many were asked.
+    With --progress at all parties, the same commands go on with a job that was interrupted.
     """
-    _play("blacklist", party, job, input, output, wait, json)
+    buckets = {"memory": memory << 20, "progress": progress}
+    _play("blacklist", party, job, input, output, wait, json, **buckets)
 
 
 @app.command(epilog="Example: mpc score tax_office.toml score.toml")
@@ -243,6 +252,7 @@ def _play(
     output: Path | None,
     wait: float,
     json: bool,
+    **options: Any,
 ) -> None:
     from mpc.cli import show
     from mpc.party import config, jobs, runs
@@ -252,5 +262,6 @@ def _play(
         command = {"decision": "decide"}.get(shared.kind, shared.kind)
         raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
     with show.stages(f"{kind} as {mine.name}") as notify:
-        done = runs.run(mine, shared, input=input, output=output, wait=wait, notify=notify)
+        options |= {"input": input, "output": output, "wait": wait}
+        done = runs.run(mine, shared, notify=notify, **options)
     show.report(done, json_lines=json)

@@ -121,7 +121,7 @@ class Kernel:
             self._dispatcher(start, stop, *args)
 
     def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
-        """Run ``range(count)``, of ``seconds`` each, over threads with a ``scratch()`` each."""
+        """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``."""
         pieces = min(count, threads_for(count * seconds))
         if pieces <= 1:
             self(0, count, *args, scratch())
@@ -137,7 +137,8 @@ class Kernel:
 
 def threads_for(seconds: float) -> int:
     """How many threads are worth starting for so much work."""
-    return max(1, min(kernels.threads(), int(seconds / LEAST_SECONDS)))
+    most = int(seconds / LEAST_SECONDS)
+    return 1 if most <= 1 else min(most, kernels.threads())
 
 
 class _Work:

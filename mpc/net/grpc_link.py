@@ -19,6 +19,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from mpc.errors import ConfigError, MpcError, PeerClosed, PeerUnreachable
 from mpc.net.dialler import Dialler
@@ -36,7 +37,9 @@ _NOTICE_SECONDS = 1.0
 
 
 class Endpoint:
-    """This party on the network, with at most one link to each of ``peers``.
+    """This party on the network, with at most one link at a time to each of ``peers``.
+
+    When a link has ended, ``connect`` gives a new one, which the peer has to open or take anew.
 
     ``listen`` is where peers may call; ``address`` is then the same with the port the system chose
     for port 0. ``limit`` bounds one frame, and ``capacity`` what waits each way on each link.
@@ -59,7 +62,8 @@ class Endpoint:
         self._peers = {peer.name: peer for peer in peers}
         self._identity = None if insecure else identity
         self._bounds = {"capacity": capacity, "limit": limit}
-        self._links: list[StreamLink] = []
+        # Those that ended are their holders' alone.
+        self._links: WeakSet[StreamLink] = WeakSet()
         self._ways: set[asyncio.Task[StreamLink]] = set()
         self._closed = False
         self._check_security(listen, insecure=insecure)
@@ -150,7 +154,7 @@ class Endpoint:
 
     def _new_link(self, peer: str) -> StreamLink:
         link = StreamLink(self.name, peer, loop=self._loop, **self._bounds)
-        self._links.append(link)
+        self._links.add(link)
         return link
 
     async def _connect(self, name: str, wait: float) -> StreamLink:
@@ -196,7 +200,7 @@ class Endpoint:
     async def _stop(self) -> None:
         for way in self._ways:
             way.cancel()
-        for link in self._links:
+        for link in list(self._links):
             link.cancel()
         await self._dialler.close()
         if self._listener is not None:

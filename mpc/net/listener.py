@@ -26,7 +26,7 @@ _STOP_SECONDS = 0.5
 
 
 class Listener:
-    """Takes the calls of ``peers`` to ``name``, one link for each."""
+    """Takes the calls of ``peers`` to ``name``, one link at a time for each."""
 
     def __init__(
         self,
@@ -41,7 +41,6 @@ class Listener:
         self._identity = identity
         self._new_link = new_link
         self._arrivals: dict[str, asyncio.Future[StreamLink]] = {}
-        self._claimed: set[str] = set()
         self._server = aio.server(options=OPTIONS)
         # Who called in a peer's name and was turned away, for the error when the time is over.
         self.troubles: dict[str, str] = {}
@@ -65,9 +64,7 @@ class Listener:
 
     async def arrival(self, peer: str) -> StreamLink:
         """The link that ``peer`` opened, as soon as it does."""
-        link = await asyncio.shield(self._arrival(peer))
-        self._claimed.add(peer)
-        return link
+        return await asyncio.shield(self._arrival(peer))
 
     async def close(self) -> None:
         """Take no more calls, and end the streams."""
@@ -112,8 +109,7 @@ class Listener:
         try:
             await link.run(context)
         finally:
-            if peer not in self._claimed:  # it left before anybody asked, and may come again
-                del self._arrivals[peer]
+            del self._arrivals[peer]  # whoever has the link keeps it, and the peer may come again
 
     def _refusal(self, told: Mapping[str, str | bytes], context: Any) -> _Refusal | None:
         """Why the call is not accepted, if it is not."""

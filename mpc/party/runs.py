@@ -8,7 +8,7 @@ written whole or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from mpc.errors import ChannelError, ConfigError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party import decision_run, read
+from mpc.party import decision_run, kept, read
 from mpc.party.config import Grant, PartyConfig
 from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, check_member
 from mpc.party.outcome import Notify, Outcome, Play
+from mpc.protocols import psi
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,16 @@ def run(
     input: Path | None = None,
     output: Path | None = None,
     wait: float = 30.0,
+    memory: int = psi.MEMORY,
+    progress: Path | None = None,
     notify: Notify = lambda _: None,
 ) -> Report:
     """Take this party's part in ``job``.
 
     ``input`` and ``output`` stand in for the files of the party's own configuration. Peers that are
-    not up yet are awaited for ``wait`` seconds. Raises PolicyError when the configuration does not
+    not up yet are awaited for ``wait`` seconds. A blacklist job takes ``memory`` bytes beside its
+    table; where the other parties come again too, one that broke off goes on with what is kept in
+    the folder ``progress`` (see ``kept``). Raises PolicyError when the configuration does not
     allow jobs of this kind, ConfigError and DataError for our own files, and what the session and
     the protocols raise.
     """
@@ -65,24 +70,10 @@ def run(
     begun = time.monotonic()
     notify("reading its table")
     target = _target(config.name, job, output or grant.output)
-    play = _prepare(config.name, job, grant, input)
-    notify("connecting")
-    peers = job.meets(config.name)
-    with Session.open(
-        config.session,
-        parameters=job.parameters(),
-        session_id=job.session,
-        parties=peers,
-        wait=wait,
-        on_wait=notify,
-    ) as session:
-        named = [name for name in job.parties if name == config.name or name in peers]
-        mesh = session.mesh(named)
-        try:
-            outcome = play(mesh, notify)
-        except ChannelError as error:
-            raise mesh.cause(error) from error
-        traffic = {name: session.traffic(name) for name in peers}
+    with kept.progress(progress, config.session, job) as places:
+        play = _prepare(config.name, job, grant, input, _Buckets(memory, places))
+        notify("connecting")
+        outcome, traffic = _met(config, job, play, wait, notify)
     if outcome.table is not None and target is not None:
         notify(f"writing {target}")
         tables.write(target, outcome.table)
@@ -98,6 +89,36 @@ def run(
     )
 
 
+def _met(
+    config: PartyConfig, job: Job, play: Play, wait: float, notify: Notify
+) -> tuple[Outcome, dict[str, Traffic]]:
+    """What this party's part comes to in a session with the others, and what passed."""
+    peers = job.meets(config.name)
+    with Session.open(
+        config.session,
+        parameters=job.parameters(),
+        session_id=job.session,
+        parties=peers,
+        wait=wait,
+        on_wait=notify,
+    ) as session:
+        named = [name for name in job.parties if name == config.name or name in peers]
+        mesh = session.mesh(named)
+        try:
+            outcome = play(mesh, notify)
+        except ChannelError as error:
+            raise mesh.cause(error) from error
+        return outcome, {name: session.traffic(name) for name in peers}
+
+
+@dataclass(frozen=True, slots=True)
+class _Buckets:
+    """In how much memory sets are compared, and how far each peer's have come."""
+
+    memory: int
+    places: Mapping[str, psi.Progress]
+
+
 def _target(me: str, job: Job, path: Path | None) -> Path | None:
     """Where the result goes, checked before the job is run."""
     gets_result = me == (job.asker if isinstance(job, BlacklistJob) else job.receiver)
@@ -109,24 +130,26 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
     return path
 
 
-def _prepare(me: str, job: Job, grant: Grant, input: Path | None) -> Play:
+def _prepare(me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets) -> Play:
     if isinstance(job, ScoreJob):
         return _prepare_score(me, job, grant, input)
     if isinstance(job, DecisionJob):
         return decision_run.prepare(me, job.plan, grant, input)
     held = read.holding(grant.data, job.kind, input)
     if me == job.asker:
-        return lambda mesh, notify: _ask(mesh, job, held, notify)
-    return lambda mesh, notify: _hold(mesh, job, held, notify)
+        return lambda mesh, notify: _ask(mesh, job, held, buckets, notify)
+    return lambda mesh, notify: _hold(mesh, job, held, buckets, notify)
 
 
 # --- blacklist ---------------------------------------------------------------------------------
 
 
-def _ask(mesh: Mesh, job: BlacklistJob, holding: Holding, notify: Notify) -> Outcome:
+def _ask(
+    mesh: Mesh, job: BlacklistJob, holding: Holding, buckets: _Buckets, notify: Notify
+) -> Outcome:
     notify(f"asking about {len(holding.ids):,} ids")
     ids = holding.ids.array()
-    result = blacklist.asker(mesh, ids, job.holders)
+    result = blacklist.asker(mesh, ids, job.holders, memory=buckets.memory, progress=buckets.places)
     by_holder: dict[str, Any] = {
         f"listed_by_{name}": pa.array(hits) for name, hits in result.by_holder.items()
     }
@@ -135,9 +158,13 @@ def _ask(mesh: Mesh, job: BlacklistJob, holding: Holding, notify: Notify) -> Out
     return Outcome([f"{result.listed.sum():,} of {len(ids):,} ids are listed ({counts})"], table)
 
 
-def _hold(mesh: Mesh, job: BlacklistJob, holding: Holding, notify: Notify) -> Outcome:
+def _hold(
+    mesh: Mesh, job: BlacklistJob, holding: Holding, buckets: _Buckets, notify: Notify
+) -> Outcome:
     notify(f"answering with a list of {len(holding.ids):,}")
-    asked = blacklist.holder(mesh.channel(job.asker), holding.ids.array())
+    channel, place = mesh.channel(job.asker), buckets.places.get(job.asker)
+    ids = holding.ids.array()
+    asked = blacklist.holder(channel, ids, memory=buckets.memory, progress=place)
     return Outcome([f"{asked:,} ids were asked about"])
 
 

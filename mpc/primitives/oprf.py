@@ -24,15 +24,17 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.errors import ConfigError, CryptoError, DataError, InvalidKey
 from mpc.kernels import ristretto as kernel
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
-from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, Points, Scalars
+from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, FixedBase, Points, Scalars
 from mpc.primitives.rng import SYSTEM, Rng
 
 SUITE = b"ristretto255-SHA512"
@@ -68,7 +70,9 @@ class Query:
     mode: Mode
     items: Items
     blinds: Scalars
+    points: Points
     elements: NDArray[np.uint8]
+    masked: bool
 
     def __repr__(self) -> str:
         return f"Query({self.mode.name}, <{len(self.items)} items>)"
@@ -81,7 +85,7 @@ def derive_key(mode: Mode, seed: bytes, info: bytes = b"") -> SecretKey:
     dst = b"DeriveKeyPair" + _context(mode)
     for counter in range(256):
         candidate = seed + _sized(info) + bytes([counter])
-        scalar = ristretto.hash_to_scalars(Items.of([candidate]), dst)
+        scalar = ristretto.hash_to_scalar(candidate, dst)
         if ristretto.scalar_bytes(scalar).any():
             return _key(mode, scalar)
     raise CryptoError("this seed makes no key")  # pragma: no cover (it takes 256 zeros mod L)
@@ -96,8 +100,24 @@ def blind(mode: Mode, items: Items, rng: Rng = SYSTEM) -> Query:
     """Blind items of up to 65535 bytes, each by a scalar of its own (section 3.3.1)."""
     _check_lengths(items)
     blinds = ristretto.scalars(rng, len(items))
-    elements = ristretto.encode(ristretto.mul(_hashed(mode, items), blinds))
-    return Query(mode, items, blinds, elements)
+    points = ristretto.mul(_hashed(mode, items), blinds)
+    return Query(mode, items, blinds, points, ristretto.encode(points), masked=False)
+
+
+def mask(items: Items, rng: Rng = SYSTEM) -> Query:
+    """As ``blind`` in mode VOPRF, by a multiple of the generator added to each element.
+
+    Then k (P + r G) - r K = k P for a key K = k G, where ``blind`` has (1/r) k (r P): the evaluator
+    sees uniform elements in both and cannot tell which it was, and the outputs are the same. G and
+    K are fixed, so their multiples cost a quarter. It rests on the evaluations being those of the
+    public key's secret, which the proof shows and ``finalize`` checks first; without that it is no
+    OPRF (Jarecki, Krawczyk, Xu, "On the (In)Security of the Diffie-Hellman Oblivious PRF with
+    Multiplicative Blinding", PKC 2021), and so there is none for mode OPRF.
+    """
+    _check_lengths(items)
+    blinds = ristretto.scalars(rng, len(items))
+    points = _hashed(Mode.VOPRF, items) + ristretto.base(blinds)
+    return Query(Mode.VOPRF, items, blinds, points, ristretto.encode(points), masked=True)
 
 
 def blind_evaluate(
@@ -109,12 +129,10 @@ def blind_evaluate(
     65535 (sections 3.3.1 and 3.3.2).
     """
     blinded = ristretto.decode(elements)
+    evaluated = ristretto.encode(ristretto.mul(blinded, secret.scalar))
     if secret.mode is Mode.OPRF:
-        return ristretto.encode(ristretto.mul(blinded, secret.scalar)), b""
-    r = ristretto.scalar(rng)
-    points, commitment = ristretto.products((blinded, secret.scalar), (ristretto.generator(), r))
-    evaluated = ristretto.encode(points)
-    return evaluated, _prove(secret, blinded, elements, evaluated, r, commitment)
+        return evaluated, b""
+    return evaluated, _prove(secret, blinded, elements, evaluated, ristretto.scalar(rng))
 
 
 def finalize(
@@ -127,7 +145,10 @@ def finalize(
     """
     evaluated = ristretto.decode(elements)
     if query.mode is Mode.VOPRF:
-        unblinded = _verified(query, evaluated, elements, proof, public)
+        _verify(query, evaluated, elements, proof, public)
+    if query.masked:
+        _, fixed = _fixed_key(public, kernels.backend())
+        unblinded = evaluated - fixed.mul(query.blinds)
     else:
         unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
     return _outputs(query.items, ristretto.encode(unblinded))
@@ -164,12 +185,17 @@ def _key(mode: Mode, scalar: Scalars) -> SecretKey:
 
 
 def _check_lengths(items: Items) -> None:
-    long = np.flatnonzero(np.diff(items.offsets) > MAX_LENGTH)
-    if len(long):
+    over = _lengths(items) > MAX_LENGTH
+    if over.any():
+        long = np.flatnonzero(over)
         raise DataError(
             f"{len(long)} of {len(items)} items have more than {MAX_LENGTH} bytes; "
             f"the first is row {long[0]}"
         )
+
+
+def _lengths(items: Items) -> NDArray[np.int64]:
+    return items.offsets[1:] - items.offsets[:-1]
 
 
 def _hashed(mode: Mode, items: Items) -> Points:
@@ -178,7 +204,7 @@ def _hashed(mode: Mode, items: Items) -> Points:
 
 def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The hash that ends Finalize, over transcripts laid out one after another."""
-    lengths = np.diff(items.offsets)
+    lengths = _lengths(items)
     sized = np.empty((len(items), 2 + ENCODED_BYTES), np.uint8)
     sized[:, :2] = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
     sized[:, 2:] = unblinded
@@ -200,41 +226,40 @@ def _prove(
     elements: NDArray[np.uint8],
     evaluated: NDArray[np.uint8],
     r: Scalars,
-    commitment: Points,
 ) -> bytes:
-    """GenerateProof with ComputeCompositesFast (section 2.2.1); ``commitment`` is r times the
-    generator."""
-    m = ristretto.total(ristretto.mul(blinded, _weights(secret.public, elements, evaluated)))
-    z, t3 = ristretto.products((m, secret.scalar), (m, r))
-    challenge = _challenge(secret.public, [m, z, commitment, t3])
+    """GenerateProof with ComputeCompositesFast (section 2.2.1). Weights and elements are public."""
+    m = ristretto.public_sums((blinded, _weights(secret.public, elements, evaluated)))
+    z_t3 = ristretto.mul(m, ristretto.joined(secret.scalar, r))
+    challenge = _challenge(secret.public, [m, z_t3[:1], ristretto.base(r), z_t3[1:]])
     response = r - challenge * secret.scalar
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
 
 
-def _verified(
+def _verify(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
-) -> Points:
-    """VerifyProof with ComputeComposites (section 2.2.2); the unblinded evaluations."""
-    key = check_public_key(public)
+) -> None:
+    """VerifyProof with ComputeComposites (section 2.2.2): all of it is public."""
+    key, _ = _fixed_key(public, kernels.backend())
     if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
         raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
     both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
-    challenge, response = both[:1], both[1:]
     weights = _weights(public, query.elements, elements)
-    ms, zs, unblinded = ristretto.products(
-        # Its own elements the querier knows to be valid.
-        (ristretto.decode(query.elements), weights),
-        (evaluated, weights),
-        (evaluated, ristretto.invert(query.blinds)),
+    composites = ristretto.public_sums((query.points, weights), (evaluated, weights))
+    m, z = composites[:1], composites[1:]
+    commitments = ristretto.public_sums(
+        (ristretto.concatenate([key, ristretto.generator()]), both),
+        (ristretto.concatenate([z, m]), both),
     )
-    m, z = ristretto.total(ms), ristretto.total(zs)
-    sg, ck, sm, cz = ristretto.products(
-        (ristretto.generator(), response), (key, challenge), (m, response), (z, challenge)
-    )
-    expected = _challenge(public, [m, z, sg + ck, sm + cz])
+    expected = _challenge(public, [m, z, commitments[:1], commitments[1:]])
     if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
-    return unblinded
+
+
+@lru_cache(maxsize=16)
+def _fixed_key(public: bytes, _backend: str) -> tuple[Points, FixedBase]:
+    """The element of a public key, which most queries have in common."""
+    key = check_public_key(public)
+    return key, FixedBase.of(key)
 
 
 def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:
@@ -244,23 +269,19 @@ def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.u
         raise ConfigError(f"one proof covers 1 to {MAX_LENGTH} elements, not {count}")
     mode = _context(Mode.VOPRF)
     seed = hashlib.sha512(_sized(public) + _sized(b"Seed-" + mode)).digest()
-    size = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
-    columns = [
-        np.broadcast_to(np.frombuffer(_sized(seed), np.uint8), (count, 2 + len(seed))),
-        np.arange(count).astype(">u2").view(np.uint8).reshape(count, 2),
-        np.broadcast_to(size, (count, 2)),
-        elements,
-        np.broadcast_to(size, (count, 2)),
-        evaluated,
-        np.broadcast_to(np.frombuffer(b"Composite", np.uint8), (count, 9)),
+    head, tail = _sized(seed), b"Composite"
+    rows = [
+        head + i.to_bytes(2, "big") + _sized(element.tobytes()) + _sized(other.tobytes()) + tail
+        for i, (element, other) in enumerate(zip(elements, evaluated, strict=True))
     ]
-    table = np.concatenate(columns, axis=1)
-    offsets = np.arange(count + 1, dtype=np.int64) * table.shape[1]
-    return ristretto.hash_to_scalars(Items(table.reshape(-1), offsets), b"HashToScalar-" + mode)
+    offsets = np.arange(count + 1) * len(rows[0])
+    items = Items(np.frombuffer(b"".join(rows), np.uint8), offsets)
+    return ristretto.hash_to_scalars(items, b"HashToScalar-" + mode)
 
 
 def _challenge(public: bytes, points: list[Points]) -> Scalars:
-    parts = [public, *(ristretto.encode(point).tobytes() for point in points)]
+    encoded = ristretto.encode(ristretto.concatenate(points))
+    parts = [public, *(row.tobytes() for row in encoded)]
     transcript = b"".join(_sized(part) for part in parts) + b"Challenge"
     dst = b"HashToScalar-" + _context(Mode.VOPRF)
-    return ristretto.hash_to_scalars(Items.of([transcript]), dst)
+    return ristretto.hash_to_scalar(transcript, dst)

@@ -6,13 +6,16 @@
     sent = encode(mul(points, secret))                uint8 (n, 32)
     other = decode(received)                          CryptoError unless all are elements
     points + other, points - other, -points           row by row; one of two lengths may be 1
-    base(scalars(rng, 5)), total(points)              multiples of the generator; the sum of all
+    base(scalars(rng, 5))                             multiples of the generator
     blinds = scalars(rng, n); invert(blinds)          as a vector; mul takes one scalar or n
+    FixedBase.of(point).mul(blinds)                   many multiples of one element
+    public_sums((points, weights), ...)               sums of multiples of what is no secret
 
 Elements are compared by their encodings, which are canonical: equal bytes, equal elements.
 
 **Time and secrets.** Multiples, hashing, encoding and decoding do not branch on secrets on the
-simd kernels, and are not constant-time on the portable ones (``mpc.kernels.ristretto``). Arithmetic
+simd kernels, but for ``public_sums``, and are not constant-time on the portable ones
+(``mpc.kernels.ristretto``). Arithmetic
 on scalars is GMP's: a product takes a time that depends on the size of its operands, and inversion
 is by a constant-time power. ``Scalars`` have no ``==``, no truth value and no revealing ``repr``.
 """
@@ -21,13 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, repeat
+from functools import cache
+from itertools import accumulate, chain, repeat
 
 import gmpy2
 import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.errors import ConfigError, CryptoError
 from mpc.kernels import ristretto as kernel
 from mpc.kernels.ristretto.constants import BASE_X, BASE_Y, L, P
@@ -125,6 +130,11 @@ def scalars(rng: Rng, count: int) -> Scalars:
     return Scalars(tuple(mpz(value + 1) for value in randomness.below(rng, L - 1, count)))
 
 
+def joined(*vectors: Scalars) -> Scalars:
+    """One vector of all scalars, in order."""
+    return Scalars(tuple(chain.from_iterable(vector._values for vector in vectors)))
+
+
 def scalars_of(values: Sequence[int]) -> Scalars:
     """Scalars of public integers, reduced."""
     return Scalars(tuple(mpz(value) % L for value in values))
@@ -173,41 +183,51 @@ def generator() -> Points:
     return Points(np.frombuffer(data, "<u8").reshape(1, 4, 4))
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FixedBase:
+    """An element to be multiplied often: a table makes its multiples four times as fast.
+
+    Made by ``of``, under the kernels' backend of then.
+    """
+
+    _table: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, point: Points) -> FixedBase:
+        """The table, of 80 kB, takes some 50 µs. ``point`` is a vector of one."""
+        return cls(kernel.fixed_table(point.array))
+
+    def mul(self, values: Scalars) -> Points:
+        """Multiples by each scalar."""
+        return Points(kernel.mul_fixed(self._table, _words(values)))
+
+
 def base(values: Scalars) -> Points:
     """Multiples of the generator."""
-    return mul(generator()[np.zeros(len(values), np.intp)], values)
+    return _fixed_generator(kernels.backend()).mul(values)
+
+
+@cache
+def _fixed_generator(_backend: str) -> FixedBase:
+    return FixedBase.of(generator())
 
 
 def mul(points: Points, values: Scalars) -> Points:
     """Multiples of the points by one scalar each, or by a single one."""
-    words = scalar_bytes(values).view("<u8")
     if len(points) == 1 < len(values):
         points = points[np.zeros(len(values), np.intp)]
-    return Points(kernel.mul(points.array, words))
+    return Points(kernel.mul(points.array, _words(values)))
 
 
-def products(*factors: tuple[Points, Scalars]) -> list[Points]:
-    """``mul`` of each pair, in one call: the kernel works on eight at a time, so a few small
-    vectors together take as long as one."""
-    parts: list[slice] = []
-    points, words = [], []
-    for vector, values in factors:
-        count = len(vector) if len(values) == 1 else len(values)
-        first = parts[-1].stop if parts else 0
-        parts.append(slice(first, first + count))
-        points.append(np.broadcast_to(vector.array, (count, *vector.array.shape[1:])))
-        words.append(np.broadcast_to(scalar_bytes(values).view("<u8"), (count, 4)))
-    together = Points(kernel.mul(np.concatenate(points), np.concatenate(words)))
-    return [together[part] for part in parts]
+def public_sums(*terms: tuple[Points, Scalars]) -> Points:
+    """For each pair the sum of its multiples, one element a pair, **in variable time**.
 
-
-def total(points: Points) -> Points:
-    """The sum of all, as a vector of one; of none, the identity."""
-    while len(points) > 1:
-        half = len(points) // 2
-        rest = points[2 * half :]
-        points = concatenate([points[:half] + points[half : 2 * half], rest])
-    return points if len(points) else decode(np.zeros((1, 32), np.uint8), identity=True)
+    For points and scalars that the other side may know; there a term costs a quarter of ``mul``.
+    """
+    bounds = np.array([*accumulate((len(points) for points, _ in terms), initial=0)])
+    words = np.concatenate([_words(values) for _, values in terms])
+    together = concatenate([points for points, _ in terms])
+    return Points(kernel.sums(together.array, words, bounds))
 
 
 def concatenate(vectors: Sequence[Points]) -> Points:
@@ -252,9 +272,18 @@ def hash_to_group(items: Items, dst: bytes) -> Points:
     return from_uniform(kernel.expand(items.data, items.offsets, dst))
 
 
+def hash_to_scalar(message: bytes, dst: bytes) -> Scalars:
+    """``hash_to_scalars`` of one item."""
+    return Scalars((mpz.from_bytes(kernel.expand_one(message, dst), "little") % L,))
+
+
 def hash_to_scalars(items: Items, dst: bytes) -> Scalars:
     """HashToScalar of RFC 9497, section 4.1: 64 bytes of expand_message_xmd, reduced."""
     return reduce(kernel.expand(items.data, items.offsets, dst))
+
+
+def _words(values: Scalars) -> NDArray[np.uint64]:
+    return scalar_bytes(values).view("<u8")
 
 
 def _aligned(

@@ -67,7 +67,8 @@ def querier(
     outputs = [np.empty((0, oprf.OUTPUT_BYTES), np.uint8)]
     asked: Query | None = None
     for start in range(0, len(mine), BLOCK):
-        query = oprf.blind(mode, mine[start : start + BLOCK], rng)
+        block = mine[start : start + BLOCK]
+        query = oprf.mask(block, rng) if mode is Mode.VOPRF else oprf.blind(mode, block, rng)
         channel.send(pb.OprfBlinded(elements=columns.pack(query.elements)))
         if asked is not None:
             outputs.append(_answer(channel, asked, public_key))

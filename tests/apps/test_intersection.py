@@ -42,12 +42,12 @@ def test_both_sides_choose_alike_and_find_what_is_common(
                 channel: Channel,
                 items: Any,
                 *,
-                rng: Any,
                 original: Any = original,
                 protocol: Any = protocol,
+                **options: Any,
             ) -> Any:
                 used.append(protocol)
-                return original(channel, items, rng=rng)
+                return original(channel, items, **options)
 
             monkeypatch.setattr(protocol, role, spy)
     x, y = ids(0, mine), ids(mine // 2, theirs)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field of 2^255 - 19 on lanes, at the ends of its bounds, against Python's integers."""
+"""The field of 2^255 - 19, of both kinds, at the ends of its bounds, against Python's integers."""
 
 from __future__ import annotations
 
 import operator
 import random
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,72 +16,92 @@ from mpc.kernels.ristretto.constants import P
 
 pytestmark = pytest.mark.skipif(kernels.backend() != "simd", reason="needs the simd backend")
 
-LANES = 8
-TIGHT = [2**52 - 1] * 4 + [2**47 + 2**11 - 1]
+ROWS = 8
+KINDS = {"eights": (8, 52, 47), "ones": (1, 51, 51)}  # lanes, and bits of limbs and of the top one
 LOOSE = [2**63 - 1] * 5
-PRODUCT = [10 * 2**52 + 2**14 - 1] * 5
 
 
-def value(limbs):
-    return sum(limb << 52 * i for i, limb in enumerate(limbs))
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
 
 
-def limbs(number):
-    return [number >> 52 * i & (2**52 - 1) for i in range(4)] + [number >> 208]
+def tight(kind):
+    """The largest tight element."""
+    _, bits, top = KINDS[kind]
+    if kind == "eights":
+        return [2**bits - 1] * 4 + [2**top + 2**11 - 1]
+    return [2**bits + 2**17 - 1] * 5
 
 
-def packed(rows):
-    """Eight elements of five limbs as the lanes hold them."""
-    return np.array(rows, dtype=np.uint64).T.copy().reshape(-1)
+def product(kind):
+    """A bound of the limbs of a product."""
+    return [10 * 2**52 + 2**14 - 1] * 5 if kind == "eights" else tight(kind)
 
 
-def unpacked(words):
-    return words.reshape(5, LANES).T.tolist()
+def value(kind, limbs):
+    return sum(limb << KINDS[kind][1] * i for i, limb in enumerate(limbs))
 
 
-@pytest.fixture(scope="module")
-def run():
-    """Apply an operation of ``field`` to rows of eight elements."""
+def limbs(kind, number):
+    bits = KINDS[kind][1]
+    return [number >> bits * i & (2**bits - 1) for i in range(4)] + [number >> 4 * bits]
+
+
+@cache
+def compiled(name, operands):
+    """An operation of ``field`` on rows of limbs, for each kind that it is called with."""
     from numba import njit
 
     from mpc.kernels.lanes import address
     from mpc.kernels.ristretto import field
 
-    compiled = {}
+    operation = getattr(field, name)
+
+    @njit
+    def one(x, y, out, like):
+        got = operation(field.load_element(address(x), 0, like))
+        field.store_element(address(out), 0, got)
+
+    @njit
+    def two(x, y, out, like):
+        left = field.load_element(address(x), 0, like)
+        got = operation(left, field.load_element(address(y), 0, like))
+        field.store_element(address(out), 0, got)
+
+    return one if operands == 1 else two
+
+
+@pytest.fixture
+def run(kind):
+    """Apply an operation of ``field`` to eight rows of limbs."""
+    from mpc.kernels.ristretto import field
+
+    lanes = KINDS[kind][0]
+    like = field.EIGHTS if kind == "eights" else field.ONES
 
     def apply(name, *operands):
-        operation = getattr(field, name)
-        if name not in compiled:
-
-            @njit
-            def one(x, y, out):
-                got = operation(field.load_element(address(x), 0))
-                field.store_element(address(out), 0, got)
-
-            @njit
-            def two(x, y, out):
-                left = field.load_element(address(x), 0)
-                got = operation(left, field.load_element(address(y), 0))
-                field.store_element(address(out), 0, got)
-
-            compiled[name] = one if len(operands) == 1 else two
-        out = np.empty(5 * LANES, np.uint64)
-        arrays = [packed(rows) for rows in operands]
-        compiled[name](arrays[0], arrays[-1], out)
-        return unpacked(out)
+        got = []
+        for first in range(0, ROWS, lanes):
+            parts = [rows[first : first + lanes] for rows in operands]
+            arrays = [np.array(part, np.uint64).T.copy().reshape(-1) for part in parts]
+            out = np.empty(5 * lanes, np.uint64)
+            compiled(name, len(operands))(arrays[0], arrays[-1], out, like)
+            got += out.reshape(5, lanes).T.tolist()
+        return got
 
     return apply
 
 
-def tight_rows(seed):
+def tight_rows(kind, seed):
     draw = random.Random(seed)
-    rows = [TIGHT, limbs(0), limbs(1), limbs(P - 1), limbs(P), limbs(2**255 - 1)]
-    return rows + [[draw.randrange(limb + 1) for limb in TIGHT] for _ in range(2)]
+    rows = [tight(kind), *(limbs(kind, n) for n in (0, 1, P - 1, P, 2**255 - 1))]
+    return rows + [[draw.randrange(limb + 1) for limb in tight(kind)] for _ in range(2)]
 
 
-def assert_tight(rows):
+def assert_tight(kind, rows):
     for row in rows:
-        assert all(limb <= top for limb, top in zip(row, TIGHT, strict=True)), row
+        assert all(limb <= top for limb, top in zip(row, tight(kind), strict=True)), row
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -88,44 +109,44 @@ def assert_tight(rows):
     ("name", "oracle"),
     [("times", operator.mul), ("plus", operator.add), ("minus", operator.sub)],
 )
-def test_tight_operations(run, name, oracle, seed):
-    x, y = tight_rows(seed), tight_rows(seed + 100)[::-1]
+def test_tight_operations(run, kind, name, oracle, seed):
+    x, y = tight_rows(kind, seed), tight_rows(kind, seed + 100)[::-1]
     got = run(name, x, y)
-    assert_tight(got)
+    assert_tight(kind, got)
     for p, q, r in zip(x, y, got, strict=True):
-        assert value(r) % P == oracle(value(p), value(q)) % P
+        assert value(kind, r) % P == oracle(value(kind, p), value(kind, q)) % P
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_square_is_times_itself(run, seed):
-    x = tight_rows(seed)
+def test_square_is_times_itself(run, kind, seed):
+    x = tight_rows(kind, seed)
     got = run("square", x)
-    assert_tight(got)
-    assert [value(row) % P for row in got] == [value(row) ** 2 % P for row in x]
+    assert_tight(kind, got)
+    assert [value(kind, row) % P for row in got] == [value(kind, row) ** 2 % P for row in x]
 
 
 @pytest.mark.parametrize("name", ["loose_times", "loose_square"])
-def test_a_product_stays_in_the_bound_the_other_operations_rely_on(run, name):
-    rows = [TIGHT] * LANES
+def test_a_product_stays_in_the_bound_the_other_operations_rely_on(run, kind, name):
+    rows = [tight(kind)] * ROWS
     got = run(name, *([rows] if name == "loose_square" else [rows, rows]))
     for row in got:
-        assert all(limb <= top for limb, top in zip(row, PRODUCT, strict=True)), row
-        assert value(row) % P == value(TIGHT) ** 2 % P
+        assert all(limb <= top for limb, top in zip(row, product(kind), strict=True)), row
+        assert value(kind, row) % P == value(kind, tight(kind)) ** 2 % P
 
 
-def test_carrying_the_largest_loose_element(run):
-    rows = [LOOSE, [2**63 - 1, 0, 0, 0, 0], [0, 0, 0, 0, 2**63 - 1], PRODUCT] * 2
+def test_carrying_the_largest_loose_element(run, kind):
+    rows = [LOOSE, [2**63 - 1, 0, 0, 0, 0], [0, 0, 0, 0, 2**63 - 1], product(kind)] * 2
     got = run("tight", rows)
-    assert_tight(got)
-    assert [value(row) % P for row in got] == [value(row) % P for row in rows]
+    assert_tight(kind, got)
+    assert [value(kind, row) % P for row in got] == [value(kind, row) % P for row in rows]
 
 
-def test_differences_of_sums_of_products_do_not_wrap(run):
+def test_differences_of_sums_of_products_do_not_wrap(run, kind):
     # The longest chain in a double: (b - a) - 2c.
-    b_minus_a = run("loose_minus", [[0] * 5] * LANES, [PRODUCT] * LANES)
-    twice = run("loose_plus", [PRODUCT] * LANES, [PRODUCT] * LANES)
+    b_minus_a = run("loose_minus", [[0] * 5] * ROWS, [product(kind)] * ROWS)
+    twice = run("loose_plus", [product(kind)] * ROWS, [product(kind)] * ROWS)
     got = run("loose_minus", b_minus_a, twice)
-    assert {value(row) % P for row in got} == {-3 * value(PRODUCT) % P}
+    assert {value(kind, row) % P for row in got} == {-3 * value(kind, product(kind)) % P}
     assert max(max(row) for row in got) < 2**63
 
 
@@ -133,14 +154,14 @@ def test_differences_of_sums_of_products_do_not_wrap(run):
     "number",
     [0, 1, 18, 19, P - 1, P, P + 1, 2**255 - 1, 2**255, 2**255 + 1, 2 * P - 2, 2 * P - 1],
 )
-def test_frozen_is_the_number_below_p(run, number):
-    assert run("frozen", [limbs(number)] * LANES) == [limbs(number % P)] * LANES
+def test_frozen_is_the_number_below_p(run, kind, number):
+    assert run("frozen", [limbs(kind, number)] * ROWS) == [limbs(kind, number % P)] * ROWS
 
 
-def test_frozen_of_random_tight_elements(run):
+def test_frozen_of_random_tight_elements(run, kind):
     for seed in range(20):
-        rows = tight_rows(seed)
-        assert run("frozen", rows) == [limbs(value(row) % P) for row in rows]
+        rows = tight_rows(kind, seed)
+        assert run("frozen", rows) == [limbs(kind, value(kind, row) % P) for row in rows]
 
 
 def test_constants_follow_from_their_definitions():

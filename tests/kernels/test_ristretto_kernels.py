@@ -16,7 +16,9 @@ from mpc.kernels import ristretto
 from mpc.kernels.ristretto import portable
 from mpc.kernels.ristretto.constants import L, P
 
-BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
+# The simd backend works on eight elements at a time or on one: both are tried at every count.
+KINDS = ["eights", "ones"] if kernels.backend() == "simd" else []
+BACKENDS = ["portable", *KINDS]
 simd_only = pytest.mark.skipif(kernels.backend() != "simd", reason="needs the simd backend")
 
 IDENTITY = bytes(32)
@@ -24,9 +26,23 @@ LOW_ORDER_COORDINATES = [0, 1, P - 1, 2**255 - 19, 2**255 - 18, 2**255 - 1, 2**2
 
 
 @pytest.fixture(params=BACKENDS)
-def backend(request):
-    with kernels.use(request.param):
+def backend(request, monkeypatch):
+    if request.param == "portable":
+        with kernels.use("portable"):
+            yield request.param
+        return
+    with kernels.use("simd"):
+        force(monkeypatch, request.param)
         yield request.param
+
+
+def force(monkeypatch, kind):
+    from mpc.kernels.ristretto import field, multiples, simd
+
+    like = field.EIGHTS if kind == "eights" else field.ONES
+    for module in (simd, multiples):
+        monkeypatch.setattr(module, "kind_for", lambda _count: like)
+    monkeypatch.setattr(simd, "FEW_HASHES", 0 if kind == "eights" else simd.FEW_HASHES)
 
 
 def rows(values, width=32):
@@ -144,28 +160,34 @@ def test_doubles_of_the_reference_are_sums():
 
 
 @simd_only
-def test_one_double_of_the_lanes_is_a_sum():
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_double_of_the_lanes_is_a_sum(kind):
     """Multiplication doubles four times in a row, which hides a sign that is wrong in each."""
     from numba import njit
 
     from mpc.kernels.lanes import address
     from mpc.kernels.ristretto.edwards import doubled, extended
-    from mpc.kernels.ristretto.field import load_number, store_number
+    from mpc.kernels.ristretto.field import EIGHTS, ONES, load_number, store_number
 
     @njit
-    def double(words):
+    def double(words, like):
         at = address(words)
-        x, y, z = load_number(at, 0), load_number(at, 32), load_number(at, 64)
+        x, y, z = load_number(at, 0, like), load_number(at, 1, like), load_number(at, 2, like)
         point = extended(doubled(x, y, z))
         store_number(at, 0, point[0])
-        store_number(at, 32, point[1])
-        store_number(at, 64, point[2])
-        store_number(at, 96, point[3])
+        store_number(at, 1, point[1])
+        store_number(at, 2, point[2])
+        store_number(at, 3, point[3])
 
     points = elements(8)
-    lanes = points.reshape(8, 16).T.copy().reshape(-1)
-    double(lanes)
-    got = lanes.reshape(16, 8).T.copy().reshape(8, 4, 4)
+    if kind == "eights":
+        lanes = points.reshape(8, 16).T.copy().reshape(-1)
+        double(lanes, EIGHTS)
+        got = lanes.reshape(16, 8).T.copy().reshape(8, 4, 4)
+    else:
+        got = points.copy()
+        for row in got:
+            double(row.reshape(-1), ONES)
     assert texts(portable.encode(got)) == texts(portable.encode(portable.add(points, points)))
 
 
@@ -177,6 +199,21 @@ def test_any_scalars(scalars):
     with kernels.use("simd"):
         got = ristretto.encode(ristretto.mul(points, words(scalars)))
     assert texts(got) == texts(portable.encode(portable.mul(points, words(scalars))))
+
+
+def test_multiples_of_one_point_and_sums_match_the_reference(backend):
+    edges = [0, 1, 7, 8, 9, 15, 16, L - 1, 2**252, 2**253 - 1, 8 * (16**63 - 1) // 15]
+    scalars, point = words(edges), elements(1)
+    table = ristretto.fixed_table(point)
+    want = portable.mul(point.repeat(len(edges), axis=0), scalars)
+    assert texts(ristretto.encode(ristretto.mul_fixed(table, scalars))) == texts(
+        portable.encode(want)
+    )
+    points, bounds = elements(len(edges)), np.array([0, 0, 1, 5, len(edges)])
+    found = ristretto.sums(points, scalars, bounds)
+    assert texts(ristretto.encode(found)) == texts(
+        portable.encode(portable.sums(points, scalars, bounds))
+    )
 
 
 def test_other_representatives_of_an_element_encode_alike(backend):
@@ -225,7 +262,7 @@ def test_read_only_and_strided_arrays_are_taken(backend):
 
 
 def test_threads_do_not_change_the_result(backend):
-    count = 300 if backend == "simd" else 5
+    count = 5 if backend == "portable" else 300
     data = uniform(count)
     with kernels.use(threads=1):
         want = ristretto.encode(ristretto.mul(ristretto.one_way_map(data), words([L - 3])))
@@ -244,6 +281,11 @@ def test_shapes_are_checked_before_the_kernels_read_memory(backend):
         lambda: ristretto.add(points, points[:1]),
         lambda: ristretto.mul(points, np.zeros((3, 4), np.uint64)),
         lambda: ristretto.mul(points, np.zeros((2, 32), np.uint8)),
+        lambda: ristretto.fixed_table(points),
+        lambda: ristretto.sums(points, np.zeros((1, 4), np.uint64), np.array([0, 1])),
+        lambda: ristretto.sums(points, np.zeros((2, 4), np.uint64), np.array([0, 3])),
+        lambda: ristretto.sums(points, np.zeros((2, 4), np.uint64), np.array([0, 2, 1])),
+        lambda: ristretto.sums(points, np.zeros((2, 4), np.uint64), np.array([], np.int64)),
         lambda: ristretto.expand(np.zeros(3, np.uint8), np.array([0, 4]), b"tag"),
         lambda: ristretto.expand(np.zeros(3, np.uint8), np.array([0, 2, 1]), b"tag"),
         lambda: ristretto.expand(np.zeros(3, np.uint8), np.array([-1, 2]), b"tag"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+import weakref
 from functools import partial
 
 import pytest
@@ -272,3 +274,25 @@ def test_a_caller_that_left_before_it_was_asked_for_may_come_again(bob: Endpoint
     left.put(b"again", 5)
     assert bytes(right.get(5)) == b"again"
     ada.close()
+
+
+@pytest.mark.parametrize("ends", ["closed", "killed"])
+def test_a_peer_whose_link_has_ended_may_come_again(bob: Endpoint, ends: str) -> None:
+    kept: list[weakref.ref[StreamLink]] = []
+    for turn in range(3):
+        ada = Endpoint("ada", [Peer("bob", bob.address)], insecure=True)
+        left, right = both(partial(ada.connect, "bob"), partial(bob.connect, "ada"))
+        left.put(b"turn %d" % turn, 5)
+        assert bytes(right.get(5)) == b"turn %d" % turn
+        if ends == "closed":
+            both(partial(left.close, 5), partial(right.close, 5))
+        else:
+            left.cancel()
+            with pytest.raises(PeerClosed):
+                right.get(5)
+        ada.close()
+        kept.append(weakref.ref(right))
+        del left, right
+    gc.collect()
+    # Nothing of a session that is over stays with the endpoint, which may listen for months.
+    assert [link() for link in kept] == [None] * 3

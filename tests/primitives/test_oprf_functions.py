@@ -160,6 +160,28 @@ def test_what_comes_out_is_what_the_evaluator_computes_alone(mode, count):
     assert oprf.finalize(other, elements, more, again.public).tobytes() == outputs.tobytes()
 
 
+@pytest.mark.parametrize("count", [1, 2, 17])
+def test_masked_items_have_the_same_outputs(count):
+    secret = oprf.generate_key(Mode.VOPRF, seeded("key"))
+    items = Items.of([f"item {i}" for i in range(count)])
+    query, other = oprf.mask(items, seeded(1)), oprf.mask(items, seeded(2))
+    evaluated, proof = oprf.blind_evaluate(secret, query.elements)
+    outputs = oprf.finalize(query, evaluated, proof, secret.public)
+    assert outputs.tobytes() == oprf.evaluate(secret, items).tobytes()
+    assert not (query.elements == other.elements).all(axis=1).any()
+
+
+def test_what_is_masked_is_only_unmasked_under_a_key_that_is_proven():
+    """Else an evaluator that swaps two answers, say, would have a function of its own making."""
+    secret = oprf.generate_key(Mode.VOPRF, seeded("key"))
+    query = oprf.mask(Items.of(["a", "b"]), seeded(1))
+    evaluated, proof = oprf.blind_evaluate(secret, query.elements)
+    other = oprf.generate_key(Mode.VOPRF, seeded("other"))
+    for elements, public in [(evaluated[::-1], secret.public), (evaluated, other.public)]:
+        with pytest.raises(CryptoError, match="proof does not show"):
+            oprf.finalize(query, np.ascontiguousarray(elements), proof, public)
+
+
 def test_none_at_all():
     secret, query, evaluated, proof = run(Mode.OPRF, 0)
     assert oprf.finalize(query, evaluated, proof).shape == (0, 64)
@@ -205,7 +227,7 @@ def test_an_element_evaluated_with_another_key():
     # A proof for the mixture, made with the right key, fails as well.
     blinded = ristretto.decode(query.elements)
     r = ristretto.scalar(seeded(2))
-    made = oprf._prove(secret, blinded, query.elements, mixed, r, ristretto.base(r))
+    made = oprf._prove(secret, blinded, query.elements, mixed, r)
     with pytest.raises(CryptoError, match="proof does not show"):
         oprf.finalize(query, mixed, made, secret.public)
 

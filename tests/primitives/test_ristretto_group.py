@@ -246,10 +246,28 @@ def test_the_group_laws(backend):
     assert texts(ristretto.mul(ristretto.mul(x, a), ristretto.invert(a))) == texts(x)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 8])
-def test_total(backend, count):
-    want = ristretto.base(ristretto.scalars_of([sum(range(count))]))
-    assert texts(ristretto.total(ristretto.base(ristretto.scalars_of(range(count))))) == texts(want)
+def test_sums_of_multiples_are_those_of_each(backend):
+    rng = seeded("sums")
+    terms = [(some(n, f"sum {n}"), ristretto.scalars(rng, n)) for n in (3, 0, 1, 17)]
+    terms.append((some(4), ristretto.scalars_of([0, 1, ORDER - 1, 8])))
+    found = ristretto.public_sums(*terms)
+    assert len(found) == len(terms)
+    for (points, scalars), row in zip(terms, texts(found), strict=True):
+        want = ristretto.base(ristretto.scalars_of([0]))
+        for i in range(len(points)):
+            want = want + ristretto.mul(points[i : i + 1], scalars[i : i + 1])
+        assert [row] == texts(want)
+
+
+def test_multiples_of_a_fixed_base_are_its_multiples(backend):
+    point = some(1, "fixed")
+    edges = ristretto.scalars_of([0, 1, 7, 8, 9, 16, ORDER - 1])
+    scalars = ristretto.joined(edges, ristretto.scalars(seeded("fixed"), 5))
+    fixed = ristretto.FixedBase.of(point)
+    assert texts(fixed.mul(scalars)) == texts(ristretto.mul(point, scalars))
+    assert texts(fixed.mul(edges[:0])) == []
+    with pytest.raises(ConfigError, match="of one point, not of 2"):
+        ristretto.FixedBase.of(some(2))
 
 
 def test_vectors_of_one_go_with_any_other(backend):
@@ -346,21 +364,3 @@ def test_secrets_do_not_show():
         with pytest.raises(TypeError):
             bool(vector)
     assert secret != ristretto.scalars(seeded(4), 2)
-
-
-def test_products_of_several_vectors_are_those_of_each(backend):
-    rng = seeded("products")
-    many = ristretto.base(ristretto.scalars(rng, 5))
-    none, one = many[:0], many[:1]
-    factors = [
-        (many, ristretto.scalars(rng, 5)),
-        (many, ristretto.scalar(rng)),
-        (one, ristretto.scalars(rng, 3)),
-        (none, ristretto.scalar(rng)),
-        (one, ristretto.scalar(rng)),
-    ]
-    together = ristretto.products(*factors)
-    assert [len(product) for product in together] == [5, 5, 3, 0, 1]
-    for (points, scalars), product in zip(factors, together, strict=True):
-        expected = ristretto.mul(points, scalars)
-        assert np.array_equal(ristretto.encode(product), ristretto.encode(expected))

@@ -82,7 +82,7 @@ def test_an_item_asked_twice_has_one_output_and_two_blinded_elements():
 
 GOLDEN = {
     Mode.OPRF: "67fd6aca6120455909326d9209b7307f75272ea21c8028c75ad9fe714af4ae7d",
-    Mode.VOPRF: "a5fea46b61dd2848e76aaa4fd130566505e306834e81a2a8f40d9af39d451687",
+    Mode.VOPRF: "4c377b9dc74a8c70ddbd7b5815f2132d53346c2c7e8ed506d66a0c11fc902608",
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, eight points at a time, for numba code.
+"""The twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, for numba code.
 
 Coordinates after Hisil, Wong, Carter and Dawson, "Twisted Edwards curves revisited" (2008), whose
 sum is complete on this curve: it has no exceptional case, so no lane needs a branch.
@@ -15,20 +15,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit, types
+from numba import njit
 
 from mpc.kernels.compiled import inner
-from mpc.kernels.lanes import COUNT, VECTOR, emits, lanes, load, splat, spread
 from mpc.kernels.ristretto.constants import D
 from mpc.kernels.ristretto.field import (
-    WORDS,
     constant,
     load_element,
+    load_word,
     loose_minus,
     loose_plus,
     loose_square,
     loose_times,
     minus,
+    operation,
     plus,
     select,
     store_element,
@@ -45,11 +45,17 @@ inlined = njit(forceinline=True)
 """For short functions of elements, which would travel through memory in a call."""
 
 MULTIPLES = 8  # digits run from -8 to 7
-TABLE_WORDS = MULTIPLES * 4 * WORDS
+TABLE = 4 * MULTIPLES  # elements
 WINDOWS = 64
 # Added to a scalar below 2^253 this makes every digit of four bits count 8 too much, so that its
 # nibbles, less eight, are signed digits of the scalar itself, found without a chain of carries.
 RECODING = int("8" * WINDOWS, 16)
+
+
+@inlined
+def identity(like: Any) -> Any:
+    """The neutral point, extended."""
+    return ZERO(like), ONE(like), ONE(like), ZERO(like)
 
 
 @inlined
@@ -74,7 +80,7 @@ def extended(completed: Any) -> Any:
 def cached(point: Any) -> Any:
     """A point as second operand of ``summed``."""
     x, y, z, t = point
-    return minus(y, x), plus(y, x), plus(z, z), times(t, TWO_D())
+    return minus(y, x), plus(y, x), plus(z, z), times(t, TWO_D(t))
 
 
 @inlined
@@ -89,42 +95,41 @@ def summed(point: Any, other: Any) -> Any:
     return minus(b, a), minus(d, c), plus(d, c), plus(b, a)
 
 
-def _digit(builder: Any, words: Any, shift: Any) -> Any:
-    nibbles = builder.and_(builder.lshr(words, spread(builder, shift)), splat(15))
-    return builder.sub(nibbles, splat(8))
+def _digit(kind: Any, b: Any, words: Any, shift: Any) -> Any:
+    nibbles = b.and_(b.lshr(words, kind.spread(b, shift)), kind.splat(15))
+    return b.sub(nibbles, kind.splat(8))
 
 
-@emits(lanes, lanes, types.intp)
-def _digit_is_negative(builder: Any, words: Any, shift: Any) -> Any:
+@operation("word")
+def _digit_is_negative(kind: Any, b: Any, words: Any, shift: Any) -> Any:
     """Where bits ``shift`` to ``shift + 3`` of the words, less eight, are negative."""
-    return builder.ashr(_digit(builder, words, shift), splat(63))
+    return b.ashr(_digit(kind, b, words, shift), kind.splat(63))
 
 
-@emits(lanes, lanes, types.intp, types.intp)
-def _digit_has_size(builder: Any, words: Any, shift: Any, size: Any) -> Any:
+@operation("word")
+def _digit_has_size(kind: Any, b: Any, words: Any, shift: Any, size: Any) -> Any:
     """Where bits ``shift`` to ``shift + 3`` of words, less eight, are plus or minus ``size``."""
-    digit = _digit(builder, words, shift)
-    sign = builder.ashr(digit, splat(63))
-    absolute = builder.sub(builder.xor(digit, sign), sign)
-    return builder.sext(builder.icmp_unsigned("==", absolute, spread(builder, size)), VECTOR)
+    digit = _digit(kind, b, words, shift)
+    sign = b.ashr(digit, kind.splat(63))
+    absolute = b.sub(b.xor(digit, sign), sign)
+    return b.sext(b.icmp_unsigned("==", absolute, kind.spread(b, size)), kind.TYPE)
 
 
 @inlined
 def _selected(table: int, words: Any, shift: int) -> Any:
     """The cached multiple of the digit's size, by a scan of the whole table."""
-    y_minus_x, y_plus_x, z2, t2d = ONE(), ONE(), TWO(), ZERO()
+    y_minus_x, y_plus_x, z2, t2d = ONE(words), ONE(words), TWO(words), ZERO(words)
     for k in range(MULTIPLES):
         found = _digit_has_size(words, shift, k + 1)
-        at = 4 * WORDS * k
-        y_minus_x = select(found, load_element(table, at), y_minus_x)
-        y_plus_x = select(found, load_element(table, at + WORDS), y_plus_x)
-        z2 = select(found, load_element(table, at + 2 * WORDS), z2)
-        t2d = select(found, load_element(table, at + 3 * WORDS), t2d)
+        y_minus_x = select(found, load_element(table, 4 * k, words), y_minus_x)
+        y_plus_x = select(found, load_element(table, 4 * k + 1, words), y_plus_x)
+        z2 = select(found, load_element(table, 4 * k + 2, words), z2)
+        t2d = select(found, load_element(table, 4 * k + 3, words), t2d)
     return y_minus_x, y_plus_x, z2, t2d
 
 
 @inner
-def _plus_digit(point: Any, table: int, words: Any, shift: int) -> Any:
+def plus_digit(point: Any, table: int, words: Any, shift: int) -> Any:
     """A point plus the digit's multiple, extended."""
     y_minus_x, y_plus_x, z2, t2d = _selected(table, words, shift)
     # The negative of a cached point has the first two swapped and the last negated, and a negated
@@ -137,34 +142,39 @@ def _plus_digit(point: Any, table: int, words: Any, shift: int) -> Any:
 
 
 @inner
+def sixteenfold(point: Any) -> Any:
+    """Sixteen times a point, extended."""
+    x, y, z, _ = point
+    for _ in range(3):
+        e, f, g, h = doubled(x, y, z)
+        x, y, z = times(e, f), times(g, h), times(f, g)
+    return extended(doubled(x, y, z))
+
+
+@inner
 def fill_table(point: Any, table: int) -> None:
-    """Write the cached multiples 1 to 8 of a point to ``TABLE_WORDS`` words at an address."""
+    """Write the cached multiples 1 to 8 of a point to ``TABLE`` elements at an address."""
     first = cached(point)
     multiple = point
     for k in range(MULTIPLES):
         y_minus_x, y_plus_x, z2, t2d = cached(multiple)
-        at = 4 * WORDS * k
-        store_element(table, at, y_minus_x)
-        store_element(table, at + WORDS, y_plus_x)
-        store_element(table, at + 2 * WORDS, z2)
-        store_element(table, at + 3 * WORDS, t2d)
+        store_element(table, 4 * k, y_minus_x)
+        store_element(table, 4 * k + 1, y_plus_x)
+        store_element(table, 4 * k + 2, z2)
+        store_element(table, 4 * k + 3, t2d)
         multiple = extended(summed(multiple, first))
 
 
 @inner
-def multiplied(table: int, scalars: int) -> Any:
-    """The multiple of the table's point by recoded scalars, four times eight words, extended.
+def multiplied(table: int, scalars: int, like: Any) -> Any:
+    """The multiple of the table's point by recoded scalars, of four words, extended.
 
     The same operations on the same addresses for every scalar.
     """
     top = WINDOWS - 1
-    words = load(scalars, top // 16 * COUNT)
-    point = _plus_digit((ZERO(), ONE(), ONE(), ZERO()), table, words, top % 16 * 4)
+    words = load_word(scalars, top // 16, like)
+    point = plus_digit(identity(words), table, words, top % 16 * 4)
     for window in range(top - 1, -1, -1):
-        x, y, z, _ = point
-        for _ in range(3):
-            e, f, g, h = doubled(x, y, z)
-            x, y, z = times(e, f), times(g, h), times(f, g)
-        words = load(scalars, window // 16 * COUNT)
-        point = _plus_digit(extended(doubled(x, y, z)), table, words, window % 16 * 4)
+        words = load_word(scalars, window // 16, like)
+        point = plus_digit(sixteenfold(point), table, words, window % 16 * 4)
     return point

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The formulas of RFC 9496 (ristretto255), eight lanes at a time, for numba code.
+"""The formulas of RFC 9496 (ristretto255), for numba code, on both kinds of elements of ``field``.
 
-Square roots are one long chain of squarings, each waiting for the one before. So two groups of
-eight go through them together, which fills the pipeline, and a function that needs roots comes in
-two halves, before and after ``root_pair``.
+Square roots are one long chain of squarings, each waiting for the one before. So two elements (or
+two groups of eight) go through them together, which fills the pipeline, and a function that needs
+roots comes in two halves, before and after ``root_pair``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 from mpc.kernels.compiled import inner
-from mpc.kernels.lanes import bit_and, bit_or, equal, zero
 from mpc.kernels.ristretto import constants
 from mpc.kernels.ristretto.edwards import ONE, ZERO, extended, inlined
 from mpc.kernels.ristretto.field import (
+    both,
     constant,
+    either,
     frozen,
     is_negative,
     minus,
+    opposite,
     plus,
     same,
     select,
@@ -39,7 +41,7 @@ D_MINUS_ONE_SQ = constant(constants.D_MINUS_ONE_SQ)
 def _absolute(x: Any) -> Any:
     """The nonnegative one of x and -x, frozen."""
     canonical = frozen(x)
-    return select(is_negative(canonical), frozen(minus(ZERO(), canonical)), canonical)
+    return select(is_negative(canonical), frozen(minus(ZERO(x), canonical)), canonical)
 
 
 @inner
@@ -87,12 +89,12 @@ def _before_root(u: Any, v: Any) -> Any:
 @inner
 def _after_root(u: Any, v: Any, r: Any) -> Any:
     check = frozen(times(v, square(r)))
-    minus_u = minus(ZERO(), u)
+    minus_u = minus(ZERO(u), u)
     correct = same(check, frozen(u))
     flipped = same(check, frozen(minus_u))
-    flipped_i = same(check, frozen(times(minus_u, SQRT_M1())))
-    r = select(bit_or(flipped, flipped_i), times(r, SQRT_M1()), r)
-    return bit_or(correct, flipped), _absolute(r)
+    flipped_i = same(check, frozen(times(minus_u, SQRT_M1(u))))
+    r = select(either(flipped, flipped_i), times(r, SQRT_M1(r)), r)
+    return either(correct, flipped), _absolute(r)
 
 
 @inner
@@ -108,9 +110,9 @@ def root_pair(u: Any, v: Any, s: Any, t: Any) -> Any:
 def before_decode(s: Any) -> Any:
     """u1, u2 and v of section 4.3.1, and v u2^2, whose inverse root is wanted; of a frozen s."""
     ss = square(s)
-    u1, u2 = minus(ONE(), ss), plus(ONE(), ss)
+    u1, u2 = minus(ONE(s), ss), plus(ONE(s), ss)
     u2_sqr = square(u2)
-    v = minus(minus(ZERO(), times(D(), square(u1))), u2_sqr)
+    v = minus(minus(ZERO(s), times(D(s), square(u1))), u2_sqr)
     return u1, u2, v, times(v, u2_sqr)
 
 
@@ -128,11 +130,11 @@ def after_decode(raw: Any, s: Any, before: Any, root: Any) -> Any:
     x = _absolute(times(plus(s, s), den_x))
     y = frozen(times(u1, den_y))
     t = frozen(times(x, y))
-    negative = bit_or(is_negative(s), is_negative(t))
-    rejected = bit_or(negative, same(y, ZERO()))
-    valid = bit_and(bit_and(was_square, same(raw, s)), equal(rejected, zero()))
+    negative = either(is_negative(s), is_negative(t))
+    rejected = either(negative, same(y, ZERO(s)))
+    valid = both(both(was_square, same(raw, s)), opposite(rejected))
     # The identity stands for what is rejected, so that nobody computes with a point off the curve.
-    point = select(valid, x, ZERO()), select(valid, y, ONE()), ONE(), select(valid, t, ZERO())
+    point = select(valid, x, ZERO(s)), select(valid, y, ONE(s)), ONE(s), select(valid, t, ZERO(s))
     return valid, point
 
 
@@ -153,18 +155,18 @@ def after_encode(point: Any, before: Any, root: Any) -> Any:
     den1, den2 = times(root[1], u1), times(root[1], u2)
     z_inv = times(times(den1, den2), t)
     rotate = is_negative(frozen(times(t, z_inv)))
-    x, y = select(rotate, times(y, SQRT_M1()), x), select(rotate, times(x, SQRT_M1()), y)
-    den_inv = select(rotate, times(den1, INVSQRT_A_MINUS_D()), den2)
-    y = select(is_negative(frozen(times(x, z_inv))), minus(ZERO(), y), y)
+    x, y = select(rotate, times(y, SQRT_M1(y)), x), select(rotate, times(x, SQRT_M1(x)), y)
+    den_inv = select(rotate, times(den1, INVSQRT_A_MINUS_D(x)), den2)
+    y = select(is_negative(frozen(times(x, z_inv))), minus(ZERO(y), y), y)
     return _absolute(times(den_inv, minus(z, y)))
 
 
 @inlined
 def before_map(t: Any) -> Any:
     """r, u and v of MAP in section 4.3.4; the root of u/v is wanted."""
-    r = times(SQRT_M1(), square(t))
-    u = times(plus(r, ONE()), ONE_MINUS_D_SQ())
-    return r, u, times(minus(MINUS_ONE(), times(r, D())), plus(r, D()))
+    r = times(SQRT_M1(t), square(t))
+    u = times(plus(r, ONE(t)), ONE_MINUS_D_SQ(t))
+    return r, u, times(minus(MINUS_ONE(t), times(r, D(t))), plus(r, D(t)))
 
 
 @inner
@@ -172,10 +174,10 @@ def after_map(t: Any, before: Any, root: Any) -> Any:
     """The point that ``t`` maps to, extended."""
     r, _, v = before
     was_square, s = root
-    s = select(was_square, s, minus(ZERO(), _absolute(times(s, t))))
-    c = select(was_square, MINUS_ONE(), r)
-    n = minus(times(times(c, minus(r, ONE())), D_MINUS_ONE_SQ()), v)
+    s = select(was_square, s, minus(ZERO(s), _absolute(times(s, t))))
+    c = select(was_square, MINUS_ONE(s), r)
+    n = minus(times(times(c, minus(r, ONE(s))), D_MINUS_ONE_SQ(s)), v)
     ss = square(s)
-    w0, w1 = times(plus(s, s), v), times(n, SQRT_AD_MINUS_ONE())
-    w2, w3 = minus(ONE(), ss), plus(ONE(), ss)
+    w0, w1 = times(plus(s, s), v), times(n, SQRT_AD_MINUS_ONE(s))
+    w2, w3 = minus(ONE(s), ss), plus(ONE(s), ss)
     return extended((w0, w3, w1, w2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import pairwise
 
 import gmpy2
@@ -196,6 +197,25 @@ def mul(points: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray[np.u
         values *= len(points)
     pairs = zip(_points(points), values, strict=True)
     return _array(mul_one(point, value) for point, value in pairs)
+
+
+def fixed_table(point: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The point itself."""
+    return point
+
+
+def mul_fixed(table: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Multiples by (n, 4) scalars of the point that a table is of."""
+    return mul(np.repeat(table, len(scalars), axis=0), scalars)
+
+
+def sums(
+    points: NDArray[np.uint64], scalars: NDArray[np.uint64], bounds: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """The sum of multiples of each group of rows."""
+    products = list(_points(mul(points, scalars)))
+    groups = (products[start:stop] for start, stop in pairwise(bounds.tolist()))
+    return _array(reduce(add_two, group, IDENTITY) for group in groups)
 
 
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:

@@ -70,7 +70,7 @@ from mpc.net.channel import Channel
 from mpc.pb.v1 import query_pb2 as pb
 from mpc.primitives import oprf
 from mpc.primitives.items import Items
-from mpc.primitives.oprf import Mode, Query
+from mpc.primitives.oprf import Query
 from mpc.primitives.prepared import HolderKey, ListFault, PreparedList
 from mpc.primitives.ristretto import ENCODED_BYTES
 from mpc.primitives.rng import SYSTEM, Rng
@@ -214,7 +214,7 @@ def holder(
 
 def _blinded(items: Items, rng: Rng) -> Iterator[Query]:
     for start in range(0, len(items), BLOCK):
-        yield oprf.blind(Mode.VOPRF, items[start : start + BLOCK], rng)
+        yield oprf.mask(items[start : start + BLOCK], rng)
 
 
 def _finalized(
