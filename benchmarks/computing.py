@@ -21,7 +21,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import sharing, xor_sharing
 from mpc.primitives.sharing import Share
-from mpc.protocols import arith, compare
+from mpc.protocols import arith, compare, opening
 from mpc.protocols.triples import Triples, dealer
 
 from . import parties
@@ -32,7 +32,7 @@ _COMPUTING = ("near", "far")
 FRACTION_BITS = 20
 
 
-QUICK = "--count 2000 --matrix 16 --shapes lan --repeat 2"
+QUICK = "--count 2000 --matrix 16 --shapes tls --repeat 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=1_000_000, help="elements of a vector")
     parser.add_argument("--matrix", type=int, default=512, help="rows and columns of a matrix")
     parser.add_argument("--operations", default=",".join(_OPERATIONS))
-    parser.add_argument("--shapes", default="lan,wan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--shapes", default="tls,wan", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--repeat", type=int, default=5)
 
 
@@ -140,13 +140,18 @@ def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
 
 
 def _bare(mesh: Mesh | None, times: Times) -> None:
-    """As many bytes in as many rounds."""
+    """As many bytes in as many rounds, in messages of the size that an opening has."""
     if mesh is None:
         return
     words = np.zeros(times.bytes // (2 * 8 * times.rounds), np.uint64)
+    block = opening.BLOCK_BYTES // 8
+    blocks = [words[start : start + block] for start in range(0, len(words), block)]
     for _ in range(times.rounds):
-        for message in mesh.exchange(pb.Opening(words=columns.pack(words))).values():
-            columns.unpack_uint64(message.words, peer="peer")
+        for part in blocks:
+            mesh.broadcast(pb.Opening(words=columns.pack(part)))
+        for _ in blocks:
+            for message in mesh.gather(pb.Opening).values():
+                columns.unpack_uint64(message.words, peer="peer")
 
 
 def _right(seat: Seat, name: str, found: Any, x: Any, y: Any) -> bool:

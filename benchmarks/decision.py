@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes", default="1000x20000", help="applicants x entries of each list and rows"
     )
-    parser.add_argument("--shapes", default="lan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--repeat", type=int, default=3)
 
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> list[Record]:
         found = parties.play(names(holders), _job, options)[ASKER]
         for (asked, rows, shape), times in found.items():
             params = {"holders": holders, "applicants": asked, "rows": rows}
-            params |= {} if shape == "lan" else {"link": shape}
+            params |= {} if shape == "tls" else {"link": shape}
             records.append(times.record("decision.wall", params, None))
             records.append(times.each("decision.applicant", params, asked))
     return records

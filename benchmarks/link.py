@@ -236,7 +236,7 @@ class OverChannel:
         self._channel = Channel(link, timeout=_SECONDS)
 
     def send(self, message: bytes) -> None:
-        self._channel.send(pack(np.frombuffer(message, np.uint8)))
+        self._channel.send(Column(**pack(np.frombuffer(message, np.uint8))))
 
     def receive(self) -> Frame:
         column = self._channel.recv(Column)

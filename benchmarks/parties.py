@@ -29,7 +29,7 @@ from mpc.pb.v1.columns_pb2 import Column
 from .record import Record, middle
 
 LOOPBACK = "127.0.0.1"
-SHAPES = {"lan": None, "20ms": (0.01, 1e9), "wan": (0.05, 100e6 / 8)}
+SHAPES = {"tls": None, "20ms": (0.01, 1e9), "wan": (0.05, 100e6 / 8)}
 """Seconds one way and bytes a second on top of the loopback: none, a round trip of 20 ms, and
 100 Mbit/s with 50 ms."""
 
@@ -44,7 +44,7 @@ class Seat:
     names: tuple[str, ...]
     links: dict[str, Any]
 
-    def mesh(self, shape: str = "lan") -> tuple[Mesh, list[Traced]]:
+    def mesh(self, shape: str = "tls") -> tuple[Mesh, list[Traced]]:
         """A mesh of all, and its links, which count."""
         way, traced = SHAPES[shape], {}
         for name, link in self.links.items():
@@ -62,7 +62,7 @@ class Seat:
         return min(begun, *self._tell(begun))
 
     def _tell(self, number: float) -> list[float]:
-        message = columns.pack(np.array([number]))
+        message = Column(**columns.pack(np.array([number])))
         channels = [Channel(link) for link in self.links.values()]
         for channel in channels:
             channel.send(message)

@@ -330,7 +330,7 @@ def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
 
 def _hashes_out(channel: Channel, items: pa.Array) -> np.ndarray[Any, Any]:
     """The floor: send truncated hashes of the items. It gives the items away."""
-    channel.send(columns.pack(matching.sort(_hashed(items)).view(np.uint8)[:, :10]))
+    channel.send(Column(**columns.pack(matching.sort(_hashed(items)).view(np.uint8)[:, :10])))
     return np.empty(0, np.intp)
 
 

@@ -173,7 +173,7 @@ def _hold(link: Link, folder: Path) -> None:
 
 def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     pin = _key().pin(_NAME)
-    message = columns.pack(np.zeros((1, _QUERY_BYTES), np.uint8))
+    message = Column(**columns.pack(np.zeros((1, _QUERY_BYTES), np.uint8)))
     measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: c.exchange(message) == message)}
     channel = Channel(link)
     folders = [copies / str(turn) for turn in range(plan.repeat)]

@@ -32,14 +32,14 @@ from .record import Record
 TOLERANCE = 1e-6
 
 
-QUICK = "--rows 1,200 --features 4 --shapes lan --forms prepared,anew --repeat 2"
+QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,anew --repeat 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and what is measured."""
     parser.add_argument("--rows", default="1,100000")
     parser.add_argument("--features", type=int, default=32)
-    parser.add_argument("--shapes", default="lan,20ms,wan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--shapes", default="tls,20ms,wan", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--forms", default="prepared,split,anew,decision,reasons,paillier")
     parser.add_argument(
         "--few", type=int, default=100, help="rows of decisions and reasons, at most"

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--holders", default="3,8,16", help="how many, with commas between")
     parser.add_argument("--sizes", default="1000x100000", help="keys x entries of each list")
     parser.add_argument("--outputs", default="bit,count", help="of bit, count")
-    parser.add_argument("--shapes", default="lan", help="of " + ", ".join(parties.SHAPES))
+    parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
     parser.add_argument("--repeat", type=int, default=3)
 
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> list[Record]:
             ASKER
         ].items():
             params = {"holders": holders, "keys": asked, "rows": rows, "output": output}
-            params |= {} if shape == "lan" else {"link": shape}
+            params |= {} if shape == "tls" else {"link": shape}
             records.append(times.record("threshold.wall", params, None))
             records.append(times.each("threshold.key", params, asked))
     return records

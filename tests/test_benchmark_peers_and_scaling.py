@@ -55,10 +55,11 @@ def test_a_peer_stands_beside_what_it_measured(fake: Path) -> None:
         record(x=10, unit="ms"),
         record(x=50),
         record(x=1000),
+        record(x=10, link="wan"),  # which the peer did not have
         Record(benchmark="okvs.rows", unit="s", median=1.0, spread=0.0, checked=True),
     ]
     found, notes = peers.beside(ours, fake / "environments")
-    assert [r.peers for r in found] == [{"fake": 2.0}, {"fake": 4.0}, None, None, None, None]
+    assert [r.peers for r in found] == [{"fake": 2.0}, {"fake": 4.0}, None, None, None, None, None]
     assert "broken left out: no such thing" in notes
     assert notes[0].startswith("crypten left out: ")
     assert len(notes) == 2

@@ -17,9 +17,9 @@ ON_SHARES = "prepared,split,anew,decision,reasons"
 @pytest.mark.parametrize(
     ("module", "arguments", "expected"),
     [
-        (scoring, [*SCORING, "--rows", "20", "--shapes", "lan", "--forms", ON_SHARES], 5),
+        (scoring, [*SCORING, "--rows", "20", "--shapes", "tls", "--forms", ON_SHARES], 5),
         (scoring, [*SCORING, "--rows", "1", "--shapes", "20ms", "--forms", "paillier"], 1),
-        (computing, ["--count", "300", "--matrix", "9", "--shapes", "lan"], 4),
+        (computing, ["--count", "300", "--matrix", "9", "--shapes", "tls"], 4),
     ],
 )
 def test_the_benchmark_checks_its_results(

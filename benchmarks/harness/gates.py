@@ -208,7 +208,7 @@ def _message() -> Gate:
     array = np.ones((1 << 16, 16), np.uint8)
 
     def pass_on() -> None:
-        near.send(columns.pack(array))
+        near.send(Column(**columns.pack(array)))
         columns.unpack(far.recv(Column), width=16, peer=far.peer)
 
     return Gate("copy", Work(pass_on, array.size), floors.copy())

@@ -38,9 +38,10 @@ PEERS = (
     # phe and MPyC take gmpy2 where it is there, and are many times slower without.
     Peer("phe", ("phe==1.5.0", "gmpy2>=2.2"), "with_phe.py", ("paillier.",)),
     Peer("python-flint", ("python-flint==0.9.0",), "with_flint.py", ("kernels.",)),
-    Peer("mpyc", ("mpyc==0.11", "numpy", "gmpy2>=2.2"), "with_mpyc.py", ("sharing.",)),
+    Peer("mpyc", ("mpyc==0.11", "numpy", "gmpy2>=2.2"), "with_mpyc.py", ("computing.",)),
     Peer("openmined-psi", ("openmined-psi==2.0.6",), "with_openmined.py", ("psi.wall",)),
     Peer("spu", ("spu==0.9.5",), "with_spu.py", ("psi.wall",)),
+    Peer("spu", ("spu==0.9.5",), "with_spu_shares.py", ("computing.", "scoring.")),
 )
 NOT_MEASURED = {
     "crypten": "0.4.1, its last release, needs the package sklearn, which no longer installs",
@@ -51,7 +52,7 @@ def beside(records: Sequence[Record], folder: Path | None = None) -> tuple[list[
     """``records`` with the ratios to peers in them, and the notes on what was left out."""
     notes = [f"{name} left out: {why}" for name, why in NOT_MEASURED.items()]
     for peer in PEERS:
-        asked = [r for r in records if r.benchmark.startswith(peer.subjects)]
+        asked = [r for r in records if r.benchmark.startswith(peer.subjects) and _unshaped(r)]
         if not asked:
             continue
         print(f"{peer.name} ...", file=sys.stderr, flush=True)
@@ -80,6 +81,12 @@ def _answers(peer: Peer, records: Sequence[Record], folder: Path) -> list[dict[s
 
 # Of ours, and not of the work: a peer is asked once for what differs only in these.
 _OURS = {"cores", "kernels", "link"}
+_UNSHAPED = {"tls", "plain"}
+
+
+def _unshaped(record: Record) -> bool:
+    """Whether its link is loopback as it is: that is what peers talk over."""
+    return record.params.get("link", "tls") in _UNSHAPED
 
 
 def _question(record: Record) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def _key(benchmark: str, params: Mapping[str, Any]) -> str:
 
 def _with(record: Record, peer: str, answers: Sequence[Mapping[str, Any]]) -> Record:
     """With ours over theirs, if the peer measured the same in the same unit, and right."""
-    for answer in answers:
+    for answer in answers if _unshaped(record) else ():
         same = _key(answer["benchmark"], answer["params"]) == _key(record.benchmark, record.params)
         if same and answer["unit"] == record.unit and answer["checked"]:
             ratio = record.median / answer["median"]

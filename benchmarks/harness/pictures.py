@@ -271,7 +271,7 @@ def floor_rows(records: Sequence[Record]) -> list[tuple[str, str, float]]:
 def stage_rows(records: Sequence[Record], subject: str) -> dict[str, dict[str, float]]:
     """For ``stages``: the sides of the largest run of ``subject``, over the default link."""
     own = [r for r in records if r.benchmark == f"{subject}.stage" and "stage" in r.params]
-    own = [r for r in own if r.params.get("link", "tls") in ("tls", "lan", "loopback")] or own
+    own = [r for r in own if r.params.get("link", "tls") in ("tls", "loopback")] or own
     groups: dict[str, list[Record]] = {}
     for record in own:
         left = {n: v for n, v in record.params.items() if n not in ("stage", "side", "times")}

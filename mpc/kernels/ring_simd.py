@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arithmetic modulo 2^64 on lanes of eight words; what each function does: ``ring``.
 
-The matrix product keeps four rows by sixteen columns of the result in registers, and goes along
-panels of the right factor that were copied so that their words follow each other in the cache.
+The matrix product keeps a tile of the result in registers, and goes along panels of the right
+factor that were copied so that their words follow each other in the cache. With AVX-512 the tile is
+four rows by sixteen columns. AVX2 has no product of words (``vpmullq``): from x = x0 + 2^32 x1 and
+y alike, the tile of two rows by eight columns keeps sums of x0 y0 and, modulo 2^32, of x0 y1 and
+x1 y0, the halves of a lane, as products of 32 bits with the word whose halves changed places.
 """
 
 from __future__ import annotations
@@ -10,34 +13,73 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.kernels.compiled import inner, kernel
-from mpc.kernels.lanes import address, broadcast, emits, lanes, load, store, zero
+from mpc.kernels.lanes import (
+    COUNT,
+    VECTOR,
+    address,
+    broadcast,
+    emits,
+    lanes,
+    load,
+    splat,
+    store,
+    zero,
+)
 
 Words = NDArray[np.uint64]
 
-PANEL = 16  # columns of a panel: two registers
+PANEL = 16  # words of a panel's row: columns, or half as many with their copies
 DEPTH = 256  # rows of a panel, which then fills most of the first-level cache
-ROWS = 4
+ROWS, COLUMNS = (4, 16) if kernels.wide() else (2, 8)
 _PRODUCT_SECONDS = 0.1e-9  # of one multiplication and addition, on one core
 _ELEMENT_SECONDS = 1e-9
+
+_HALF_WORDS = ir.VectorType(ir.IntType(32), 2 * COUNT)
 
 
 @emits(lanes, lanes, lanes, lanes)
 def _added(builder: Any, total: Any, x: Any, y: Any) -> Any:
-    """``total + x * y`` modulo 2^64 in each lane (``vpmullq``)."""
+    """``total + x * y`` modulo 2^64 in each lane."""
     return builder.add(total, builder.mul(x, y))
+
+
+@emits(lanes, lanes, lanes, lanes)
+def _low_added(builder: Any, total: Any, x: Any, y: Any) -> Any:
+    """``total`` and the products of the low halves of words (``vpmuludq``)."""
+    low = splat(2**32 - 1)
+    return builder.add(total, builder.mul(builder.and_(x, low), builder.and_(y, low)))
+
+
+@emits(lanes, lanes, lanes, lanes)
+def _halves_added(builder: Any, total: Any, x: Any, y: Any) -> Any:
+    """``total + x * y`` modulo 2^32 in each half of a lane (``vpmulld``)."""
+    held = [builder.bitcast(value, _HALF_WORDS) for value in (total, x, y)]
+    return builder.bitcast(builder.add(held[0], builder.mul(*held[1:])), VECTOR)
+
+
+@emits(lanes, lanes, lanes)
+def _joined(builder: Any, low: Any, halves: Any) -> Any:
+    """``low`` and 2^32 times the sum of the two halves of each lane."""
+    high = builder.add(builder.shl(halves, splat(32)), builder.and_(halves, splat(2**64 - 2**32)))
+    return builder.add(low, high)
 
 
 @inner
 def _pack(panel: Words, y: Words, top: int, depth: int, left: int, width: int) -> None:
     """Copy ``depth`` rows by ``width`` columns of y, the missing columns as zeros."""
     for k in range(depth):
+        row = panel[k * PANEL : (k + 1) * PANEL]
         for j in range(width):
-            panel[k * PANEL + j] = y[top + k, left + j]
-        for j in range(width, PANEL):
-            panel[k * PANEL + j] = np.uint64(0)
+            row[j] = y[top + k, left + j]
+        for j in range(width, COLUMNS):
+            row[j] = np.uint64(0)
+        for j in range(PANEL - COLUMNS):
+            row[COLUMNS + j] = row[j] << np.uint64(32) | row[j] >> np.uint64(32)
 
 
 @inner
@@ -65,14 +107,28 @@ def _four_rows(tile: Words, x: Words, row: int, top: int, depth: int, panel: int
 
 
 @inner
-def _one_row(tile: Words, x: Words, row: int, top: int, depth: int, panel: int) -> None:
-    a0, a1 = zero(), zero()
+def _two_rows(tile: Words, x: Words, row: int, top: int, depth: int, panel: int) -> None:
+    """Two rows of a tile, by halves of words."""
+    a, b, c, d = zero(), zero(), zero(), zero()
     for k in range(depth):
-        p = broadcast(x[row, top + k])
-        a0 = _added(a0, p, load(panel, PANEL * k))
-        a1 = _added(a1, p, load(panel, PANEL * k + 8))
-    store(address(tile), 0, a0)
-    store(address(tile), 8, a1)
+        y, turned = load(panel, PANEL * k), load(panel, PANEL * k + 8)
+        p, q = broadcast(x[row, top + k]), broadcast(x[row + 1, top + k])
+        a, b = _low_added(a, p, y), _halves_added(b, p, turned)
+        c, d = _low_added(c, q, y), _halves_added(d, q, turned)
+    store(address(tile), 0, _joined(a, b))
+    store(address(tile), 8, _joined(c, d))
+
+
+_rows = _four_rows if kernels.wide() else _two_rows
+
+
+@inner
+def _one_row(tile: Words, x: Words, row: int, top: int, depth: int, panel: int) -> None:
+    for left in range(0, COLUMNS, 8):
+        total = zero()
+        for k in range(depth):
+            total = _added(total, broadcast(x[row, top + k]), load(panel, PANEL * k + left))
+        store(address(tile), left, total)
 
 
 @kernel
@@ -82,19 +138,19 @@ def _blocks(start: int, stop: int, out: Words, x: Words, y: Words, scratch: Word
     panel, tile = scratch[: PANEL * DEPTH], scratch[PANEL * DEPTH :]
     for top in range(0, inside, DEPTH):
         depth = min(DEPTH, inside - top)
-        for left in range(0, columns, PANEL):
-            width = min(PANEL, columns - left)
+        for left in range(0, columns, COLUMNS):
+            width = min(COLUMNS, columns - left)
             _pack(panel, y, top, depth, left, width)
             row = start
             while row < stop:
                 many = ROWS if row + ROWS <= stop else 1
                 if many == ROWS:
-                    _four_rows(tile, x, row, top, depth, address(panel))
+                    _rows(tile, x, row, top, depth, address(panel))
                 else:
                     _one_row(tile, x, row, top, depth, address(panel))
                 for i in range(many):
                     for j in range(width):
-                        out[row + i, left + j] += tile[i * PANEL + j]
+                        out[row + i, left + j] += tile[i * COLUMNS + j]
                 row += many
 
 
@@ -187,4 +243,4 @@ def _nothing() -> None:
 
 
 def _panel_and_tile() -> Words:
-    return np.empty(PANEL * DEPTH + ROWS * PANEL, np.uint64)
+    return np.empty(PANEL * DEPTH + ROWS * COLUMNS, np.uint64)

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays in messages: packed little-endian bytes with an explicit width and count.
 
-Writing copies an array once into the message; reading is one ``np.frombuffer`` over the message's
-bytes, never a loop over elements. What comes from a peer is checked here, before anything is
-computed with it, and a mismatch is a ``ProtocolError`` that names the peer.
+Writing gives the fields of a ``Column``, from which the constructor of a message makes the column
+in its place; a finished ``Column`` it would write and parse, at ten times the cost of the copy::
+
+    channel.send(pb.Opening(words=columns.pack(words)))
+
+Reading is one ``np.frombuffer`` over the message's bytes, never a loop over elements. What
+comes from a peer is checked here, before anything is computed with it, and a mismatch is a
+``ProtocolError`` that names the peer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +23,22 @@ from mpc.errors import ProtocolError
 from mpc.pb.v1.columns_pb2 import Column, Strings
 
 
-def pack(array: NDArray[Any]) -> Column:
+class Packed(TypedDict):
+    """The fields of a ``Column``."""
+
+    width: int
+    count: int
+    data: bytes
+
+
+class PackedStrings(TypedDict):
+    """The fields of ``Strings``."""
+
+    ends: Packed
+    data: bytes
+
+
+def pack(array: NDArray[Any]) -> Packed:
     """A column of ``len(array)`` elements, each all that stands behind one first index.
 
     ``uint8`` of shape (n, w) becomes n elements of w bytes; 64-bit integers or floats of shape (n,)
@@ -28,7 +48,7 @@ def pack(array: NDArray[Any]) -> Column:
         raise TypeError(f"a column holds numbers along an axis, not {array.dtype} {array.shape}")
     width = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return Column(width=width, count=len(array), data=little.tobytes())
+    return Packed(width=width, count=len(array), data=little.tobytes())
 
 
 def unpack(column: Column, *, width: int, peer: str, count: int | None = None) -> NDArray[np.uint8]:
@@ -57,9 +77,9 @@ def unpack_uint64(column: Column, *, peer: str, count: int | None = None) -> NDA
     return unpack(column, width=8, peer=peer, count=count).reshape(-1).view("<u8")
 
 
-def ragged_pack(ends: NDArray[np.uint64], data: bytes) -> Strings:
+def ragged_pack(ends: NDArray[np.uint64], data: bytes) -> PackedStrings:
     """Byte strings of unequal length, item i being ``data[ends[i - 1]:ends[i]]``."""
-    return Strings(ends=pack(ends), data=data)
+    return PackedStrings(ends=pack(ends), data=data)
 
 
 def ragged_unpack(
@@ -73,7 +93,7 @@ def ragged_unpack(
     return ends, data
 
 
-def strings_pack(items: Sequence[bytes]) -> Strings:
+def strings_pack(items: Sequence[bytes]) -> PackedStrings:
     """``items`` as one message."""
     lengths = np.fromiter(map(len, items), dtype=np.uint64, count=len(items))
     return ragged_pack(np.cumsum(lengths, dtype=np.uint64), b"".join(items))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening shares to all parties: one message from each to each, in one round.
 
-    every party  Opening (its words)  <------>  Opening  every other party
+    every party  Opening (its words, in blocks)  <------>  Opening  every other party
 
 Learns: all parties the sum, or the XOR, of the words; so what is opened is a result or is hidden
 under a mask that is uniform and used once. A lying party changes what the others take for the sum,
@@ -10,17 +10,24 @@ unnoticed: computing on shares is semi-honest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ProtocolError
 from mpc.net import columns
+from mpc.net.link import CAPACITY_BYTES
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 
 Words = NDArray[np.uint64]
+
+BLOCK_BYTES = 1 << 20
+"""Words of one message."""
+AHEAD = CAPACITY_BYTES // 2 // BLOCK_BYTES
+"""Messages to all before any is read: a link holds them, so nobody waits for one who sends too."""
 
 
 def sums(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
@@ -42,18 +49,13 @@ def together(
 ) -> tuple[list[Words], list[Words]]:
     """Both in one round."""
     arrays = [*sums, *xors]
-    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
-    total = flat[0] if len(flat) == 1 else np.concatenate([np.empty(0, np.uint64), *flat])
-    theirs = mesh.exchange(pb.Opening(step=step, words=columns.pack(total)))
+    total = np.concatenate([np.empty(0, np.uint64), *(array.reshape(-1) for array in arrays)])
     added = sum(array.size for array in sums)
-    if len(flat) == 1:
-        total = total.copy()
-    for name, message in theirs.items():
-        _check_step(name, step, message)
-        words = columns.unpack_uint64(message.words, count=len(total), peer=name)
-        total[:added] += words[:added]
-        total[added:] ^= words[added:]
-    ends = np.cumsum([len(part) for part in flat])[:-1]
+    for place, theirs in _exchanged(mesh, step, total):
+        own, few = total[place], max(0, added - place.start)
+        own[:few] += theirs[:few]
+        own[few:] ^= theirs[few:]
+    ends = np.cumsum([array.size for array in arrays])[:-1]
     opened = [
         part.reshape(array.shape) for part, array in zip(np.split(total, ends), arrays, strict=True)
     ]
@@ -68,14 +70,30 @@ def residues(mesh: Mesh, step: str, words: Words, bits: int) -> Words:
     low = np.uint64((1 << bits) - 1)
     size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
     total = words & low
-    held = total.astype(f"<u{size}")
-    for name, message in mesh.exchange(pb.Opening(step=step, words=columns.pack(held))).items():
-        _check_step(name, step, message)
-        theirs = columns.unpack(message.words, width=size, count=len(held), peer=name)
-        total = total + theirs.reshape(-1).view(held.dtype)
+    for place, theirs in _exchanged(mesh, step, total.astype(f"<u{size}")):
+        total[place] += theirs
     return np.asarray(total & low)
 
 
-def _check_step(peer: str, step: str, message: pb.Opening) -> None:
+def _exchanged(mesh: Mesh, step: str, words: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Send ``words`` (n,) to all; each party's words at some of these places, until all are here.
+
+    Words go in blocks that stay in the caches while they are written and read. Once they were sent,
+    the caller may change them.
+    """
+    block = BLOCK_BYTES // words.itemsize
+    places = [slice(at, at + block) for at in range(0, max(1, len(words)), block)]
+    for group in range(0, len(places), AHEAD):
+        ahead = places[group : group + AHEAD]
+        for place in ahead:
+            mesh.broadcast(pb.Opening(step=step, words=columns.pack(words[place])))
+        for place in ahead:
+            for name, message in mesh.gather(pb.Opening).items():
+                yield place, _checked(name, step, message, words[place])
+
+
+def _checked(peer: str, step: str, message: pb.Opening, like: NDArray[Any]) -> NDArray[Any]:
     if message.step != step:
         raise ProtocolError(peer, f"is at the step {message.step!r}, we are at {step!r}")
+    words = columns.unpack(message.words, width=like.itemsize, count=len(like), peer=peer)
+    return words.reshape(-1).view(like.dtype)

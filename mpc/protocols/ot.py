@@ -51,6 +51,7 @@ from mpc.kernels import aes, gf128, transpose
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import ot_pb2 as pb
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, uint64
@@ -179,7 +180,7 @@ def correlated_receiver(
     message = pb.CorrelatedRows(corrections=columns.pack(corrections.reshape(WIDTH, -1)))
     session = _session(transcript, message)
     message.bits_tag = _hashed(chosen[None], session).tobytes()
-    message.column_tags.CopyFrom(columns.pack(_hashed(held, session)))
+    message.column_tags.CopyFrom(Column(**columns.pack(_hashed(held, session))))
     channel.send(message)
     return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[: len(bits)], session)
 

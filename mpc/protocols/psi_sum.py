@@ -131,7 +131,7 @@ def sender(
         message = pb.PsiSumMasked(points=_encoded(mine.take(block), secret))
         if key is not None:
             sent = key.encrypt(held[block], fraction_bits=fraction_bits, bound=VALUE_BOUND, rng=rng)
-            message.values.CopyFrom(columns.pack(sent.to_array()))
+            message.values.CopyFrom(Column(**columns.pack(sent.to_array())))
         channel.send(message)
     if key is not None:
         _open(channel, key)
@@ -169,7 +169,7 @@ def _public(channel: Channel, data: bytes, allow_weak: bool) -> PublicKey:
         raise ProtocolError(channel.peer, f"its key: {error}") from None
 
 
-def _encoded(items: Items, secret: Scalars) -> Column:
+def _encoded(items: Items, secret: Scalars) -> columns.Packed:
     return columns.pack(
         ristretto.encode(ristretto.mul(ristretto.hash_to_group(items, LABEL), secret))
     )

@@ -26,7 +26,7 @@ from mpc.pb.v1.columns_pb2 import Column, Strings
 
 @given(arrays.arrays(np.uint64, st.integers(0, 50)))
 def test_words(array: Any) -> None:
-    column = Column.FromString(pack(array).SerializeToString())
+    column = Column.FromString(Column(**pack(array)).SerializeToString())
     assert (column.width, column.count) == (8, len(array))
     got = unpack_uint64(column, peer="p", count=len(array))
     assert got.dtype == np.dtype("<u8")
@@ -35,29 +35,29 @@ def test_words(array: Any) -> None:
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(0, 20), st.integers(1, 40))))
 def test_rows_of_bytes(array: Any) -> None:
-    assert np.array_equal(unpack(pack(array), width=array.shape[1], peer="p"), array)
+    assert np.array_equal(unpack(Column(**pack(array)), width=array.shape[1], peer="p"), array)
 
 
 @pytest.mark.parametrize("kind", ["<i8", ">i8", "<f8", ">f8", ">u8"])
 def test_other_numbers_of_eight_bytes(kind: str) -> None:
     array = np.array([1, 2**40, 0, 7], kind)
-    got = unpack_uint64(pack(array), peer="p").view(f"<{kind[1:]}")
+    got = unpack_uint64(Column(**pack(array)), peer="p").view(f"<{kind[1:]}")
     assert np.array_equal(got, array)
 
 
 def test_layout_is_little_endian_and_packed() -> None:
-    column = pack(np.array([1, 2**56 + 2], np.uint64))
+    column = Column(**pack(np.array([1, 2**56 + 2], np.uint64)))
     assert column.data.hex() == "0100000000000000" + "0200000000000001"
 
 
 def test_an_array_that_is_not_contiguous() -> None:
     array = np.arange(24, dtype=np.uint8).reshape(4, 6)[::2, ::3]
-    assert np.array_equal(unpack(pack(array), width=2, peer="p"), array)
+    assert np.array_equal(unpack(Column(**pack(array)), width=2, peer="p"), array)
 
 
 def test_matrices_go_by_rows() -> None:
     array = np.arange(6, dtype=np.uint64).reshape(2, 3)
-    column = pack(array)
+    column = Column(**pack(array))
     assert (column.width, column.count) == (24, 2)
     assert np.array_equal(unpack(column, width=24, peer="p").view("<u8"), array)
 
@@ -87,12 +87,12 @@ def test_columns_that_do_not_fit(column: Column, text: str) -> None:
 
 @given(st.lists(st.binary(max_size=20), max_size=20))
 def test_strings(items: list[bytes]) -> None:
-    strings = Strings.FromString(strings_pack(items).SerializeToString())
+    strings = Strings.FromString(Strings(**strings_pack(items)).SerializeToString())
     assert strings_unpack(strings, peer="p", count=len(items)) == items
 
 
 def _ends(*values: int) -> Column:
-    return pack(np.array(values, np.uint64))
+    return Column(**pack(np.array(values, np.uint64)))
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,7 @@ def test_strings_without_ends() -> None:
 
 
 def test_ragged_data_stays_in_one_piece() -> None:
-    ends, data = ragged_unpack(ragged_pack(np.array([1, 1, 3], np.uint64), b"abc"), peer="p")
+    ends, data = ragged_unpack(
+        Strings(**ragged_pack(np.array([1, 1, 3], np.uint64), b"abc")), peer="p"
+    )
     assert (ends.tolist(), data) == ([1, 1, 3], b"abc")

@@ -81,7 +81,9 @@ def files(tmp_path: Path) -> Files:
 
 
 def _introduce(session: Session) -> dict[str, str]:
-    said = session.mesh(NAMES).exchange(pack(np.frombuffer(session.name.encode(), np.uint8)))
+    said = session.mesh(NAMES).exchange(
+        Column(**pack(np.frombuffer(session.name.encode(), np.uint8)))
+    )
     return {peer: bytes(column.data).decode() for peer, column in said.items()}
 
 
@@ -156,7 +158,7 @@ def test_leaving_delivers_what_was_sent(files: Files) -> None:
 
     def role(session: Session) -> Any:
         if session.name == "bank":
-            session.peer("tax").send(pack(sent))
+            session.peer("tax").send(Column(**pack(sent)))
             return None
         time.sleep(0.5)
         return unpack_uint64(session.peer("bank").recv(Column), peer="bank")

@@ -10,8 +10,8 @@ import pytest
 from numpy.polynomial import chebyshev, polynomial
 
 from mpc import kernels
-from mpc.errors import ConfigError, ProtocolError
-from mpc.protocols import functions, opening
+from mpc.errors import ConfigError
+from mpc.protocols import functions
 from mpc.protocols.functions import logistic, polynomials
 from tests.protocols.computing import compute, looks_uniform, openings, recorded, view
 
@@ -294,26 +294,3 @@ def test_views_are_uniform(name):
         getattr(functions, name)(p.mesh, p.share(np.full(64, 0.75)), p.triples)
 
     assert looks_uniform(view(3, job, seeds=6))
-
-
-class TestResidues:
-    def test_sums(self):
-        x = np.array([1, 2**32 - 1, 2**20, 0], np.uint64)
-
-        def job(p):
-            mine = x + np.uint64(1 << 40) * np.uint64(p.mesh.names.index(p.mesh.me))
-            return [opening.residues(p.mesh, "here", mine, bits).tolist() for bits in (32, 20, 1)]
-
-        total = [3 * int(each) for each in x]
-        wanted = [[each % 2**bits for each in total] for bits in (32, 20, 1)]
-        assert compute(3, job) == [wanted] * 3
-
-    def test_another_step_or_count_names_the_peer(self):
-        def job(p):
-            first = p.mesh.me == "p0"
-            with pytest.raises(ProtocolError, match=r"p[01]: is at the step '(there|here)'"):
-                opening.residues(p.mesh, "here" if first else "there", np.zeros(2, np.uint64), 20)
-            with pytest.raises(ProtocolError, match=r"expected \d elements, got \d"):
-                opening.residues(p.mesh, "count", np.zeros(2 + first, np.uint64), 20)
-
-        compute(2, job)

@@ -22,6 +22,7 @@ from mpc.errors import (
 from mpc.net import columns, memory
 from mpc.net.traced import Traced
 from mpc.pb.v1 import psi_pb2 as pb
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
 from mpc.primitives.rng import permutation
@@ -287,9 +288,12 @@ def test_garbage_instead_of_elements(role, bad, backend):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (columns.pack(np.ones((2, 32), np.uint8)), "expected 3 elements, got 2"),
-        (columns.pack(np.ones((4, 32), np.uint8)), "expected 3 elements, got 4"),
-        (columns.pack(np.ones((3, 31), np.uint8)), "expected elements of 32 bytes, got 31"),
+        (Column(**columns.pack(np.ones((2, 32), np.uint8))), "expected 3 elements, got 2"),
+        (Column(**columns.pack(np.ones((4, 32), np.uint8))), "expected 3 elements, got 4"),
+        (
+            Column(**columns.pack(np.ones((3, 31), np.uint8))),
+            "expected elements of 32 bytes, got 31",
+        ),
     ],
 )
 def test_a_block_of_another_size(column, message):

@@ -21,6 +21,7 @@ from mpc.errors import (
 )
 from mpc.net import columns, memory
 from mpc.pb.v1 import query_pb2 as pb
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives import oprf, prepared, ristretto
 from mpc.protocols import query
 from mpc.testing import run_pair, seeded
@@ -109,7 +110,10 @@ def with_row(column, row, value):
         (lambda e: with_row(e.elements, 1, b"\xff" * 32), "first is number 1"),
         (lambda e: with_row(e.elements, 1, e.elements.data[:32]), "proof does not show"),
         (lambda e: setattr(e.elements, "width", 31), "expected elements of 32 bytes"),
-        (lambda e: e.elements.CopyFrom(columns.pack(np.zeros((1, 32), np.uint8))), "expected 3"),
+        (
+            lambda e: e.elements.CopyFrom(Column(**columns.pack(np.zeros((1, 32), np.uint8)))),
+            "expected 3",
+        ),
     ],
 )
 def test_wrong_evaluations_name_the_holder(party, change, message):

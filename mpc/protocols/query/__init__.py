@@ -191,7 +191,7 @@ def holder(
                 channel.send(pb.QueryAnswer(offer=pb.QueryOffer(headers=headers)))
             case "segment":
                 for data in published.chunks(channel.peer, request.segment):
-                    channel.send(pb.QueryAnswer(chunk=pb.QueryChunk(data=data)))
+                    channel.send(pb.QueryAnswer(chunk={"data": data}))
                     served.file_bytes += len(data)
             case "blinded":
                 count, elements = _checked(channel.peer, request.blinded, admitted)
