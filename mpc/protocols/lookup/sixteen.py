@@ -156,7 +156,7 @@ class Offerer:
         if len(data) != -(-count // 2):
             raise ProtocolError(peer, f"{len(data)} bytes of choices for {count}")
         corrections = nibbles(np.frombuffer(data, np.uint8))[:count]
-        self._keys = self._b[:count] ^ self._multiples[corrections]
+        self._keys = self._b[:count] ^ np.take(self._multiples, corrections, axis=0)
         self._b = self._b[count:]
 
 
