@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed
+from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed, PeerUnreachable
 from mpc.net.channel import Channel, encode
 
 M = TypeVar("M", bound=Message)
@@ -66,16 +66,8 @@ class Mesh:
         return {n: channel.recv(type(messages[n])) for n, channel in self._channels.items()}
 
     def cause(self, error: MpcError) -> MpcError:
-        """Of a job that ended with ``error``: the peer that died, where that is why others stopped.
-
-        When a party dies, a peer that hears of it first stops the job, and its word may reach the
-        others before they notice for themselves.
-        """
-        if isinstance(error, PeerAborted) and error.reason == PeerClosed.__name__:
-            for name, channel in self._channels.items():
-                if name != error.peer and channel.died():
-                    return PeerClosed(name, "its process ended, or it closed the link")
-        return error
+        """``cause`` of an error that ended a job of this mesh."""
+        return cause(error, self._channels)
 
     def abort(self, error: BaseException) -> None:
         """Tell every peer the class name of ``error`` and close."""
@@ -86,3 +78,23 @@ class Mesh:
         """Deliver what was sent to every peer, and close."""
         for channel in self._channels.values():
             channel.close()
+
+
+def lost(error: BaseException) -> bool:
+    """Whether a peer says that it stopped because another one is gone."""
+    gone = PeerClosed.__name__, PeerUnreachable.__name__
+    return isinstance(error, PeerAborted) and error.reason in gone
+
+
+def cause(error: MpcError, channels: Mapping[str, Channel]) -> MpcError:
+    """Of a job that ended with ``error``: the peer that died, where that is why others stopped.
+
+    When a party dies, a peer that hears of it first stops the job, and its word may reach the
+    others before they notice for themselves. Whose machine is cut off from this one without a
+    word looks alive here until a deadline, and is not named by others.
+    """
+    if isinstance(error, PeerAborted) and lost(error):
+        for name, channel in channels.items():
+            if name != error.peer and channel.died():
+                return PeerClosed(name, "its process ended, or it closed the link")
+    return error
