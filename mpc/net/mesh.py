@@ -8,6 +8,7 @@ holds none, so parties that call the same verbs in the same order never wait in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -93,8 +94,11 @@ def cause(error: MpcError, channels: Mapping[str, Channel]) -> MpcError:
     others before they notice for themselves. Whose machine is cut off from this one without a
     word looks alive here until a deadline, and is not named by others.
     """
-    if isinstance(error, PeerAborted) and lost(error):
-        for name, channel in channels.items():
-            if name != error.peer and channel.died():
-                return PeerClosed(name, "its process ended, or it closed the link")
-    return error
+    if not isinstance(error, PeerAborted) or not lost(error):
+        return error
+    others = [name for name in channels if name != error.peer]
+    # At once, as each that is alive and says nothing is waited for.
+    with ThreadPoolExecutor(max(1, len(others))) as pool:
+        died = list(pool.map(lambda name: channels[name].died(), others))
+    gone = [name for name, dead in zip(others, died, strict=True) if dead]
+    return PeerClosed(gone[0], "its process ended, or it closed the link") if gone else error

@@ -9,7 +9,9 @@
 Opening connects to all parties at once, dialling or being dialled (see ``grpc_link``), and compares
 version, names, session id and public parameters with each (see ``handshake``). What fails with one
 peer fails the session: the peers that are connected already are told the class of the error, and
-the first error is raised. Where a peer stops because it lost another one, that one's is awaited.
+the first error is raised. Where a peer stops because it lost another one, that one's is awaited:
+``PeerClosed`` of a party that this one has met, and of one that it never met ``PeerUnreachable``,
+when the wait for it is over.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry

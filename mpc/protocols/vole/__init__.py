@@ -23,7 +23,9 @@ One implementation for five rings: ``BITS`` (a in GF(2): correlated OT), ``NIBBL
 ``BLOCKS`` (a a polynomial of degree below 4, 64 or 128 over GF(2)), all with products in GF(2^128)
 modulo X^128 + X^7 + X^2 + X + 1 (``kernels.gf128``), and ``Z64``: all modulo 2^64. A word of
 ``WORDS`` is the low half of an element. These 2^64 elements are a space over GF(2), not a subfield:
-sums of values are values, products are not, and all that is done here is sums.
+sums of values are values, products are not, and all that is done here is sums. In ``BITS`` and
+``NIBBLES`` a is also the lowest bits of c, where b has zeros and delta the bits of one
+(``Ring.fitted``), so that the receiver compresses once.
 
 For ``Z64`` the trees are made with a delta of their own in GF(2^128), and checked as they are. Then
 leaves are hashed to words, and three more messages check the products modulo 2^64 (``products``).
