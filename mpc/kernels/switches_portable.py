@@ -19,9 +19,9 @@ last two, and then, in the upper half and in the lower, of what came there. Thei
 j of each quarter. An element without a neighbour goes to the lower half, as if its switch were set.
 
 ``joined``       the settings of both levels as one symbol of four bits for each block
-``gather``       the bits of each block, in four bits of an octet, from beside each other or, where
-                 ``apart``, from the quarters; of segments of ``least`` to ``most`` elements alone
-``scatter``      the reverse, in place
+``carry``        the bits of each block into four bits of an octet, or ``back``, in place; these
+                 stand beside each other or, where ``apart``, in the quarters; segments of
+                 ``least`` to ``most`` elements alone take part
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def joined(starts: Starts, outward: bool, first: Bits, second: Bits, symbols: Bi
         inner += upper + lower
 
 
-def gather(bits: Bits, starts: Starts, apart: bool, least: int, most: int, blocks: Bits) -> None:
+def carry(
+    bits: Bits, blocks: Bits, starts: Starts, apart: bool, least: int, most: int, back: bool
+) -> None:
     block = 0
     for k in range(len(starts) - 1):
         first, size = starts[k], starts[k + 1] - starts[k]
@@ -144,31 +146,14 @@ def gather(bits: Bits, starts: Starts, apart: bool, least: int, most: int, block
         lower = first + half
         ends = (first + half // 2, lower, lower + (size - half) // 2, first + size)
         for j in range((size + 3) // 4):
-            held = 0
+            held = int(blocks[block]) if back else 0
             for i in range(4):
                 at, end = first + 4 * j + i, ends[3]
                 if apart:
                     at, end = (ends[i - 1] if i else first) + j, ends[i]
-                if at < end:
-                    held |= bits[at] << i
+                if at < end and back:
+                    bits[at] = held >> i & 1
+                elif at < end:
+                    held |= int(bits[at]) << i
             blocks[block] = held
-            block += 1
-
-
-def scatter(blocks: Bits, starts: Starts, apart: bool, least: int, most: int, bits: Bits) -> None:
-    block = 0
-    for k in range(len(starts) - 1):
-        first, size = starts[k], starts[k + 1] - starts[k]
-        if size < least or size > most:
-            continue
-        half = size // 2
-        lower = first + half
-        ends = (first + half // 2, lower, lower + (size - half) // 2, first + size)
-        for j in range((size + 3) // 4):
-            for i in range(4):
-                at, end = first + 4 * j + i, ends[3]
-                if apart:
-                    at, end = (ends[i - 1] if i else first) + j, ends[i]
-                if at < end:
-                    bits[at] = blocks[block] >> i & 1
             block += 1

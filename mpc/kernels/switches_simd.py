@@ -13,8 +13,7 @@ _compiled = njit(nogil=True, cache=True)
 
 route = _compiled(switches_portable.route)
 joined = _compiled(switches_portable.joined)
-gather = _compiled(switches_portable.gather)
-scatter = _compiled(switches_portable.scatter)
+carry = _compiled(switches_portable.carry)
 
 
 @njit(inline="always")

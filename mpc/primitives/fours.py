@@ -54,14 +54,12 @@ class Layer:
     def gather(self, bits: Bits) -> Bits:
         """The four bits of each block (blocks,); what it has fewer of four is zero."""
         out = np.empty(self.blocks, np.uint8)
-        apart = self.way == "out"
-        switches.kernel().gather(bits, self._starts, apart, *self._bounds, out)
+        switches.kernel().carry(bits, out, self._starts, self.way == "out", *self._bounds, False)
         return out
 
     def scatter(self, blocks: Bits, bits: Bits) -> None:
         """Write the four bits of each block where they go in ``bits`` (n,)."""
-        apart = self.way == "in"
-        switches.kernel().scatter(blocks, self._starts, apart, *self._bounds, bits)
+        switches.kernel().carry(bits, blocks, self._starts, self.way == "in", *self._bounds, True)
 
     @property
     def _bounds(self) -> tuple[int, int]:

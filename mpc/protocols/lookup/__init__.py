@@ -61,11 +61,10 @@ from mpc.errors import ConfigError, DataError, ParameterMismatch, ProtocolError
 from mpc.kernels import hashing
 from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
-from mpc.primitives import cuckoo, fixed, fours, okvs
+from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.primitives.sharing import MAX_FRACTION_BITS, Share
-from mpc.primitives.switches import Network
 from mpc.protocols.lookup import equality, programmed
 from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
@@ -142,10 +141,7 @@ def asker(
     if order == "keys":
         with span("order"):
             sources = np.concatenate([table.places, _free(table)])
-            if sizes.columns:
-                bits, held = ordering.permute_asker(transfers, bits, held, sources)
-            else:
-                bits = ordering.permute_bits_asker(chooser, bits, sources)
+            bits, held = ordering.permute_asker(chooser, transfers, bits, held, sources)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
         given = Sender(channel, counts.results, sizes.session, rng)
@@ -168,16 +164,9 @@ def holder(
     raised here, before anything is sent, as is a DataError for a key that occurs twice.
     """
     items = Items.of(keys)
-    rows = _encoded(values, len(items), fraction_bits)
-    # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
-    _digests(items, rng.bytes(_KEY_BYTES))
-    offer = pb.LookupOffer(
-        role="holder",
-        order=_checked_order(order),
-        count=len(items),
-        columns=rows.shape[1],
-        fraction_bits=fraction_bits,
-    )
+    rows = _encoded(items, values, fraction_bits, rng)
+    offer = pb.LookupOffer(role="holder", order=_checked_order(order), count=len(items))
+    offer.columns, offer.fraction_bits = rows.shape[1], fraction_bits
     sizes, _ = _agree(channel, offer, rng)
     if not sizes.keys or not sizes.rows:
         return _found(*_zeros(sizes, order), 1, fraction_bits, None)
@@ -194,10 +183,7 @@ def holder(
     transfers = Sender(channel, counts.switches + counts.results, sizes.session, rng)
     if order == "keys":
         with span("order"):
-            if sizes.columns:
-                bits, held = ordering.permute_holder(transfers, bits, held)
-            else:
-                bits = ordering.permute_bits_holder(offerer, bits, rng)
+            bits, held = ordering.permute_holder(offerer, transfers, bits, held, rng)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
         taken = Receiver(channel, counts.results, sizes.session, rng)
@@ -213,14 +199,18 @@ def _digests(keys: Any, key: bytes) -> Words:
     return digests
 
 
-def _encoded(values: ArrayLike | None, count: int, fraction_bits: int) -> Words:
+def _encoded(items: Items, values: ArrayLike | None, fraction_bits: int, rng: Rng) -> Words:
+    """The rows of a table of distinct keys, as words."""
+    # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
+    _digests(items, rng.bytes(_KEY_BYTES))
     if values is None:
-        return np.empty((count, 0), np.uint64)
+        return np.empty((len(items), 0), np.uint64)
     words = fixed.encode(values, fraction_bits)
     words = words[:, None] if words.ndim == 1 else words
-    if words.ndim != 2 or len(words) != count or words.shape[1] > MOST_COLUMNS:
+    if words.ndim != 2 or len(words) != len(items) or words.shape[1] > MOST_COLUMNS:
         raise DataError(
-            f"values of shape {np.shape(values)} for {count} keys; at most {MOST_COLUMNS} columns"
+            f"values of shape {np.shape(values)} for {len(items)} keys; "
+            f"at most {MOST_COLUMNS} columns"
         )
     return words
 
@@ -278,9 +268,8 @@ class _Counts:
         choices = equality.CHOICES * sizes.bins
         if order == "table":
             return cls(choices, 0, sizes.bins)
-        if sizes.columns:
-            return cls(choices, Network(sizes.bins).switches(), sizes.keys)
-        return cls(choices + fours.Network(sizes.bins).blocks(), 0, sizes.keys)
+        blocks, switches = ordering.blocks_and_switches(sizes.bins, sizes.columns)
+        return cls(choices + blocks, switches, sizes.keys)
 
 
 def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:

@@ -41,19 +41,27 @@ Bits = NDArray[np.uint8]
 _PART = 1 << 16  # products of one message
 
 
-def permute_bits_asker(chooser: Chooser, bits: Bits, sources: NDArray[np.int64]) -> Bits:
-    """Shares (b,) whose bit o is bit ``sources[o]`` of ``bits`` (b,)."""
+def permute_asker(
+    chooser: Chooser, transfers: Receiver, bits: Bits, words: Words, sources: NDArray[np.int64]
+) -> tuple[Bits, Words]:
+    """Shares whose element o is element ``sources[o]`` of ``bits`` (b,) and ``words`` (b, w)."""
+    if words.shape[1]:
+        return _switched_asker(transfers, bits, words, sources)
     network, bits = fours.Network(len(bits)), bits.copy()
     settings = network.route(sources)
     chooser.choose(np.concatenate([np.empty(0, np.uint8), *settings]))
     for layer, symbols in zip(network.layers(), settings, strict=True):
         moved = fours.turned(layer.way)[symbols, layer.gather(bits)]
         layer.scatter(moved ^ chooser.take(layer.blocks, 4), bits)
-    return bits
+    return bits, words
 
 
-def permute_bits_holder(offerer: Offerer, bits: Bits, rng: Rng) -> Bits:
-    """The holder's side of ``permute_bits_asker``."""
+def permute_holder(
+    offerer: Offerer, transfers: Sender, bits: Bits, words: Words, rng: Rng
+) -> tuple[Bits, Words]:
+    """The holder's side of ``permute_asker``."""
+    if words.shape[1]:
+        return _switched_holder(transfers, bits, words)
     network, bits = fours.Network(len(bits)), bits.copy()
     offerer.expect(network.blocks())
     shifts = np.arange(0, 64, 4, dtype=np.uint64)
@@ -64,13 +72,12 @@ def permute_bits_holder(offerer: Offerer, bits: Bits, rng: Rng) -> Bits:
         tables = np.bitwise_or.reduce(turned << shifts[:, None], axis=0)
         offerer.offer(tables[layer.gather(bits)] ^ drawn * np.uint64(0x1111_1111_1111_1111))
         layer.scatter(drawn, bits)
-    return bits
+    return bits, words
 
 
-def permute_asker(
+def _switched_asker(
     transfers: Receiver, bits: Bits, words: Words, sources: NDArray[np.int64]
 ) -> tuple[Bits, Words]:
-    """Shares whose element o is element ``sources[o]`` of ``bits`` (b,) and ``words`` (b, w)."""
     network = Network(len(bits))
     settings = network.route(sources)
     transfers.choose(np.concatenate([np.empty(0, np.uint8), *settings]))
@@ -82,8 +89,7 @@ def permute_asker(
     return bits, words
 
 
-def permute_holder(transfers: Sender, bits: Bits, words: Words) -> tuple[Bits, Words]:
-    """The holder's side of ``permute_asker``."""
+def _switched_holder(transfers: Sender, bits: Bits, words: Words) -> tuple[Bits, Words]:
     network = Network(len(bits))
     transfers.expect(network.switches())
     for layer in network.layers():
@@ -91,6 +97,13 @@ def permute_holder(transfers: Sender, bits: Bits, words: Words) -> tuple[Bits, W
         shares, flips = transfers.multiply(apart, unlike[:, None])
         words, bits = layer.switch(words, bits, shares, flips[:, 0])
     return bits, words
+
+
+def blocks_and_switches(count: int, width: int) -> tuple[int, int]:
+    """Choices among sixteen, and transfers, that ``count`` elements of ``width`` words take."""
+    if width:
+        return 0, Network(count).switches()
+    return fours.Network(count).blocks(), 0
 
 
 def select_asker(
