@@ -11,7 +11,8 @@ version, names, session id and public parameters with each (see ``handshake``). 
 peer fails the session: the peers that are connected already are told the class of the error, and
 the first error is raised. Where a peer stops because it lost another one, that one's is awaited:
 ``PeerClosed`` of a party that this one has met, and of one that it never met ``PeerUnreachable``,
-when the wait for it is over.
+when the wait for it is over. Of a party that dies while all connect, who has met neither it nor
+those that stopped for it knows no more than that somebody is not there, which may be one of those.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry
