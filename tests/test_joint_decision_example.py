@@ -61,7 +61,7 @@ def test_the_script_decides_on_the_applicants(tmp_path: Path) -> None:
     assert "never comes to know" in said
     decisions = by_id(folder / "decisions.csv", "id")
     assert {code: row["outcome"] for code, row in decisions.items()} == in_the_open(folder)
-    assert decisions["91990100MAFQ6NBK7D"]["reasons"] == "arrears_months; late_payments"
+    assert decisions["91990100MAFQ6NBK7D"]["reasons"] == "late_payments; arrears_months"
     named = {
         row["company"]: code
         for code, row in by_id(folder / "applicants.csv", "credit_code").items()

@@ -88,7 +88,7 @@ def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
     right = "\n".join(line[width:] for line in shown.splitlines())
     (tmp_path / "score.toml").write_text(right)
     job = jobs.load(tmp_path / "score.toml")
-    assert job.parties == ("bank", "tax_office", "power_utility")
+    assert job.parties == ("bank", "power_utility", "tax_office")
     assert tomllib.loads(left)["jobs"]["score"]["data"] == "companies"
 
 

@@ -2,7 +2,7 @@
 """Joint decisions over tables: what each party reads from its files for ``protocols.decision``.
 
     asker                                    every other party
-      its applicants and its own features      its list, and its table: all of its companies
+      its applicants and its own features      its list, and its table: all of its companies   read
       Standardisation  ------------------->    z = (x - mean) / scale   (feature owners)
                       <---- protocols.decision ---->
       outcome, and reasons by name
@@ -10,12 +10,15 @@
 Who learns what is in ``protocols.decision``; besides, a feature owner learns the means and scales
 of its own features. Nobody learns who applied: all companies of a table are standardised, and
 looked up unseen.
+
+``read`` finds all that is wrong with a party's own files, before any message, but for one thing: a
+feature that is far off, as the asker's means and scales tell an owner only later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +38,11 @@ from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import vole
 
 Notify = Callable[[str], None]
+Floats = NDArray[np.float64]
+
+
+def _none() -> Floats:
+    return np.zeros((0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +53,46 @@ class Outcomes:
     reasons: list[tuple[str, ...]]
 
 
-def check(
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a party brings, read from its files and checked.
+
+    ``features`` (companies, features of the score) of ``held`` are standardised at the asker and as
+    in the table elsewhere, ``ruled`` (companies, values of rules) are as in the table.
+    """
+
+    listed: Listed | None = None
+    held: Holding | None = None
+    features: Floats = field(default_factory=_none, repr=False)
+    ruled: Floats = field(default_factory=_none, repr=False)
+    card: Scorecard | None = field(default=None, repr=False)
+
+
+def read(
     plan: Plan,
     me: str,
     *,
-    listed: Holding | None,
-    held: Holding | None,
+    listed: Holding | None = None,
+    held: Holding | None = None,
     card: Scorecard | None = None,
+) -> Brought:
+    """All that ``me`` brings. ConfigError or DataError for what is missing or wrong in it."""
+    _check(plan, me, listed, held, card)
+    entries = None if listed is None else _listed(plan, listed)
+    if held is None:
+        return Brought(entries)
+    names = plan.features.get(me, ())
+    if card is None:
+        features = held.table.features(names, held.rows)
+        return Brought(entries, held, features, _ruled(plan, me, held))
+    by = card.standardisation(names)
+    own = standardisation.applied(held.table, names, held.rows, by, VALUE_LIMIT)
+    return Brought(entries, held, own, card=card)
+
+
+def _check(
+    plan: Plan, me: str, listed: Holding | None, held: Holding | None, card: Scorecard | None
 ) -> None:
-    """ConfigError or DataError for what ``me`` lacks, before any message."""
     _check_card(plan, me, card)
     if (listed is not None) != (me in plan.lists.weights):
         raise ConfigError(f"{me}: a list is brought by holders, {sorted(plan.lists.weights)}")
@@ -83,18 +122,15 @@ def _check_card(plan: Plan, me: str, card: Scorecard | None) -> None:
 def ask(
     mesh: Mesh,
     plan: Plan,
-    held: Holding,
-    card: Scorecard,
+    brought: Brought,
     *,
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> Outcomes:
     """The decisions on all of the asker's applicants, in the order of its table."""
-    check(plan, mesh.me, listed=None, held=held, card=card)
-    mine = plan.features.get(mesh.me, ())
-    own = standardisation.applied(
-        held.table, mine, held.rows, card.standardisation(mine), VALUE_LIMIT
-    )
+    held, card = brought.held, brought.card
+    if held is None or card is None:
+        raise ConfigError(f"{mesh.me} asks: it brings applicants and a scorecard")
     model = Model(card.weights(plan.names), card.intercept)
     agreed = seeds.agree(mesh, rng=rng)
     standardisation.tell(mesh, plan.features, card)
@@ -104,7 +140,7 @@ def ask(
         plan,
         held.ids.array(),
         model,
-        own=own,
+        own=brought.features,
         seeds=agreed,
         triples=vole.source(mesh, rng=rng),
         rng=rng,
@@ -119,31 +155,28 @@ def ask(
 def answer(
     mesh: Mesh,
     plan: Plan,
+    brought: Brought,
     *,
-    listed: Holding | None = None,
-    held: Holding | None = None,
     gate: Gate | None = None,
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> int:
     """Play every part of ``mesh.me`` that is not the asker's; how many applicants there were."""
-    check(plan, mesh.me, listed=listed, held=held)
-    entries = None if listed is None else _listed(plan, listed)
-    ruled = None if held is None else _ruled(plan, mesh.me, held)
     agreed = seeds.agree(mesh, rng=rng)
-    known = None
-    if held is not None and ruled is not None:
-        names = plan.features.get(mesh.me, ())
-        standardised = np.zeros((len(held), 0))
+    known, held, names = None, brought.held, plan.features.get(mesh.me, ())
+    if held is not None:
+        features = brought.features
         if names:
             by = standardisation.told(mesh.channel(plan.asker), names)
-            standardised = standardisation.applied(held.table, names, held.rows, by, VALUE_LIMIT)
-        known = Known(held.ids.array(), standardised, ruled)
+            features = standardisation.applied(
+                held.table, names, held.rows, by, VALUE_LIMIT, features
+            )
+        known = Known(held.ids.array(), features, brought.ruled)
     notify("answering")
     return decision.other(
         mesh,
         plan,
-        listed=entries,
+        listed=brought.listed,
         known=known,
         seeds=agreed,
         triples=vole.source(mesh, rng=rng),
@@ -158,7 +191,7 @@ def _listed(plan: Plan, listed: Holding) -> Listed:
     return Listed(listed.ids.array(), listed.table.days(listed.dates, listed.rows))
 
 
-def _ruled(plan: Plan, me: str, held: Holding) -> NDArray[np.float64]:
+def _ruled(plan: Plan, me: str, held: Holding) -> Floats:
     """The values of rules, as they stand in the table; DataError for those beyond their units."""
     wanted = plan.ruled(me)
     if not wanted:

@@ -55,13 +55,14 @@ def applied(
     rows: NDArray[np.integer],
     by: tuple[Floats, Floats],
     limit: float,
+    values: Floats | None = None,
 ) -> Floats:
-    """The features ``names`` in ``rows`` of a table, standardised.
+    """The features ``names`` in ``rows`` of a table, standardised; ``values`` if they are read.
 
     DataError for one that is missing, or more than ``limit`` scales from its mean.
     """
     means, scales = by
-    z = (table.features(names, rows) - means) / scales
+    z = ((table.features(names, rows) if values is None else values) - means) / scales
     for column, name in enumerate(names):
         far = rows[~(np.abs(z[:, column]) <= limit)]
         if len(far):

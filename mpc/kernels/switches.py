@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backend works on switching networks: ``differences``, ``switch`` and ``route``.
+"""Which backend works on switching networks.
 
-What they do is written at the reference, ``switches_portable``. The first two take time and touch
-addresses by shapes alone; ``route`` depends on the permutation, which the one who routes it knows.
+What each function does is written at the reference, ``switches_portable``. They take time and touch
+addresses by shapes alone, but ``route``, which depends on the permutation: who routes it knows it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One level of switching networks, compiled; what each function does: ``switches_portable``."""
+"""Levels of switching networks, compiled; what each function does: ``switches_portable``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from numba import njit
 from mpc.kernels import switches_portable
 from mpc.kernels.switches_portable import Bits, Starts, Words
 
-route = njit(nogil=True, cache=True)(switches_portable.route)
+_compiled = njit(nogil=True, cache=True)
+
+route = _compiled(switches_portable.route)
+joined = _compiled(switches_portable.joined)
+carry = _compiled(switches_portable.carry)
 
 
 @njit(inline="always")

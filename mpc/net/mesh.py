@@ -8,11 +8,12 @@ holds none, so parties that call the same verbs in the same order never wait in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed
+from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed, PeerUnreachable
 from mpc.net.channel import Channel, encode
 
 M = TypeVar("M", bound=Message)
@@ -66,16 +67,8 @@ class Mesh:
         return {n: channel.recv(type(messages[n])) for n, channel in self._channels.items()}
 
     def cause(self, error: MpcError) -> MpcError:
-        """Of a job that ended with ``error``: the peer that died, where that is why others stopped.
-
-        When a party dies, a peer that hears of it first stops the job, and its word may reach the
-        others before they notice for themselves.
-        """
-        if isinstance(error, PeerAborted) and error.reason == PeerClosed.__name__:
-            for name, channel in self._channels.items():
-                if name != error.peer and channel.died():
-                    return PeerClosed(name, "its process ended, or it closed the link")
-        return error
+        """``cause`` of an error that ended a job of this mesh."""
+        return cause(error, self._channels)
 
     def abort(self, error: BaseException) -> None:
         """Tell every peer the class name of ``error`` and close."""
@@ -86,3 +79,26 @@ class Mesh:
         """Deliver what was sent to every peer, and close."""
         for channel in self._channels.values():
             channel.close()
+
+
+def lost(error: BaseException) -> bool:
+    """Whether a peer says that it stopped because another one is gone."""
+    gone = PeerClosed.__name__, PeerUnreachable.__name__
+    return isinstance(error, PeerAborted) and error.reason in gone
+
+
+def cause(error: MpcError, channels: Mapping[str, Channel]) -> MpcError:
+    """Of a job that ended with ``error``: the peer that died, where that is why others stopped.
+
+    When a party dies, a peer that hears of it first stops the job, and its word may reach the
+    others before they notice for themselves. Whose machine is cut off from this one without a
+    word looks alive here until a deadline, and is not named by others.
+    """
+    if not isinstance(error, PeerAborted) or not lost(error):
+        return error
+    others = [name for name in channels if name != error.peer]
+    # At once, as each that is alive and says nothing is waited for.
+    with ThreadPoolExecutor(max(1, len(others))) as pool:
+        died = list(pool.map(lambda name: channels[name].died(), others))
+    gone = [name for name, dead in zip(others, died, strict=True) if dead]
+    return PeerClosed(gone[0], "its process ended, or it closed the link") if gone else error

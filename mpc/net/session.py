@@ -9,7 +9,10 @@
 Opening connects to all parties at once, dialling or being dialled (see ``grpc_link``), and compares
 version, names, session id and public parameters with each (see ``handshake``). What fails with one
 peer fails the session: the peers that are connected already are told the class of the error, and
-the first error is raised.
+the first error is raised. Where a peer stops because it lost another one, that one's is awaited:
+``PeerClosed`` of a party that this one has met, and of one that it never met ``PeerUnreachable``,
+when the wait for it is over. Of a party that dies while all connect, who has met neither it nor
+those that stopped for it knows no more than that somebody is not there, which may be one of those.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry
@@ -26,13 +29,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, PeerAborted, PeerClosed, PeerUnreachable
 from mpc.net.channel import TIMEOUT_SECONDS, Channel
 from mpc.net.config import SessionConfig
 from mpc.net.grpc_link import WAIT_SECONDS, Endpoint
 from mpc.net.handshake import Parameters, greet, hello
 from mpc.net.link import MAX_FRAME_BYTES
-from mpc.net.mesh import Mesh
+from mpc.net.mesh import Mesh, cause, lost
 from mpc.net.traced import Traced, Traffic
 from mpc.pb.v1.session_pb2 import Hello
 
@@ -165,14 +168,22 @@ class Session:
             joins = [pool.submit(join, ours) for ours in hellos]
             try:
                 wait_for(joins, return_when=FIRST_EXCEPTION)
-                if _failures(joins):
-                    raise _failures(joins)[0]
+                if failures := _failures(joins):
+                    raise self._cause(failures[0], joins)
             except BaseException as error:
                 self.abort(error)
                 raise
             finally:
                 # An error refers to this frame: what gRPC made for it would outlive the error.
                 joins.clear()
+
+    def _cause(self, first: BaseException, joins: Sequence[Future[None]]) -> BaseException:
+        """Who is gone, where a peer stopped because of that before this party noticed."""
+        if not isinstance(first, PeerAborted) or not lost(first):
+            return first
+        wait_for(joins)
+        missing = [e for e in _failures(joins) if isinstance(e, PeerClosed | PeerUnreachable)]
+        return missing[0] if missing else cause(first, self._channels)
 
     def _join(self, ours: Hello, *, wait: float, timeout: float | None, show: Show) -> None:
         peer = ours.receiver

@@ -25,8 +25,9 @@
     below = 0.0
     then = "decline"                   # or "refer"
 
-Everything in it is public to the parties that it names. Weights of the score are not in it: they
-are the asker's secret.
+The order of what stands in a table says nothing: it is read in the order of names, so that two
+files which differ in that are the same job. Everything in it is public to the parties that it
+names. Weights of the score are not in it: they are the asker's secret.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def load(file: settings.Section) -> DecisionJob:
     try:
         plan = Plan(
             lists=_lists(asker, lists),
-            features={owner: owners.texts(owner) for owner in owners.table},
+            features={owner: owners.texts(owner) for owner in sorted(owners.table)},
             refer_from=file.number("refer_from"),
             decline_from=file.number("decline_from"),
             rules=tuple(_rule(section) for section in file.tables("rules")),
@@ -158,7 +159,7 @@ def load(file: settings.Section) -> DecisionJob:
 
 def _lists(asker: str, section: settings.Section) -> Terms:
     given = section.section("weights")
-    weights = {name: given.whole(name, 1) for name in given.table}
+    weights = {name: given.whole(name, 1) for name in sorted(given.table)}
     since = section.day("since") if section.has("since") else None
     terms = Terms(asker, section.whole("threshold", 1), weights, "shares", since)
     section.done()
@@ -168,8 +169,8 @@ def _lists(asker: str, section: settings.Section) -> Terms:
 def _rule(section: settings.Section) -> Rule:
     terms = {
         (owner, name): owned.number(name)
-        for owner, owned in section.sections("values")
-        for name in owned.table
+        for owner, owned in sorted(section.sections("values"), key=lambda one: one[0])
+        for name in sorted(owned.table)
     }
     rule = Rule(
         name=section.text("name"),

@@ -33,16 +33,16 @@ def prepare(me: str, plan: Plan, grant: Grant, input: Path | None) -> Play:
         if grant.scorecard is None:
             raise ConfigError(f'{me} owns the weights: [jobs.decision] needs scorecard = "FILE"')
         card = scorecard_file.load(grant.scorecard)
-    decision.check(plan, me, listed=listed, held=held, card=card)
-    if card is None or held is None:
-        return lambda mesh, notify: _answer(mesh, plan, grant, listed, held, notify)
-    return lambda mesh, notify: _ask(mesh, plan, held, card, notify)
+    brought = decision.read(plan, me, listed=listed, held=held, card=card)
+    if held is None or me != plan.asker:
+        return lambda mesh, notify: _answer(mesh, plan, grant, brought, notify)
+    return lambda mesh, notify: _ask(mesh, plan, held, brought, notify)
 
 
 def _ask(
-    mesh: Mesh, plan: Plan, held: Holding, card: scorecard_file.Scorecard, notify: Notify
+    mesh: Mesh, plan: Plan, held: Holding, brought: decision.Brought, notify: Notify
 ) -> Outcome:
-    found = decision.ask(mesh, plan, held, card, notify=notify)
+    found = decision.ask(mesh, plan, brought, notify=notify)
     columns = {"id": held.ids.array(), "outcome": pa.array(found.outcome, pa.string())}
     if plan.reasons:
         columns["reasons"] = pa.array(["; ".join(names) for names in found.reasons], pa.string())
@@ -51,17 +51,12 @@ def _ask(
 
 
 def _answer(
-    mesh: Mesh,
-    plan: Plan,
-    grant: Grant,
-    listed: Holding | None,
-    held: Holding | None,
-    notify: Notify,
+    mesh: Mesh, plan: Plan, grant: Grant, brought: decision.Brought, notify: Notify
 ) -> Outcome:
     with ExitStack() as stack:
         gate = None
         if grant.most_keys is not None:
             limits = Limits(rate=_RATE, burst=max(1, grant.most_keys), total=grant.most_keys)
             gate = stack.enter_context(Gate(limits, CounterFile(grant.counts, reserve=0)))
-        asked = decision.answer(mesh, plan, listed=listed, held=held, gate=gate, notify=notify)
+        asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
     return Outcome([f"{asked:,} applicants were decided on"])

@@ -192,7 +192,8 @@ def _blacklist(file: settings.Section) -> BlacklistJob:
 
 def _score(file: settings.Section) -> ScoreJob:
     owners = file.section("features")
-    features = {owner: owners.texts(owner) for owner in owners.table}
+    # Tables have no order: two files with the same content are the same job.
+    features = {owner: owners.texts(owner) for owner in sorted(owners.table)}
     names = [name for owned in features.values() for name in owned]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise file.fault("features", f"names {twice[0]!r} at two owners")

@@ -86,7 +86,8 @@ class Network:
             before = np.empty(_switches(starts, False), np.uint8)
             after = np.empty(_switches(starts, True), np.uint8)
             inner = np.empty_like(held)
-            switches.kernel().route(held, starts, before, after, inner, scratch)
+            every = np.ones(len(starts) - 1, np.bool_)
+            switches.kernel().route(held, starts, every, before, after, inner, scratch)
             inward.append(before)
             outward.append(after)
             held = inner

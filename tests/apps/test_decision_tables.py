@@ -158,6 +158,16 @@ def listed_by(folder: Path, of: World, name: str) -> Holding | None:
     return holding(folder, f"list-{name}", {"id": list(listed), "listed_on": [*listed.values()]})
 
 
+def brought_by(folder: Path, of: World, name: str, plan: Plan = PLAN) -> decision.Brought:
+    """What a party that does not ask has read."""
+    return decision.read(
+        plan,
+        name,
+        listed=listed_by(folder, of, name) if name in plan.lists.weights else None,
+        held=held_by(folder, of, name) if name in plan.owners else None,
+    )
+
+
 def play(
     folder: Path, of: World, plan: Plan = PLAN, card: Scorecard = CARD, **changes: Any
 ) -> dict[str, Any]:
@@ -165,19 +175,13 @@ def play(
 
     def bank(mesh: Mesh) -> decision.Outcomes:
         held = held_by(folder, of, "bank")
-        assert held is not None
-        return decision.ask(mesh, plan, held, card, rng=seeded("bank"))
+        brought = decision.read(plan, "bank", held=held, card=card)
+        return decision.ask(mesh, plan, brought, rng=seeded("bank"))
 
-    parts: dict[str, Callable[[Mesh], Any]] = {
-        name: partial(
-            decision.answer,
-            plan=plan,
-            listed=listed_by(folder, of, name) if name in plan.lists.weights else None,
-            held=held_by(folder, of, name) if name in plan.owners else None,
-            rng=seeded(name),
-        )
-        for name in plan.parties[1:]
-    }
+    def other(mesh: Mesh) -> int:
+        return decision.answer(mesh, plan, brought_by(folder, of, mesh.me, plan), rng=seeded("o"))
+
+    parts: dict[str, Callable[[Mesh], Any]] = dict.fromkeys(plan.parties[1:], other)
     return run_mesh({"bank": bank, **parts, **changes})
 
 
@@ -232,37 +236,42 @@ def test_few_applicants_and_empty_lists(tmp_path: Path) -> None:
     agree(play(tmp_path, short)["bank"], in_the_open(short, PLAN, CARD), 2)
 
 
-def test_a_missing_value_is_named_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_missing_value_is_named_before_anyone_is_called(tmp_path: Path) -> None:
     of = world()
     company = list(of.tables["tax"])[4]
     of.tables["tax"][company]["arrears"] = None
     with pytest.raises(DataError, match=r"tax.parquet.*'arrears': 1 of 53 rows have no value .*5"):
-        play(tmp_path, of)
+        brought_by(tmp_path, of, "tax")
     of = world()
     of.tables["tax"][company]["before"] = None
     with pytest.raises(DataError, match="column 'before': 1 of 53 rows have no value"):
-        play(tmp_path, of)
+        brought_by(tmp_path, of, "tax")
     of = world()
     of.tables["bank"][next(iter(of.tables["bank"]))]["overdraft"] = None
     with pytest.raises(DataError, match="column 'overdraft': 1 of 40 rows have no value"):
-        play(tmp_path, of)
+        decision.read(PLAN, "bank", held=held_by(tmp_path, of, "bank"), card=CARD)
     of = world()
     of.lists["insurer"]["C001"] = None  # type: ignore[assignment]
     with pytest.raises(DataError, match=r"column 'listed_on': 1 of \d+ rows have no date"):
-        play(tmp_path, of)
+        brought_by(tmp_path, of, "insurer")
 
 
 def test_values_that_are_too_large_are_named(tmp_path: Path) -> None:
-    of = world()
-    company = list(of.tables["utility"])[7]
-    of.tables["utility"][company]["kwh"] = 1e9
-    with pytest.raises(DataError, match=r"'kwh': 1 of 54 rows are more than 128 scales .*\(row 8"):
-        play(tmp_path, of)
+    """At the asker and in rules before anyone is called; an owner hears scales in the session."""
     of = world()
     of.tables["lender"]["C001"] = {"late_days": 2**19}
     with pytest.raises(
         DataError, match=r"'late_days': 1 of \d+ rows are beyond 262144 of .* unit, 1 \(row"
     ):
+        brought_by(tmp_path, of, "lender")
+    of = world()
+    of.tables["bank"][next(iter(of.tables["bank"]))]["overdraft"] = 1e6
+    with pytest.raises(DataError, match="'overdraft': 1 of 40 rows are more than 128 scales"):
+        decision.read(PLAN, "bank", held=held_by(tmp_path, of, "bank"), card=CARD)
+    of = world()
+    company = list(of.tables["utility"])[7]
+    of.tables["utility"][company]["kwh"] = 1e9
+    with pytest.raises(DataError, match=r"'kwh': 1 of 54 rows are more than 128 scales .*\(row 8"):
         play(tmp_path, of)
 
 
@@ -271,7 +280,7 @@ def test_what_a_party_lacks_is_found_before_any_message(tmp_path: Path) -> None:
     tax, lender = held_by(tmp_path, of, "tax"), held_by(tmp_path, of, "lender")
     listed = listed_by(tmp_path, of, "tax")
     assert listed is not None
-    check = partial(decision.check, PLAN)
+    check = partial(decision.read, PLAN)
     check("tax", listed=listed, held=tax)
     with pytest.raises(ConfigError, match="tax: a list is brought by holders"):
         check("tax", listed=None, held=tax)
@@ -292,7 +301,7 @@ def test_what_a_party_lacks_is_found_before_any_message(tmp_path: Path) -> None:
 def test_a_scorecard_that_is_not_the_jobs_is_refused(tmp_path: Path) -> None:
     bank = held_by(tmp_path, world(), "bank")
     assert bank is not None
-    check = partial(decision.check, PLAN, listed=None, held=bank)
+    check = partial(decision.read, PLAN, listed=None, held=bank)
     check("bank", card=CARD)
     with pytest.raises(ConfigError, match="bank owns the weights"):
         check("bank")
@@ -300,4 +309,4 @@ def test_a_scorecard_that_is_not_the_jobs_is_refused(tmp_path: Path) -> None:
         check("bank", card=replace(CARD, features=CARD.features[:3]))
     utility = held_by(tmp_path, world(), "utility")
     with pytest.raises(ConfigError, match="utility must not be given the scorecard"):
-        decision.check(PLAN, "utility", listed=None, held=utility, card=CARD)
+        decision.read(PLAN, "utility", listed=None, held=utility, card=CARD)

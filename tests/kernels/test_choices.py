@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pads of one bit: each is the lowest of a hash, on both kernels, and they are even."""
+"""Pads of one bit and of four: each is the lowest of a hash, on both kernels, and they are even."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000, 9000])
-def test_each_bit_is_the_lowest_of_a_hash(count, backend):
+@pytest.mark.parametrize("width", [1, 4])
+def test_each_pad_is_the_lowest_bits_of_a_hash(count, width, backend):
     rng = seeded(count)
     keys, shifts, schedule = uint64(rng, (count, 2)), uint64(rng, (16, 2)), aes.schedule(bytes(16))
     with kernels.use(backend):
-        got = choices.pads(schedule, keys, shifts)
-        assert got.dtype == np.uint16
+        got = choices.pads(schedule, keys, shifts, width)
+        assert got.dtype == choices.WIDTHS[width]
+        low = 2**width - 1
         for v in range(16):
-            want = aes.correlation_robust(schedule, keys ^ shifts[v])[:, 0] & np.uint64(1)
-            assert np.array_equal(got >> v & 1, want)
+            want = aes.correlation_robust(schedule, keys ^ shifts[v])[:, 0] & np.uint64(low)
+            assert np.array_equal(got >> v * width & low, want)
 
 
 def test_wrong_shapes_are_refused():
@@ -33,3 +35,5 @@ def test_wrong_shapes_are_refused():
         choices.pads(schedule, np.zeros((3, 3), np.uint64), shifts)
     with pytest.raises(ValueError, match="shifts"):
         choices.pads(schedule, np.zeros((3, 2), np.uint64), shifts[:8])
+    with pytest.raises(ValueError, match="1 or 4 bits"):
+        choices.pads(schedule, np.zeros((3, 2), np.uint64), shifts, 2)

@@ -216,6 +216,18 @@ def test_the_cause_of_an_abort_is_the_peer_that_died():
     assert found == {"a": None, **dict.fromkeys("bcd", "PeerClosed a")}
 
 
+def test_a_peer_that_others_could_not_reach_is_the_cause_if_it_died():
+    def dies(mesh: Mesh) -> None:
+        mesh.channel("b").close()
+
+    def hears(mesh: Mesh) -> str:
+        cause = mesh.cause(PeerAborted("c", "PeerUnreachable"))
+        return f"{type(cause).__name__} {cause.peer}"
+
+    found = run_mesh({"a": dies, "b": hears, "c": lambda mesh: None})
+    assert found["b"] == "PeerClosed a"
+
+
 def test_an_abort_for_another_reason_is_its_own_cause():
     error = PeerAborted("b", "DataError")
     assert run_mesh({"a": lambda mesh: mesh.cause(error), "b": lambda mesh: None})["a"] is error

@@ -282,6 +282,15 @@ def test_a_peer_that_does_not_run(files: Files, caplog: pytest.LogCaptureFixture
     assert caplog.messages == [f"waiting for tax at {files.addresses['tax']}"]
 
 
+def test_a_peer_that_one_gave_up_on_is_named_by_the_other_too(files: Files) -> None:
+    """The bank waits less, and stops the job; the tax office is told so, but waits for power."""
+    errors = files.run(
+        _introduce, "bank", "tax", parties=NAMES, wait=lambda name: 2.0 if name == "bank" else 6.0
+    )
+    assert [type(error) for error in errors] == [PeerUnreachable, PeerUnreachable]
+    assert [error.peer for error in errors] == ["power", "power"]
+
+
 def test_waiting_is_shown_where_it_is_asked_for(files: Files) -> None:
     shown: list[str] = []
     files.write("bank", dials=())

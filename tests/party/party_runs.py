@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mpc.errors import MpcError
 from mpc.party import config, jobs, runs
+from mpc.party.outcome import Notify
 
 ROWS = 120
 
@@ -42,6 +43,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def one(folder: Path, name: str, kind: str, wait: float = 0.5) -> runs.Report:
+def one(
+    folder: Path, name: str, kind: str, wait: float = 0.5, notify: Notify = lambda _: None
+) -> runs.Report:
     job = jobs.load(folder / f"{kind}.toml")
-    return runs.run(config.load(folder / name / "party.toml"), job, wait=wait)
+    mine = config.load(folder / name / "party.toml")
+    return runs.run(mine, job, wait=wait, notify=notify)

@@ -56,11 +56,26 @@ def read(folder: Path, text: str) -> jobs.DecisionJob:
     return job
 
 
+def test_the_order_of_a_table_says_nothing(tmp_path: Path) -> None:
+    turned = WHOLE.replace("tax = 2, lender = 1", "lender = 1, tax = 2")
+    turned = turned.replace("now = 1.0, before = -0.7", "before = -0.7, now = 1.0")
+    lines = FEATURES.splitlines()
+    turned = turned.replace(FEATURES, "\n".join([*lines[:2], *lines[:1:-1], ""]))
+    one, other = read(tmp_path, WHOLE), read(tmp_path, turned)
+    assert one.parameters() == other.parameters()
+    assert (one.parties, one.plan.names) == (other.parties, other.plan.names)
+    assert one.terms() == other.terms()
+    assert [one.gives(name) for name in one.parties] == [other.gives(name) for name in one.parties]
+    # The order of a list does say something: which feature is which.
+    swapped = read(tmp_path, WHOLE.replace('"arrears", "growth"', '"growth", "arrears"'))
+    assert one.parameters() != swapped.parameters()
+
+
 def test_a_decision_job(tmp_path: Path) -> None:
     job = read(tmp_path, WHOLE)
     plan = job.plan
     assert (job.session, job.receiver, plan.asker) == ("loans", "bank", "bank")
-    assert job.parties == ("bank", "tax", "lender", "utility")
+    assert job.parties == ("bank", "lender", "tax", "utility")
     assert job.meets("lender") == ("bank", "tax", "utility")
     assert (plan.lists.threshold, plan.lists.since) == (2, date(2024, 1, 1))
     assert plan.lists.weights == {"tax": 2, "lender": 1}
@@ -91,7 +106,7 @@ def test_the_least_a_decision_job_says(tmp_path: Path) -> None:
 def test_all_that_is_agreed_is_compared(tmp_path: Path) -> None:
     ours = read(tmp_path, WHOLE).parameters()
     assert ours["kind"] == "decision"
-    assert ours["lists.weights"] == ["tax 2", "lender 1"]
+    assert ours["lists.weights"] == ["lender 1", "tax 2"]
     assert ours["features.tax"] == ["arrears", "growth"]
     changes = {
         "refer_from": ("0.1", "0.1000000001"),
@@ -170,7 +185,7 @@ def test_rules_that_are_no_tables(tmp_path: Path) -> None:
 def test_the_terms_in_words(tmp_path: Path) -> None:
     declined, referred = read(tmp_path, WHOLE).terms()
     assert declined == (
-        "Declined: 2 or more of the lists of tax (counts 2), lender hold the applicant by entries "
+        "Declined: 2 or more of the lists of lender, tax (counts 2) hold the applicant by entries "
         "since 2024-01-01; or its probability of default is 0.35 or more; or revenue fell."
     )
     assert referred == (
@@ -184,7 +199,7 @@ def test_what_each_gives_and_comes_to_know(tmp_path: Path) -> None:
     assert job.gives("bank") == (
         "the ids of its applicants; the weights of the score; overdraft of its applicants"
     )
-    assert job.gives("tax") == "its list; arrears, growth; now, before for rules"
+    assert job.gives("tax") == "its list; arrears, growth; before, now for rules"
     assert job.gives("lender") == "its list"
     assert job.gives("utility") == "kwh; kwh_total for rules"
     assert job.learns("bank").startswith("approve, refer or decline for each applicant; for those")

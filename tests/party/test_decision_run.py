@@ -7,7 +7,9 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from mpc.apps import companies
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted
@@ -120,6 +122,25 @@ def test_our_own_faults_are_found_before_anyone_is_called(folder: Path) -> None:
     edit(job, "revenue_year_before", "revenue_then")
     with pytest.raises(DataError, match="has no column 'revenue_then'"):
         one(folder, "tax_office", "decision")
+
+
+def test_bad_rows_are_found_before_anyone_is_called(folder: Path) -> None:
+    stages: list[str] = []
+
+    def refused(name: str, file: str, column: str, value: object, match: str) -> None:
+        path = folder / name / file
+        table = parquet.read_table(path)
+        place = table.column_names.index(column)
+        cells = [value, *table[column].to_pylist()[1:]]
+        parquet.write_table(table.set_column(place, column, pa.array(cells)), path)
+        with pytest.raises(DataError, match=rf"{column!r}: 1 of .* {match}"):
+            one(folder, name, "decision", notify=stages.append)
+
+    refused("lender_b", "defaulters.parquet", "listed_on", None, "rows have no date")
+    revenue = "declared_revenue"
+    refused("tax_office", "taxpayers.parquet", revenue, 1e12, "beyond 262144 of their rule's unit")
+    refused("tax_office", "taxpayers.parquet", revenue, None, "rows have no value")
+    assert set(stages) == {"reading its table"}
 
 
 def test_what_the_bank_must_say(folder: Path) -> None:

@@ -155,6 +155,19 @@ def test_outcomes_and_reasons_are_those_in_the_open(changes):
         assert row.sum() == (plan.reasons if outcome == "decline" else 0)
 
 
+@pytest.mark.parametrize("holders", [3, 8, 16])
+def test_three_to_sixteen_holders(holders):
+    names = [f"p{i + 1}" for i in range(holders)]
+    lists = Terms("p0", -(-holders // 3), dict.fromkeys(names, 1), "shares")
+    plan = plan_of(lists=lists)
+    listed = {name: Listed(list(rng.choice(APPLICANTS, 20, replace=False))) for name in names}
+    _, known = tables()
+    decided, *others = run(plan, MODEL, listed, known)
+    wanted = in_the_open(plan, MODEL, listed, known)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    assert others == [len(APPLICANTS)] * holders
+
+
 def test_the_askers_own_features_count_too():
     listed, known = tables()
     plan = plan_of(features={"p1": ("a", "b"), "p0": ("d", "e"), "p2": ("c",)}, rules=())

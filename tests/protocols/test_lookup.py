@@ -15,6 +15,7 @@ from mpc import kernels
 from mpc.errors import ConfigError, CryptoError, DataError, EncodingOverflow, ParameterMismatch
 from mpc.primitives import cuckoo
 from mpc.protocols import arith, lookup
+from mpc.protocols.lookup import equality, sixteen, transfers
 from mpc.protocols.triples import vole as vole_triples
 from mpc.testing import run_mesh, run_pair, seeded
 
@@ -38,8 +39,18 @@ def test_sizes(count, rows, columns):
     check(ids(0, count), ids(count // 2, count // 2 + rows), table(rows, columns))
 
 
-def test_ten_thousand_keys():
-    check(ids(0, 10_000), ids(7_000, 17_000), table(10_000, 2))
+@pytest.mark.parametrize("columns", [0, 2])
+def test_ten_thousand_keys(columns):
+    check(ids(0, 10_000), ids(7_000, 17_000), table(10_000, columns))
+
+
+@pytest.mark.parametrize("columns", [0, 2])
+def test_over_many_runs_of_vector_ole(columns, monkeypatch):
+    """Choices and transfers of a step are of several runs, and a run is used by several steps."""
+    monkeypatch.setattr(sixteen, "RUN", 2_000)
+    monkeypatch.setattr(transfers, "RUN", 1_500)
+    monkeypatch.setattr(equality, "_RUN", 130)
+    check(ids(0, 500), ids(250, 600), table(350, columns))
 
 
 def test_over_two_clusters_of_a_store():

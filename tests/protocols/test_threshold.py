@@ -94,6 +94,15 @@ def test_from_one_to_sixteen_holders(holders):
     assert found.tolist() == [int(n >= at_least) for n in counted(keys, lists)]
 
 
+def test_ten_thousand_keys_and_one():
+    keys = ids(range(10_001))
+    lists = [ids(range(0, 12_000, step)) for step in (2, 3, 5)]
+    found = run(keys, lists, terms_of(lists, 2))[0]
+    numbers = np.arange(10_001)
+    wanted = sum((numbers % step == 0).astype(int) for step in (2, 3, 5)) >= 2
+    assert np.array_equal(found, wanted)
+
+
 @pytest.mark.parametrize(
     ("keys", "lists"),
     [

@@ -14,11 +14,11 @@ from mpc.errors import ConfigError
 from mpc.net import memory
 from mpc.net.traced import Traced
 from mpc.pb.v1 import ot_pb2, vole_pb2
-from mpc.protocols import vole
+from mpc.protocols import ot, vole
 from mpc.protocols.vole import points
 from mpc.testing import run_pair, seeded
 from tests.protocols.computing import chi_square
-from tests.protocols.vole_runs import TREES, checked, every_ring, run
+from tests.protocols.vole_runs import TREES, checked, correct, every_ring, run
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
@@ -85,7 +85,7 @@ def test_over_every_link(kind, tmp_path):
 
 @every_ring
 def test_a_given_delta_is_kept(ring):
-    delta = np.array(12345, np.uint64) if ring.modular else np.array([77, 5], np.uint64)
+    delta = np.array(12345, np.uint64) if ring.modular else np.array([81, 5], np.uint64)
     for count in (2, TREES):
         assert np.array_equal(checked(count, ring, delta=delta)[0], delta)
 
@@ -94,6 +94,8 @@ def test_a_given_delta_is_kept(ring):
     ("ring", "delta"),
     [
         (vole.BITS, np.array([2, 1], np.uint64)),
+        (vole.NIBBLES, np.array([3, 1], np.uint64)),
+        (vole.NIBBLES, np.array([1, 1 << 61], np.uint64)),
         (vole.WORDS, np.array([2, 1], np.int64)),
         (vole.BLOCKS, np.array([1, 2, 3], np.uint64)),
         (vole.Z64, np.array([1], np.uint64)),
@@ -102,6 +104,28 @@ def test_a_given_delta_is_kept(ring):
 def test_a_delta_of_another_ring_is_ours_to_mend(ring, delta):
     with pytest.raises(ConfigError, match="delta"):
         vole.sender(None, 5, ring=ring, delta=delta)
+
+
+def test_one_set_of_base_transfers_serves_several_runs():
+    delta = vole.NIBBLES.fitted(np.array([81, 5], np.uint64))
+
+    def sends(channel):
+        bases = ot.bases_sender(channel, delta, rng=seeded(1))
+        return [
+            vole.sender(channel, count, ring=vole.NIBBLES, bases=bases, rng=seeded(count))[1]
+            for count in (TREES, 3)
+        ]
+
+    def receives(channel):
+        bases = ot.bases_receiver(channel, rng=seeded(2))
+        return [
+            vole.receiver(channel, count, ring=vole.NIBBLES, bases=bases, rng=seeded(-count))
+            for count in (TREES, 3)
+        ]
+
+    sent, received = run_pair(sends, receives)
+    for b, (a, c) in zip(sent, received, strict=True):
+        assert correct(vole.NIBBLES, delta, b, a, c)
 
 
 def test_a_negative_count():
@@ -153,14 +177,15 @@ def test_what_each_side_sees_and_holds_is_uniform(ring):
         vole_pb2.TreeChallenge: keep("combined"),
         vole_pb2.WordCheck: keep("combined"),
     }
-    delta = np.array(2, np.uint64) if ring.modular else np.array([3, 0], np.uint64)
+    delta = np.array(2, np.uint64) if ring.modular else np.array([17, 0], np.uint64)
     for seed in range(8):
         (_, b), (a, c) = run(TREES, ring, seed=seed, left=left, right=right, delta=delta)
         for name, values in (("a", a), ("b", b), ("c", c)):
-            if ring is vole.BITS:
-                # b is even, and c holds a in its lowest bit.
-                values = np.packbits(values) if name == "a" else values >> np.uint64(8)
-                values = values if name == "a" else values.view(np.uint8).reshape(-1, 8)[:, :7]
+            if ring.inside and name != "a":
+                # The lowest bits of b are zero, and those of c are a.
+                values = (values >> np.uint64(8)).view(np.uint8).reshape(-1, 8)[:, :7]
+            if ring is vole.BITS and name == "a":
+                values = np.packbits(values)
             if ring is vole.NIBBLES and name == "a":
                 values = (values[0::2] | values[1::2] << np.uint64(4)).astype(np.uint8)
             seen.setdefault(name, bytearray()).extend(np.ascontiguousarray(values).tobytes())
@@ -221,7 +246,7 @@ GOLDEN = {
         78375,
         63684,
         2,
-        "53da15c3a3572c5bbaa3e983a5b037c0fd0bccf36c96fbb983280382965f1559",
+        "bf8d8f1f90d3de0128ef1d5c64dc60f325fabd0f2f2b2d6769baa5aaeed68cf4",
     ),
     "words": (78375, 446660, 2, "65fd22028856dcccb2c3dc6b37effddb1b4d24af3ad648b7e8514e59e0a6499b"),
     "blocks": (

@@ -11,6 +11,10 @@ key -> values; a party may be both. Semi-honest::
       a sharing of all members and values among all parties; weights shared by the asker
                      comparisons, ANDs    <---->  (arith, compare, boolean)
       the outcome and the reasons         <-----  shares of them
+                     DecisionReady  <-- all to all -->
+
+The last round tells all parties that all got to the end: whoever dies before that ends the run of
+every other one, which says so. The asker may have the outcomes then already.
 
 **Outcome.** With *known*: every feature owner has the applicant in its table::
 
@@ -111,6 +115,7 @@ def asker(
     lists = {name: listed for name, (listed, _) in by_name.items() if listed is not None}
     tables = {name: known for name, (_, known) in by_name.items() if known is not None}
     outcome, reasons = decided(run, shared(run, lists, tables), secret)
+    mesh.exchange(pb.DecisionReady())
     places = layout.table.places
     return Decisions(np.asarray(outcome)[places], np.asarray(reasons)[places])
 
@@ -150,6 +155,7 @@ def other(
                 channel, known.keys, values, fraction_bits=FRACTION_BITS, order="table", rng=rng
             )
     decided(run, shared(run, lists, tables), None)
+    mesh.exchange(pb.DecisionReady())
     return asked
 
 

@@ -36,11 +36,13 @@ many as its store has room for; it can enter other words into equality and selec
 what is opened of results that this protocol does not give. The transfers and the vector OLE below
 are secure against malicious parties; what is made of them here is not checked.
 
-**Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 68 n, order 1.3 n log2(1.3 n) (8 d + 1/4),
-selection 8 n (1 + 2 d). The hints are most of it where N is large. A row is sent three times, once
-for each bin that it may meet a key in: the mask of a bin must be known to the holder by bin and may
-serve one key only, and a table of hints in which a row stands once would need a mask that the
-holder can find by row, so that two rows with one mask, both asked for, would show their difference.
+**Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 69 n, order 1.3 n log2(1.3 n) (8 d + 1/4) or,
+for membership alone, 2.4 in place of the last factor, selection 8 n (1 + 2 d). The hints are most
+of it where N is large: with eight values three copies of each row are 201 MB for 2^20 rows before
+anything else is sent. A row is sent three times, once for each bin that it may meet a key in: the
+mask of a bin must be known to the holder by bin and may serve one key only. A table of hints in
+which a row stands once would need a mask that the holder can find by row; two rows with one mask,
+both asked for, would show their difference, and a lying asker could open rows in the clear.
 For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
 keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
 once and fetched once (``protocols.query``) is far cheaper for few keys.
@@ -63,10 +65,10 @@ from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.primitives.sharing import MAX_FRACTION_BITS, Share
-from mpc.primitives.switches import Network
 from mpc.protocols.lookup import equality, programmed
 from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
+from mpc.protocols.lookup.sixteen import Chooser, Offerer
 from mpc.protocols.lookup.transfers import Receiver, Sender
 from mpc.protocols.psi.agreement import distinct
 from mpc.tracing import span
@@ -131,18 +133,18 @@ def asker(
     channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
     with span("programmed"):
         words = programmed.asker(channel, layout.digests, table, sizes, seed, rng)
+    held, counts = words[:, 1:], _Counts.of(sizes, order)
+    chooser = Chooser(channel, counts.choices, sizes.session, rng)
     with span("equality"):
-        bits = equality.asker(channel, words[:, 0], sizes.session, rng)
-    held = words[:, 1:]
-    switches, count = _transfers(sizes, order)
-    transfers = Receiver(channel, switches + count, sizes.session, rng)
+        bits = equality.asker(chooser, words[:, 0])
+    transfers = Receiver(channel, counts.switches + counts.results, sizes.session, rng)
     if order == "keys":
         with span("order"):
             sources = np.concatenate([table.places, _free(table)])
-            bits, held = ordering.permute_asker(transfers, bits, held, sources)
+            bits, held = ordering.permute_asker(chooser, transfers, bits, held, sources)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
-        given = Sender(channel, count, sizes.session, rng)
+        given = Sender(channel, counts.results, sizes.session, rng)
         results = ordering.select_asker(transfers, given, bits, held)
     return _found(*results, 0, fraction_bits, places)
 
@@ -162,16 +164,9 @@ def holder(
     raised here, before anything is sent, as is a DataError for a key that occurs twice.
     """
     items = Items.of(keys)
-    rows = _encoded(values, len(items), fraction_bits)
-    # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
-    _digests(items, rng.bytes(_KEY_BYTES))
-    offer = pb.LookupOffer(
-        role="holder",
-        order=_checked_order(order),
-        count=len(items),
-        columns=rows.shape[1],
-        fraction_bits=fraction_bits,
-    )
+    rows = _encoded(items, values, fraction_bits, rng)
+    offer = pb.LookupOffer(role="holder", order=_checked_order(order), count=len(items))
+    offer.columns, offer.fraction_bits = rows.shape[1], fraction_bits
     sizes, _ = _agree(channel, offer, rng)
     if not sizes.keys or not sizes.rows:
         return _found(*_zeros(sizes, order), 1, fraction_bits, None)
@@ -181,16 +176,17 @@ def holder(
         bins = cuckoo.positions(digests, layout.seed, sizes.bins)
     with span("programmed"):
         targets, held = programmed.holder(channel, digests, rows, bins, sizes, layout.rows, rng)
+    counts = _Counts.of(sizes, order)
+    offerer = Offerer(channel, counts.choices, sizes.session, rng)
     with span("equality"):
-        bits = equality.holder(channel, targets, sizes.session, rng)
-    switches, count = _transfers(sizes, order)
-    transfers = Sender(channel, switches + count, sizes.session, rng)
+        bits = equality.holder(offerer, targets, rng)
+    transfers = Sender(channel, counts.switches + counts.results, sizes.session, rng)
     if order == "keys":
         with span("order"):
-            bits, held = ordering.permute_holder(transfers, bits, held)
+            bits, held = ordering.permute_holder(offerer, transfers, bits, held, rng)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
-        taken = Receiver(channel, count, sizes.session, rng)
+        taken = Receiver(channel, counts.results, sizes.session, rng)
         results = ordering.select_holder(transfers, taken, bits, held)
     return _found(*results, 1, fraction_bits, None)
 
@@ -203,14 +199,18 @@ def _digests(keys: Any, key: bytes) -> Words:
     return digests
 
 
-def _encoded(values: ArrayLike | None, count: int, fraction_bits: int) -> Words:
+def _encoded(items: Items, values: ArrayLike | None, fraction_bits: int, rng: Rng) -> Words:
+    """The rows of a table of distinct keys, as words."""
+    # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
+    _digests(items, rng.bytes(_KEY_BYTES))
     if values is None:
-        return np.empty((count, 0), np.uint64)
+        return np.empty((len(items), 0), np.uint64)
     words = fixed.encode(values, fraction_bits)
     words = words[:, None] if words.ndim == 1 else words
-    if words.ndim != 2 or len(words) != count or words.shape[1] > MOST_COLUMNS:
+    if words.ndim != 2 or len(words) != len(items) or words.shape[1] > MOST_COLUMNS:
         raise DataError(
-            f"values of shape {np.shape(values)} for {count} keys; at most {MOST_COLUMNS} columns"
+            f"values of shape {np.shape(values)} for {len(items)} keys; "
+            f"at most {MOST_COLUMNS} columns"
         )
     return words
 
@@ -255,16 +255,26 @@ def _free(table: cuckoo.Table) -> Places:
     return np.flatnonzero(~taken)
 
 
-def _transfers(sizes: Sizes, order: Order) -> tuple[int, int]:
-    """How many switches the order takes, and how many results there are: a transfer for each."""
-    if order == "table":
-        return 0, sizes.bins
-    return Network(sizes.bins).switches(), sizes.keys
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Choices among sixteen, switches of words, and results: the last two take transfers."""
+
+    choices: int
+    switches: int
+    results: int
+
+    @classmethod
+    def of(cls, sizes: Sizes, order: Order) -> _Counts:
+        choices = equality.CHOICES * sizes.bins
+        if order == "table":
+            return cls(choices, 0, sizes.bins)
+        blocks, switches = ordering.blocks_and_switches(sizes.bins, sizes.columns)
+        return cls(choices + blocks, switches, sizes.keys)
 
 
 def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:
     """Shares of nothing, where one side has nothing: both sides know that."""
-    _, count = _transfers(sizes, order)
+    count = sizes.bins if order == "table" else sizes.keys
     return np.zeros(count, np.uint64), np.zeros((count, sizes.columns), np.uint64)
 
 

@@ -68,7 +68,6 @@ def sender(partner: Partner, matrix: Words, count: int) -> Words:
         bases.delta,
         np.tile(bases.delta, (noise.points, 1)),
         held.rows[first:],
-        even=False,
         rng=partner.rng,
     )
     out = np.empty((count, width), np.uint64)
@@ -95,7 +94,7 @@ def receiver(partner: Partner, inside: int, width: int, count: int) -> tuple[Wor
     rows = _rows(noise, places, values, inside, count, code)
     ones, none = elements(np.ones(noise.points, np.uint64)), np.zeros((noise.points, 2), np.uint64)
     secret = points.Secret(places, ones, none, mask, held.rows[len(sides) :])
-    leaves = points.receiver(channel, noise, held, secret, code, even=False, rng=rng)
+    leaves = points.receiver(channel, noise, held, secret, code, rng=rng)
     out = np.empty((count, width), np.uint64)
     for column, share in enumerate(shares.reshape(width, -1)):
         words = _words(leaves, held.session, column)

@@ -14,19 +14,24 @@ from mpc.net.channel import Channel
 from mpc.primitives.rng import Rng, uint64
 from mpc.protocols import ot
 
+# Transfers of a run, with one partner and with all together: about 100 bytes of memory for each.
+_MOST, _ALL = 1 << 20, 1 << 21
+
 
 class Partner:
     """A channel, randomness for what runs over it, and whether this party comes first of the two.
 
-    Partners do not share their randomness, so that one thread may work with each.
+    Partners do not share their randomness, so that one thread may work with each. They share
+    memory: ``batch`` is how many transfers a run with one of them takes at most.
     """
 
-    __slots__ = ("_receiving", "_sending", "channel", "first", "rng")
+    __slots__ = ("_receiving", "_sending", "batch", "channel", "first", "rng")
 
-    def __init__(self, channel: Channel, rng: Rng, *, first: bool) -> None:
+    def __init__(self, channel: Channel, rng: Rng, *, first: bool, partners: int = 1) -> None:
         self.channel = channel
         self.rng = rng
         self.first = first
+        self.batch = min(_MOST, _ALL // partners)
         self._sending: ot.SenderBases | None = None
         self._receiving: ot.ReceiverBases | None = None
 

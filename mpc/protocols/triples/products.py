@@ -35,9 +35,6 @@ from mpc.protocols.triples.partners import Partner
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 
-BATCH = 1 << 20
-"""Transfers of one run: what bounds memory, at about 100 bytes for each."""
-
 _PACKED = 33
 _UP = np.arange(1, 32, dtype=np.uint64)
 
@@ -45,7 +42,7 @@ _UP = np.arange(1, 32, dtype=np.uint64)
 def bits_sender(partner: Partner, factors: Words) -> Words:
     """Shares of bit * factor: ``factors`` (n, 1) or (n, 2), one transfer for both of a row."""
     shares = np.empty_like(factors)
-    for part in _parts(len(factors), BATCH):
+    for part in _parts(len(factors), partner.batch):
         first, second = ordered_keys(partner, len(factors[part]))
         width = factors.shape[1]
         message = factors[part] + first[:, :width] - second[:, :width]
@@ -57,7 +54,7 @@ def bits_sender(partner: Partner, factors: Words) -> Words:
 def bits_receiver(partner: Partner, chosen: Bits, width: int) -> Words:
     """Shares (n, ``width``) of bit * factor, for this party's bits ``chosen`` (n,)."""
     shares = np.empty((len(chosen), width), np.uint64)
-    for part in _parts(len(chosen), BATCH):
+    for part in _parts(len(chosen), partner.batch):
         keys = chosen_keys(partner, chosen[part])[:, :width]
         message = _masked(partner.channel, keys.size).reshape(keys.shape)
         shares[part] = keys + chosen[part, None] * message
@@ -67,7 +64,7 @@ def bits_receiver(partner: Partner, chosen: Bits, width: int) -> Words:
 def words_sender(partner: Partner, factors: Words) -> Words:
     """Shares (n,) of the products with the receiver's words."""
     shares = np.empty_like(factors)
-    for part in _parts(len(factors), BATCH // bits.WORD):
+    for part in _parts(len(factors), partner.batch // bits.WORD):
         count = len(factors[part])
         first, second = ordered_keys(partner, bits.WORD * count)
         zero = first[:, 0].reshape(count, bits.WORD)
@@ -80,7 +77,7 @@ def words_sender(partner: Partner, factors: Words) -> Words:
 def words_receiver(partner: Partner, factors: Words) -> Words:
     """Shares (n,) of the products with the sender's words."""
     shares = np.empty_like(factors)
-    for part in _parts(len(factors), BATCH // bits.WORD):
+    for part in _parts(len(factors), partner.batch // bits.WORD):
         count = len(factors[part])
         chosen = _bits_of(factors[part])
         keys = chosen_keys(partner, chosen.reshape(-1))[:, 0].reshape(count, bits.WORD)
@@ -92,7 +89,7 @@ def words_receiver(partner: Partner, factors: Words) -> Words:
 def ands_sender(partner: Partner, factors: Words) -> Words:
     """Shares by XOR of ``factors`` (n,) AND the receiver's words."""
     shares = np.empty_like(factors)
-    for part in _parts(len(factors), BATCH // bits.WORD):
+    for part in _parts(len(factors), partner.batch // bits.WORD):
         count = bits.WORD * len(factors[part])
         first, second = (_low_bits(keys) for keys in ordered_keys(partner, count))
         partner.channel.send(pb.MaskedFactors(factors=columns.pack(first ^ second ^ factors[part])))
@@ -103,7 +100,7 @@ def ands_sender(partner: Partner, factors: Words) -> Words:
 def ands_receiver(partner: Partner, factors: Words) -> Words:
     """Shares by XOR of ``factors`` (n,) AND the sender's words."""
     shares = np.empty_like(factors)
-    for part in _parts(len(factors), BATCH // bits.WORD):
+    for part in _parts(len(factors), partner.batch // bits.WORD):
         words = factors[part]
         keys = _low_bits(chosen_keys(partner, _bits_of(words).reshape(-1)))
         shares[part] = keys ^ words & _masked(partner.channel, len(words))

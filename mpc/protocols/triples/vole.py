@@ -94,6 +94,7 @@ class _Pairwise:
                 mesh.channel(name),
                 Prg(rng.bytes(SEED_BYTES)),
                 first=self._turn < mesh.names.index(name),
+                partners=len(mesh.peers),
             )
             for name in mesh.peers
         }

@@ -23,7 +23,9 @@ One implementation for five rings: ``BITS`` (a in GF(2): correlated OT), ``NIBBL
 ``BLOCKS`` (a a polynomial of degree below 4, 64 or 128 over GF(2)), all with products in GF(2^128)
 modulo X^128 + X^7 + X^2 + X + 1 (``kernels.gf128``), and ``Z64``: all modulo 2^64. A word of
 ``WORDS`` is the low half of an element. These 2^64 elements are a space over GF(2), not a subfield:
-sums of values are values, products are not, and all that is done here is sums.
+sums of values are values, products are not, and all that is done here is sums. In ``BITS`` and
+``NIBBLES`` a is also the lowest bits of c, where b has zeros and delta the bits of one
+(``Ring.fitted``), so that the receiver compresses once.
 
 For ``Z64`` the trees are made with a delta of their own in GF(2^128), and checked as they are. Then
 leaves are hashed to words, and three more messages check the products modulo 2^64 (``products``).
@@ -78,26 +80,33 @@ def sender(
     *,
     ring: Ring = BLOCKS,
     delta: Words | None = None,
+    bases: ot.SenderBases | None = None,
     rng: Rng = SYSTEM,
 ) -> tuple[Words, Words]:
     """(delta, b): uint64 (2,) and (count, 2); for ``Z64``, () and (count,).
 
-    ``delta`` is uniform when not given; for ``BITS`` its lowest bit is 1. Raises ProtocolError when
-    the receiver deviates, ConfigError for a delta that is not of the ring.
+    ``delta`` is uniform when not given, but for the bits that ``Ring.fitted`` sets. ``bases`` of an
+    earlier run, with their delta, spare a run base transfers of its own; ``Z64`` takes none. Raises
+    ProtocolError when the receiver deviates, ConfigError for a delta that is not of the ring.
     """
-    factor, b = lazy_sender(channel, count, ring=ring, delta=delta, rng=rng)
+    factor, b = lazy_sender(channel, count, ring=ring, delta=delta, bases=bases, rng=rng)
     return factor, b()
 
 
 def receiver(
-    channel: Channel, count: int, *, ring: Ring = BLOCKS, rng: Rng = SYSTEM
+    channel: Channel,
+    count: int,
+    *,
+    ring: Ring = BLOCKS,
+    bases: ot.ReceiverBases | None = None,
+    rng: Rng = SYSTEM,
 ) -> tuple[Words | Bits, Words]:
     """(a, c): c uint64 (count, 2), or (count,) for ``Z64``; a as the ring has it.
 
     That is uint8 (count,) for ``BITS``, uint64 (count, 2) for ``BLOCKS``, and (count,) for the
     others. Raises ProtocolError when the sender deviates.
     """
-    a, c = lazy_receiver(channel, count, ring=ring, rng=rng)
+    a, c = lazy_receiver(channel, count, ring=ring, bases=bases, rng=rng)
     return a, c()
 
 
@@ -107,21 +116,27 @@ def lazy_sender(
     *,
     ring: Ring = BLOCKS,
     delta: Words | None = None,
+    bases: ot.SenderBases | None = None,
     rng: Rng = SYSTEM,
 ) -> tuple[Words, Callable[[], Words]]:
     """As ``sender``, but b is computed by the call of what is returned for it, once: the exchange
     is over, so what does not need b can be sent before."""
-    factor = _factor(ring, delta, rng)
+    factor = _factor(ring, bases.delta if bases is not None else delta, rng)
     if _nothing(count):
         return factor, lambda: np.empty((0,) if ring.modular else (0, 2), np.uint64)
     if ring.modular:
         words = integers.sender(channel, count, factor, rng)
         return factor, lambda: words
-    return factor, fields.sender(channel, count, ring, factor, rng)[0]
+    return factor, fields.sender(channel, count, ring, factor, rng, bases)[0]
 
 
 def lazy_receiver(
-    channel: Channel, count: int, *, ring: Ring = BLOCKS, rng: Rng = SYSTEM
+    channel: Channel,
+    count: int,
+    *,
+    ring: Ring = BLOCKS,
+    bases: ot.ReceiverBases | None = None,
+    rng: Rng = SYSTEM,
 ) -> tuple[Words | Bits, Callable[[], Words]]:
     """As ``receiver``, but c is computed by the call of what is returned for it, once."""
     if _nothing(count):
@@ -131,7 +146,7 @@ def lazy_receiver(
     if ring.modular:
         a, c = integers.receiver(channel, count, rng)
         return a, lambda: c
-    return fields.receiver(channel, count, ring, rng)[:2]
+    return fields.receiver(channel, count, ring, rng, bases)[:2]
 
 
 def transfers_sender(
@@ -170,15 +185,13 @@ def _factor(ring: Ring, delta: Words | None, rng: Rng) -> Words:
     shape = () if ring.modular else (2,)
     if delta is None:
         drawn = uint64(rng, shape)
-        if ring == BITS:
-            drawn[0] |= np.uint64(1)
-        return drawn
+        return drawn if ring.modular else ring.fitted(drawn)
     if delta.dtype != np.uint64 or delta.shape != shape:
         raise ConfigError(
             f"delta for {ring.name} is uint64 {shape}, not {delta.dtype} {delta.shape}"
         )
-    if ring == BITS and not int(delta[0]) & 1:
-        raise ConfigError("delta for bits has a lowest bit of 1")
+    if not ring.modular and not np.array_equal(delta, ring.fitted(delta)):
+        raise ConfigError(f"delta for {ring.name} has bits that are not as Ring.fitted sets them")
     return delta
 
 

@@ -42,7 +42,7 @@ def sender(
     else:
         shares = combined(held.rows[first:last], ring.value_bits)
     leaves, code = points.sender(
-        channel, noise, held, delta, shares, held.rows[last:], even=ring == BITS, rng=rng
+        channel, noise, held, delta, shares, held.rows[last:], cleared=ring.inside, rng=rng
     )
     return partial(lpn.compress, leaves.reshape(-1, 2), count, code), held.session
 
@@ -74,16 +74,16 @@ def receiver(
     else:
         shares = combined(held.rows[len(sides) : last], ring.value_bits)
     code = rng.bytes(lpn.SEED_BYTES)
-    # While the sender grows its trees. For bits a comes with c.
-    a = None if ring == BITS else points.compressed(noise, places, values, count, code)
+    # While the sender grows its trees.
+    a = None if ring.inside else points.compressed(noise, places, values, count, code)
     secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
-    leaves = points.receiver(channel, noise, held, secret, code, even=ring == BITS, rng=rng)
+    leaves = points.receiver(channel, noise, held, secret, code, cleared=ring.inside, rng=rng)
     compress = partial(lpn.compress, leaves.reshape(-1, 2), count, code)
     if a is not None:
         return a, compress, held.session
-    # b is even and delta odd, so the lowest bit of c is a.
     c = compress()
-    return (c[:, 0] & np.uint64(1)).astype(np.uint8), lambda: c, held.session
+    a = c[:, 0] & np.uint64((1 << ring.inside) - 1)
+    return a.astype(np.uint8) if ring == BITS else a, lambda: c, held.session
 
 
 def _few(

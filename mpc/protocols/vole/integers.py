@@ -51,7 +51,6 @@ def sender(channel: Channel, count: int, delta: Words, rng: Rng) -> Words:
         row_delta,
         np.tile(row_delta, (noise.points, 1)),
         held.rows[first:last],
-        even=False,
         rng=rng,
     )
     words = _words(leaves, held.session)
@@ -85,7 +84,7 @@ def receiver(channel: Channel, count: int, rng: Rng) -> tuple[Words, Words]:
     shares = products.receiver(channel, held, last, chosen)
     ones, none = elements(np.ones(noise.points, np.uint64)), np.zeros((noise.points, 2), np.uint64)
     secret = points.Secret(places, ones, none, mask, held.rows[len(sides) : last])
-    leaves = points.receiver(channel, noise, held, secret, code, even=False, rng=rng)
+    leaves = points.receiver(channel, noise, held, secret, code, rng=rng)
     words = _words(leaves, held.session)
     totals = _fill(channel, words, places, shares[: noise.points])
     products.check_receiver(channel, values, totals, masks, shares[noise.points :], rng)

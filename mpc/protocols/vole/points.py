@@ -83,22 +83,21 @@ def sender(
     value_shares: Words,
     mask_rows: Words,
     *,
-    even: bool,
+    cleared: int = 0,
     rng: Rng,
 ) -> tuple[Words, bytes]:
     """The sender's leaves (points, block, 2), and the seed of the code, which the receiver drew.
 
     They are the receiver's but for its places, where it has value * delta more; ``value_shares``
-    (points, 2) are the sender's shares of that. Where ``even``, the lowest bit of every leaf is
-    cleared.
+    (points, 2) are the sender's shares of that. The ``cleared`` lowest bits of every leaf are
+    made zero.
     """
     roots = uint64(rng, (noise.points, 2))
     leaves, sums = puncturable.grow(roots, noise.block, _tree_seed(correlated.session))
     rows = correlated.rows[: side_rows(noise)]
     pads = np.stack([ot.pads(row, correlated.session) for row in (rows, rows ^ delta)], axis=1)
     totals = sums[:, -1, 0] ^ sums[:, -1, 1]
-    if even:
-        _clear(leaves, totals)
+    _clear(leaves, totals, cleared)
     locked = sums.reshape(-1, 2, 2) ^ pads
     channel.send(
         pb.PuncturedTrees(
@@ -120,7 +119,7 @@ def receiver(
     secret: Secret,
     code: bytes,
     *,
-    even: bool,
+    cleared: int = 0,
     rng: Rng,
 ) -> Words:
     """The receiver's leaves (points, block, 2), checked. ``code`` is the seed it sends."""
@@ -131,8 +130,7 @@ def receiver(
     shown = gf128.dot(_coefficients(seed, noise, places), secret.values) ^ secret.mask
     channel.send(pb.TreeChallenge(seed=seed, combined=shown.tobytes(), code=code))
     leaves, totals = puncturable.recover(places, known, noise.block, _tree_seed(session))
-    if even:
-        _clear(leaves, totals)
+    _clear(leaves, totals, cleared)
     leaves[np.arange(noise.points), places] = holes ^ totals ^ secret.shares
     total = _checksum(leaves, seed) ^ combined(secret.mask_rows, MASK_ROWS)[0]
     digest = channel.recv(pb.TreeAnswer).digest
@@ -175,10 +173,12 @@ def _unlocked(
     return known.reshape(noise.points, -1, 2), holes.view(np.uint64)
 
 
-def _clear(leaves: Words, totals: Words) -> None:
-    """Make the lowest bit of each leaf zero, and of their sums."""
-    leaves[..., 0] &= np.uint64(2**64 - 2)
-    totals[..., 0] &= np.uint64(2**64 - 2)
+def _clear(leaves: Words, totals: Words, bits: int) -> None:
+    """Make the ``bits`` lowest bits of each leaf zero, and of their sums."""
+    if bits:
+        mask = ~np.uint64((1 << bits) - 1)
+        leaves[..., 0] &= mask
+        totals[..., 0] &= mask
 
 
 def _drawn(seed: bytes, trees: int, block: int) -> tuple[Words, Words]:

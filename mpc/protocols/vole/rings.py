@@ -14,6 +14,7 @@ from mpc.primitives import lpn, puncturable
 Words = NDArray[np.uint64]
 
 _ROW_BYTES, _WORD_BYTES = 16, 8
+_MOST_INSIDE = 4
 _SUM_BYTES = 32  # both sums of a tree's level
 
 
@@ -29,6 +30,20 @@ class Ring:
     def rows_per_point(self) -> int:
         """Correlated rows for the value at one point of the noise; for bits that is always one."""
         return 0 if self.value_bits == 1 else self.value_bits
+
+    @property
+    def inside(self) -> int:
+        """How many of the lowest bits of c are a, as b has zeros there: all of it, or none."""
+        return self.value_bits if self.value_bits <= _MOST_INSIDE else 0
+
+    def fitted(self, delta: Words) -> Words:
+        """``delta`` (2,) as the ring needs it. Where a is inside c, its lowest bits are those of
+        one, and its highest are zero, so that they stay as they are in a product with a."""
+        if not self.inside:
+            return delta
+        low, unreduced = (1 << self.inside) - 1, 64 - (self.inside - 1)
+        first = delta[0] & ~np.uint64(low) | np.uint64(1)
+        return np.array([first, delta[1] & np.uint64((1 << unreduced) - 1)], np.uint64)
 
     def noise(self, count: int) -> lpn.Noise:
         """The noise that ``count`` values are compressed from."""
@@ -46,7 +61,8 @@ BITS = Ring("bits", 1)
 """a in {0, 1}, the product in GF(2^128): correlated oblivious transfer."""
 
 NIBBLES = Ring("nibbles", 4)
-"""a in GF(2)[X] of degree below 4, the product in GF(2^128): oblivious choice among sixteen."""
+"""a in GF(2)[X] of degree below 4, the product in GF(2^128): oblivious choice among sixteen.
+121 bits of delta are random."""
 
 WORDS = Ring("words", 64)
 """a in GF(2)[X] of degree below 64, the product in GF(2^128)."""
