@@ -34,7 +34,7 @@ from mpc.kernels.lanes import (
 Words = NDArray[np.uint64]
 
 PANEL = 16  # words of a panel's row: columns, or half as many with their copies
-DEPTH = 256  # rows of a panel, which then fills most of the first-level cache
+DEPTH = 256 if kernels.wide() else 512  # rows of a panel, which stays in the cache
 ROWS, COLUMNS = (4, 16) if kernels.wide() else (2, 8)
 _PRODUCT_SECONDS = 0.1e-9  # of one multiplication and addition, on one core
 _ELEMENT_SECONDS = 1e-9
