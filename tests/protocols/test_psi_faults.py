@@ -2,7 +2,8 @@
 """Faults that intersections elsewhere were found to have, and each of these must not.
 
 Of the others of that kind: files believed by their size are in ``test_query_fetching`` and
-``test_psi_buckets``, and rows left on the disk by a kill in the latter.
+``test_psi_buckets``, rows left on the disk by a kill in the latter, and what two of many parties
+have in common in ``test_threshold``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted, PeerClosed
+from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
+from mpc.net.traced import Traced
 from mpc.primitives import sharing
 from mpc.protocols import threshold
 from mpc.protocols.query.limits import Gate, Limits, Refused
@@ -319,6 +321,34 @@ def test_the_asker_with_all_holders_but_one_learns_nothing_of_that_ones_list():
         views[len(last)] = b"".join(seen for _, seen in runs)
     assert len(views[0]) == len(views[MANY])
     assert all(looks_uniform(seen) for seen in views.values())
+
+
+def test_how_much_two_parties_have_in_common_shows_nowhere():
+    """Pairs of lists meet in none, some or all of their entries, and so do lists and keys; every
+    party sees as many messages of the same sizes, and the bit is the same."""
+    keys, same, other = ids(range(40)), ids(range(40)), ids(range(500, 540))
+    half = ids([*range(20), *range(600, 620)])
+    traffic = []
+
+    def job(p, lists):
+        number, links = p.mesh.names.index(p.mesh.me), {}
+        for name in p.mesh.peers:
+            links[name] = Traced(p.mesh.channel(name)._link, digest=False)
+        channels = {name: Channel(link) for name, link in links.items()}
+        mesh = Mesh(p.mesh.me, p.mesh.names, channels)
+        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"pairs {number}")}
+        if number == 0:
+            result = threshold.asker(mesh, terms_of(lists, 3), keys, **shared).tolist()
+        else:
+            held = Listed(lists[number - 1])
+            result = threshold.holder(mesh, terms_of(lists, 3), held, **shared)
+        return result, {name: link.traffic for name, link in links.items()}
+
+    for lists in ([same, same, other], [other, half, half], [other, other, other]):
+        found = compute(4, lambda p, lists=lists: job(p, lists), seed=4)
+        assert found[0][0] == [0] * len(keys)
+        traffic.append([moved for _, moved in found])
+    assert traffic[0] == traffic[1] == traffic[2]
 
 
 def test_the_count_comes_from_shares_of_which_each_is_uniform():
