@@ -90,7 +90,9 @@ def show(records: Sequence[Record]) -> None:
     """Print each run's stages, the longest first."""
     console = Console(width=120)
     for title, stages in stacks(records).items():
-        table = Table(title=title, title_justify="left", box=None, show_header=False)
+        # Not as the title of the table, to the width of which it would be broken.
+        console.print(title, style="italic", highlight=False, soft_wrap=True)
+        table = Table(box=None, show_header=False)
         whole = sum(stages.values()) or 1.0
         for stage, seconds in sorted(stages.items(), key=lambda item: -item[1]):
             share = seconds / whole
