@@ -33,10 +33,12 @@ names. Weights of the score are not in it: they are the asker's secret.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from mpc.errors import ConfigError
 from mpc.net import settings
 from mpc.protocols.decision import Plan, Rule
+from mpc.protocols.decision.plan import Verdict
 from mpc.protocols.threshold import Terms
 
 
@@ -176,7 +178,7 @@ def _rule(section: settings.Section) -> Rule:
         name=section.text("name"),
         terms=terms,
         below=section.number("below", 0.0),
-        then=section.text("then"),  # type: ignore[arg-type]  # Rule refuses any other word
+        then=cast(Verdict, section.text("then")),  # Rule refuses any other word
         unit=section.number("unit", 1.0),
     )
     section.done()

@@ -183,10 +183,12 @@ def _augment(key: int, candidates: Places, owner: Places, places: Places) -> boo
             if owner[place] >= 0:
                 queue.append(int(owner[place]))
                 continue
+            free = place
             while True:
-                mover = came[place]
-                place, left = int(places[mover]), place  # noqa: PLW2901 -- walks back the path
-                places[mover], owner[left] = left, mover
+                mover = came[free]
+                left = int(places[mover])
+                places[mover], owner[free] = free, mover
                 if mover == key:
                     return True
+                free = left
     return False

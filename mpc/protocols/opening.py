@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening shares to all parties: one message from each to each, in one round.
+"""Opening shares to all parties: from each to each, in one round for each 8 MiB of words.
 
     every party  Opening (its words, in blocks)  <------>  Opening  every other party
 
@@ -31,7 +31,7 @@ AHEAD = CAPACITY_BYTES // 2 // BLOCK_BYTES
 
 
 def sums(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
-    """The sums over the parties of each of ``arrays``, all in one round.
+    """The sums over the parties of each of ``arrays``, all in one round for each 8 MiB.
 
     ``step`` is the operation. Raises ProtocolError for a peer that is at another one or sends
     another number of words.
@@ -47,7 +47,7 @@ def xors(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
 def together(
     mesh: Mesh, step: str, *, sums: Sequence[Words] = (), xors: Sequence[Words] = ()
 ) -> tuple[list[Words], list[Words]]:
-    """Both in one round."""
+    """Both at once."""
     arrays = [*sums, *xors]
     total = np.concatenate([np.empty(0, np.uint64), *(array.reshape(-1) for array in arrays)])
     added = sum(array.size for array in sums)
