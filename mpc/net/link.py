@@ -9,8 +9,9 @@ What every link keeps, and the conformance suite holds:
 
 * Frames arrive whole, once, in the order they were put; an empty frame is a frame.
 * A link holds a bounded number of bytes each way: ``put`` waits while the peer does not take them.
-  A direction that holds nothing accepts one frame of any size at once, or ``CAPACITY_BYTES`` in
-  several, so two sides that both put so much before they get never wait for each other.
+  A direction that holds nothing accepts one frame of any size at once, or half ``CAPACITY_BYTES``
+  in several (heads count too), so two sides that both put so much before they get never wait for
+  each other.
 * ``close`` delivers what was put before it. The peer gets those frames, and then ``PeerClosed``.
 * A call that waits ends within its ``timeout`` (seconds; None is for ever) with ``PeerTimeout``,
   and at once when the link ends. Ctrl-C interrupts it.

@@ -28,7 +28,7 @@ from mpc.errors import (
 from mpc.net import memory
 from mpc.net.channel import Channel
 from mpc.net.handshake import greet, hello
-from mpc.net.link import Link
+from mpc.net.link import CAPACITY_BYTES, Link
 from mpc.net.shaped import shape
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column, Strings
@@ -202,6 +202,15 @@ def test_close_again_and_use_after_close(pair: Pair) -> None:
     for use in (partial(left.put, b"x", 1), partial(left.get, 1)):
         with pytest.raises(PeerClosed, match="this side has closed"):
             use()
+
+
+def test_both_sides_may_put_half_of_what_a_link_holds_before_they_get(pair: Pair) -> None:
+    frames = CAPACITY_BYTES // 2 // MIB
+    for _ in range(frames):
+        for side in pair:
+            side.put(bytes(MIB), 30)
+    for side in pair:
+        assert sum(len(side.get(30)) for _ in range(frames)) == frames * MIB
 
 
 def test_closing_wakes_the_peer_that_waits(pair: Pair) -> None:
