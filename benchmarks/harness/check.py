@@ -4,7 +4,9 @@
 The baseline holds, for each kind of kernels and each processor, the ratio of every gate and how far
 it was from one process to the next. A gate fails when its ratio is above the baseline's by more
 than three times the noise of both, and by ``LEAST`` at least, in ``ATTEMPTS`` processes one after
-the other. On a processor that the baseline does not know, the largest ratio it has serves, with a
+the other. ``LEAST`` is what the same code was apart between hours on a shared machine, where the
+noise of one run does not show it: a comb, which reads tables while its floor computes, was 17 %
+slower beside the same floor three hours after its baseline. On a processor that the baseline does not know, the largest ratio it has serves, with a
 margin of ``ELSEWHERE``: caches and instructions differ, and only what is plainly slower fails.
 """
 
@@ -29,7 +31,7 @@ from . import catalog, machine
 from .gates import GATES, Measured
 
 ATTEMPTS = 3
-LEAST = 0.15
+LEAST = 0.25
 ELSEWHERE = 1.0
 RUNS = 5  # processes whose ratios make a baseline
 _SECONDS = 600.0
