@@ -124,7 +124,7 @@ class _Pairwise:
             # Its rows are random, so they may as well be those that come out of vector OLE.
             b = self._operands[kind.number]
             a, shares = _both_ways(next(iter(self._partners.values())), kind.count, b)
-            return {"a": a, "c": ring.matmul(a, b) + shares}
+            return {"a": a, "c": shares}
         free = {
             field.name: uint64(self._rng, kinds.shape(kind, field))
             if field.held_by(self._turn)
@@ -197,6 +197,7 @@ class _Pairwise:
         return np.asarray(a & b ^ np.bitwise_xor.reduce(self._each(cross)))
 
     def _against(self, a: Words, b: Words) -> Arrays:
+        """Without a @ b, as ``Against`` says."""
         (count, inside), width = a.shape, b.shape[1]
         if 0 in (count, inside, width):
             return {"c": np.zeros((count, width), np.uint64)}
@@ -204,12 +205,12 @@ class _Pairwise:
             left = np.repeat(a[:, None, :], width, axis=1).reshape(-1)
             right = np.broadcast_to(b.T, (count, width, inside)).reshape(-1)
             spread = _total(self._each(lambda partner: _cross(partner, left, right)))
-            return {"c": ring.matmul(a, b) + _summed(spread.reshape(count, width, inside))}
+            return {"c": _summed(spread.reshape(count, width, inside))}
 
         def corrected(partner: Partner) -> Words:
             return _corrected(partner, a, b)
 
-        return {"c": ring.matmul(a, b) + _total(self._each(corrected))}
+        return {"c": _total(self._each(corrected))}
 
     def _between(self, kind: Against, free: Arrays) -> Arrays:
         """Rows that the holder knows, and their products with the first party's matrix."""
