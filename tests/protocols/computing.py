@@ -11,9 +11,11 @@ import numpy as np
 from google.protobuf.message import Message
 
 from mpc import testing
+from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
 from mpc.protocols import arith, seeds
@@ -85,7 +87,9 @@ class Recording:
         self._channel = channel
         self._change = change
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, **bulk: Any) -> None:
+        for name, array in bulk.items():
+            getattr(message, name).CopyFrom(Column(**columns.pack(array)))
         if self._change is not None:
             self._change(message)
         self._channel.send(message)
