@@ -129,6 +129,19 @@ def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
 
 
 @kernel
+def flatten_all(
+    start: int, stop: int, flat: Words, pitch: int, x: Words, rows: int, scratch: Words
+) -> None:
+    """The limbs of each element in a row, ``pitch`` words from one to the next."""
+    lanes, held = address(scratch), address(scratch) + ROW
+    for lane in range(COUNT):
+        scratch[0, 0, lane] = lane << DIGIT
+    for group in range(start, stop):
+        copy(held, address(x) + ROW * rows * group, rows)
+        spread_bucket(held, address(flat) + 8 * pitch * COUNT * group, lanes, pitch, 0)
+
+
+@kernel
 def arrange_all(
     start: int,
     stop: int,

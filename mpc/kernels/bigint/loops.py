@@ -27,6 +27,7 @@ from mpc.kernels.bigint.montgomery import (
 )
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
+    COUNT,
     LIMB_BITS,
     add,
     address,
@@ -103,6 +104,169 @@ def fold_all(
 
 
 @kernel
+def chain_all(
+    start: int,
+    stop: int,
+    ends: Words,
+    x: Words,
+    before: Words,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """before[i] = the product of x up to i, of each of as many runs as there are ``ends``."""
+    rows, modulus = limbs * digits, address(n)
+    for run in range(start, stop):
+        first, last = run * len(x) // len(ends), (run + 1) * len(x) // len(ends)
+        to = address(before) + ROW * rows * first
+        copy(to, address(x) + ROW * rows * first, rows)
+        for group in range(first + 1, last):
+            factor = address(x) + ROW * rows * group
+            mul(routines, to + ROW * rows, to, factor, modulus, address(scratch), limbs, digits)
+            to += ROW * rows
+        copy(address(ends) + ROW * rows * run, to, rows)
+
+
+@kernel
+def unchain_all(
+    start: int,
+    stop: int,
+    ends: Words,
+    x: Words,
+    before: Words,
+    out: Words,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """out = 1/x, where ``ends`` are the inverses of what ``chain_all`` made; they are changed."""
+    rows, modulus, work = limbs * digits, address(n), address(scratch)
+    for run in range(start, stop):
+        first, last = run * len(x) // len(ends), (run + 1) * len(x) // len(ends)
+        inverse = address(ends) + ROW * rows * run
+        for group in range(last - 1, first, -1):
+            at = ROW * rows * group
+            product = address(before) + at - ROW * rows
+            mul(routines, address(out) + at, inverse, product, modulus, work, limbs, digits)
+            mul(routines, inverse, inverse, address(x) + at, modulus, work, limbs, digits)
+        copy(address(out) + ROW * rows * first, inverse, rows)
+
+
+@inner
+def turn(out: int, x: int, apart: int, rows: int, work: int) -> None:
+    """In each lane what x has ``apart`` lanes further, round and round."""
+    for row in range(rows):
+        limb = load(x + ROW * row, 0)
+        store(work, 0, limb)
+        store(work, COUNT, limb)
+        store(out + ROW * row, 0, load(work, apart))
+
+
+@kernel
+def across_all(
+    start: int,
+    stop: int,
+    out: Words,
+    x: Words,
+    count: int,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """The product of all lanes of ``count`` groups of x, in each lane of the one group of ``out``.
+
+    It is one task, however large.
+    """
+    rows, modulus, work = limbs * digits, address(n), address(scratch)
+    factor = work + ROW * SCRATCH * limbs
+    for group in range(start, stop):
+        to = address(out) + ROW * rows * group
+        copy(to, address(x), rows)
+        for other in range(1, count):
+            mul(routines, to, to, address(x) + ROW * rows * other, modulus, work, limbs, digits)
+        for apart in (4, 2, 1):
+            turn(factor, to, apart, rows, work)
+            mul(routines, to, to, factor, modulus, work, limbs, digits)
+
+
+@inner
+def join_pairs(
+    x: int,
+    groups: int,
+    apart: int,
+    squarings: int,
+    modulus: int,
+    work: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+) -> int:
+    """Multiply elements by those ``apart`` elements further, squared so often.
+
+    Of elements further apart than a group, those of the first half of ``groups`` groups by those of
+    the second; returns how many groups hold the products.
+    """
+    rows, further = limbs * digits, max(1, apart // COUNT)
+    factor = work + ROW * SCRATCH * limbs
+    for group in range(min(groups, further) if apart >= COUNT else groups):
+        to = x + ROW * rows * group
+        if apart < COUNT:
+            turn(factor, to, apart, rows, work)
+        else:
+            copy(factor, to + ROW * rows * further, rows)
+        for _ in range(squarings):
+            square(routines, factor, factor, modulus, work, limbs, digits)
+        mul(routines, to, to, factor, modulus, work, limbs, digits)
+    return groups if apart < COUNT else further
+
+
+@kernel
+def rejoin_all(
+    start: int,
+    stop: int,
+    x: Words,
+    size: int,
+    tasks: int,
+    spans: int,
+    bits: int,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """In place: the product of ``tasks`` elements, a power of two, in the first of them.
+
+    They are runs of ``spans``, of which each is to the power of 2**bits of the one before. ``size``
+    groups hold the tasks of one product, or a group those of several.
+    """
+    for block in range(start, stop):
+        to, groups = address(x) + ROW * limbs * digits * size * block, size
+        modulus, work = address(n), address(scratch)
+        apart = tasks // 2
+        while apart >= spans:
+            groups = join_pairs(to, groups, apart, 0, modulus, work, limbs, digits, routines)
+            apart //= 2
+        apart = 1
+        while apart < spans:
+            squarings = bits * apart
+            groups = join_pairs(
+                to, groups, apart, squarings, modulus, work, limbs, digits, routines
+            )
+            apart *= 2
+
+
+@kernel
 def square_all(
     start: int,
     stop: int,
@@ -164,12 +328,29 @@ def combine_all(
                 mul(routines, to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
 
 
+@inner
+def put_words(out: Words, limbs: Words, rows: int, lane: int) -> None:
+    """The words of a number of canonical limbs (rows, 8), in one lane."""
+    for word in range(len(out)):
+        row, shift = 64 * word // LIMB_BITS, np.uint64(64 * word % LIMB_BITS)
+        value, have = np.uint64(0), -np.int64(shift)
+        while have < 64 and row < rows:
+            limb = limbs[row, lane]
+            if have < 0:
+                value |= limb >> np.uint64(-have)
+            else:
+                value |= limb << np.uint64(have)
+            have += LIMB_BITS
+            row += 1
+        out[word] = value
+
+
 @kernel
 def finish_all(
     start: int,
     stop: int,
-    out: Words,
     x: Words,
+    packed: Words,
     n: Words,
     n_step: int,
     limbs: int,
@@ -177,12 +358,12 @@ def finish_all(
     routines: Routines,
     scratch: Words,
 ) -> None:
-    """Canonical limbs of the numbers that x stands for, out of Montgomery form."""
-    rows = limbs * digits
-    work = address(scratch)
+    """The words of the numbers that x stands for, out of Montgomery form, (elements, words)."""
+    rows, work = limbs * digits, address(scratch)
     value, wide = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    to = wide + ROW * rows
     for group in range(start, stop):
-        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        modulus = address(n) + n_step * group
         clear(wide, rows)
         store(wide, 0, broadcast(np.uint64(1)))
         mul(routines, value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
@@ -198,6 +379,9 @@ def finish_all(
             copy(wide, value, limbs)
             add_exactly(routines, wide, high, modulus, limbs)
             carry(to, wide, rows)
+        for lane in range(min(COUNT, len(packed) - COUNT * group)):
+            canonical = scratch[0, SCRATCH * limbs + 2 * rows :]
+            put_words(packed[COUNT * group + lane], canonical, rows, lane)
 
 
 @kernel
@@ -276,27 +460,6 @@ def split_all(
                 if shift > np.uint64(64 - LIMB_BITS):
                     value |= source[word + 1] << (np.uint64(64) - shift)
             to[row, element % 8] = value & LIMB
-
-
-@kernel
-def join_all(
-    start: int, stop: int, packed: Words, words: int, x: Words, rows: int, _scratch: Words
-) -> None:
-    """The opposite: as many words of each element."""
-    for element in range(start, stop):
-        source, to = x[element // 8], packed[element]
-        for word in range(words):
-            row, shift = 64 * word // LIMB_BITS, np.uint64(64 * word % LIMB_BITS)
-            value, have = np.uint64(0), -np.int64(shift)
-            while have < 64 and row < rows:
-                limb = source[row, element % 8]
-                if have < 0:
-                    value |= limb >> np.uint64(-have)
-                else:
-                    value |= limb << np.uint64(have)
-                have += LIMB_BITS
-                row += 1
-            to[word] = value
 
 
 @kernel

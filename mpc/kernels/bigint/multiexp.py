@@ -15,18 +15,19 @@ The cheaper of the two, by a count of products, is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.buckets import arrange_all, pippenger_all
-from mpc.kernels.bigint.integers import bit_length
+from mpc.kernels.bigint.buckets import arrange_all, flatten_all, pippenger_all
+from mpc.kernels.bigint.integers import bit_length, nonzero
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, aligned, cut
 from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
+from mpc.kernels.bigint.loops import rejoin_all
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 from mpc.kernels.compiled import threads_for
 
@@ -47,6 +48,10 @@ POWERS_OF_TWO = (1, 2, 4, 8, 16)
 
 SECONDS_PER_STEP = 5e-9
 """About what arranging one digit takes; decides only how batches are cut."""
+
+
+SECONDS_PER_ROW = 5e-9
+"""About what moving a row of eight words takes."""
 
 
 def entries(window: int) -> int:
@@ -111,7 +116,7 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     rows, bits = len(bases) // terms, bit_length(exponents)
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
-    used = int(np.count_nonzero(_any_byte(exponents), axis=1).max())
+    used = int(np.count_nonzero(nonzero(exponents), axis=1).max())
     alone = _plan(terms, used, outputs, rows, bits, 1)
     plan = _plan(terms, used, outputs, rows, bits, threads_for(arithmetic.seconds(alone.cost)))
     if not plan.buckets:
@@ -199,9 +204,9 @@ def _with_buckets(
     first = entries * (1 - (1 - 1 / entries) ** steps)
     products = steps - first + FIRST * first + 2 * entries + SQUARING * window
     products += (parities - 1) * (SQUARING + 2)
-    rejoin = SQUARING * bits * (1 - 1 / spans) + (shares * parities - 1) + (spans - 1)
-    busiest = -(-groups // threads) * windows * products
-    return replace(plan, cost=busiest + -(-outputs // LANES) * rejoin)
+    blocks = -(-groups // _block(plan)) if plan.tasks > 1 else 0
+    rejoin = -(-blocks // threads) * _rejoining(plan, bits)
+    return replace(plan, cost=-(-groups // threads) * windows * products + rejoin)
 
 
 def _pippenger_of_rows(
@@ -219,6 +224,8 @@ def _pippenger_of_rows(
         _pippenger(arithmetic, bases, exponents[start : start + slab], bits, plan)
         for start in range(0, outputs, slab)
     ]
+    if len(found) == 1:
+        return found[0]
     # Each slab is (rows, its outputs); the result is (rows, outputs).
     order = [np.arange(len(x)).reshape(rows, -1) for x in found]
     offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
@@ -258,8 +265,17 @@ def _pippenger(
     counts = np.stack([counts[..., 0].min(axis=1), counts[..., 1].max(axis=1)], axis=-1)
     rows = arithmetic.rows
     pitch = -(-rows // LANES) * LANES
-    flat = lane_groups(len(bases), pitch // LANES).reshape(len(bases), pitch)
-    flat[:, :rows] = _by_element(bases)
+    flat = lane_groups(len(bases.data) * LANES, pitch // LANES)
+    flatten_all.over(
+        len(bases.data),
+        rows * SECONDS_PER_ROW,
+        flat,
+        pitch,
+        bases.data,
+        rows,
+        scratch=lambda: lane_groups(1, pitch + 1),
+        least=1,
+    )
     out = lane_groups(groups, rows)
     args = (flat, pitch, steps, counts, most, plan.window, windows, _odd(plan, groups))
     extra = 3 * pitch + 1 + (pitch << plan.window)
@@ -276,25 +292,32 @@ def _odd(plan: _Plan, groups: int) -> Words:
 
 
 def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
-    """From tasks (outputs, shares, parities, spans) to outputs, halving their number each time."""
-    for parts in _halves(plan.shares * plan.parities):
-        pairs = np.arange(len(x)).reshape(-1, 2, parts * plan.spans)
-        x = arithmetic.mul(x[pairs[:, 0].ravel()], x[pairs[:, 1].ravel()])
-    for spans in _halves(plan.spans):
-        bits = windows * plan.window * plan.spans // (2 * spans)
-        low, high = np.arange(len(x)).reshape(-1, 2).T
-        x = arithmetic.mul(arithmetic.square(x[high], bits), x[low])
-    return x
+    """From tasks (outputs, shares, parities, spans) to outputs."""
+    if plan.tasks == 1:
+        return x
+    size, bits = _block(plan), windows * plan.window
+    blocks = x.data.reshape(-1, size * arithmetic.rows, LANES)
+    args = (size, plan.tasks, plan.spans, bits)
+    arithmetic.run(
+        rejoin_all, _rejoining(plan, bits * plan.spans), blocks, *args, extra=arithmetic.rows
+    )
+    return x[:: plan.tasks]
+
+
+def _block(plan: _Plan) -> int:
+    """Groups that hold the tasks of an output."""
+    return -(-plan.tasks // LANES)
+
+
+def _rejoining(plan: _Plan, bits: int) -> float:
+    """Products that it takes to rejoin a block of groups."""
+    joins = sum(-(-tasks // LANES) for tasks in _halves(plan.tasks))
+    return joins + SQUARING * bits * (1 - 1 / plan.spans)
 
 
 def _halves(count: int) -> list[int]:
     """count/2, count/4, ... 1 for a power of two."""
     return [count >> i for i in range(1, count.bit_length())]
-
-
-def _any_byte(exponents: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Nonzero where an exponent (..., width) is; by columns, since rows are short."""
-    return reduce(np.bitwise_or, np.moveaxis(exponents, -1, 0))
 
 
 def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.uint64]:
