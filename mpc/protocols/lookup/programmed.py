@@ -24,7 +24,7 @@ at which it cannot evaluate F are pseudorandom.
 
 The asker evaluates F once for each bin. Were F a function of the key alone, it could decode a key
 for the other two of its bins as well, and if it got there what another key of its own got, it would
-know that both are in the table.
+know that both are in the table. A lying asker does just that, with points of its choice.
 """
 
 from __future__ import annotations
