@@ -160,15 +160,16 @@ class Kernel:
     ) -> None:
         """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``.
 
-        Each thread takes a part as large as those of the others. Or with ``least``, many small
-        ones, of so many at least, as long as there are some: then a thread that begins late, or is
-        kept waiting by other work of the machine, just does fewer.
+        Each thread takes a part as large as those of the others. Or with ``least``, many equal
+        ones, of about so many at least, as long as there are some: then a thread that begins late,
+        or is kept waiting by other work of the machine, just does fewer.
         """
         threads = min(count, threads_for(count * seconds))
         if threads <= 1:
             self(0, count, *args, scratch())
             return
-        many = -(-count // threads) if least is None else max(least, count // (TURNS * threads))
+        rounds = 1 if least is None else max(1, min(TURNS, -(-count // threads) // least))
+        many = -(-count // (threads * rounds))
         taken = np.zeros(1, np.int64)
         work = _Work(threads - 1, lambda: self._run(taken, count, many, *args, scratch()))
         # Bare threads: those of ``threading`` cost twice as much to start. They end with the work,

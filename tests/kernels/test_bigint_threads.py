@@ -90,6 +90,18 @@ def test_a_joint_comb(backend):
 
 
 @needs_simd
+@pytest.mark.parametrize("count", [256, 300, 513])
+def test_many_turns_at_one_comb(count):
+    rng = random.Random(count)
+    packed = np.frombuffer(rng.randbytes(5 * count), np.uint8).reshape(count, 5)
+    expected = [pow(3, int.from_bytes(row, "little"), P) for row in packed]
+    for threads in (1, 2, 3):
+        with kernels.use("simd", threads=threads):
+            ring = bigint.modulo(P)
+            assert ring.decode(ring.comb(ring.encode([3]), 40).power(packed)) == expected
+
+
+@needs_simd
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 8])
 def test_every_cut_of_a_product_of_powers(window):
     """By runs of bits, of terms, and by the parity of digits."""

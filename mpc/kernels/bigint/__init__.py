@@ -31,12 +31,12 @@ Exponents that are secret come as uint8 (count, width), little-endian, which is 
 are, or as one non-negative int for all elements.
 
 **Time and secrets.** In the simd backend ``reduce``, ``to_bytes``, ``mul``, ``square``, ``power``,
-``Comb.power``, ``embed``, ``log``, ``product`` and ``Crt`` take no branch and touch no address that
-depends on values or exponents; of an exponent only the width shows. In the portable backend
-``power`` is GMP's ``mpz_powm_sec``, which tells an exponent of zero and the number of its machine
-words, and the rest is not constant-time: a comb picks table entries by secret digits. ``inverse``,
-``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and ``decode`` are constant-time in
-neither: the first three are for public exponents and blinded values.
+``Comb.power``, ``embed``, ``log``, ``modulo_root``, ``product`` and ``Crt`` take no branch and
+touch no address that depends on values or exponents; of an exponent only the width shows. In the
+portable backend ``power`` is GMP's ``mpz_powm_sec``, which tells an exponent of zero and the number
+of its machine words, and the rest is not constant-time: a comb picks table entries by secret
+digits. ``inverse``, ``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and ``decode`` are
+constant-time in neither: the first three are for public exponents and blinded values.
 """
 
 from __future__ import annotations

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import arrange_all, flatten_all, pippenger_all
+from mpc.kernels.bigint.folds import rejoin_all
 from mpc.kernels.bigint.integers import bit_length, nonzero
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, aligned, cut
 from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
-from mpc.kernels.bigint.loops import rejoin_all
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 from mpc.kernels.compiled import threads_for
 
@@ -87,7 +87,7 @@ def straus(
     out = lane_groups(shares * groups, rows)
     args = (table, digits, groups, terms, shares, window, passes, entries(window))
     products = passes * terms / shares + squarings
-    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
+    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows, least=2 * FOUR)
     for part in _halves(shares):
         half = LANES * part * groups
         pair = Residues(out[: part * groups], half), Residues(out[part * groups :], half)
@@ -240,10 +240,24 @@ def _pippenger(
     bits: int,
     plan: _Plan,
 ) -> Residues:
+    windows, most = -(-bits // (plan.window * plan.spans)), -(-exponents.shape[1] // plan.shares)
+    tasks = len(bases) // exponents.shape[1] * len(exponents) * plan.tasks
+    steps, counts = _arranged(exponents, bits, plan, tasks, windows)
+    pitch = -(-arithmetic.rows // LANES) * LANES
+    out = lane_groups(len(steps), arithmetic.rows)
+    flat, odd = _flat(bases, pitch), _odd(plan, len(steps))
+    args = (flat, pitch, steps, counts, most, plan.window, windows, odd)
+    extra = 3 * pitch + 1 + (pitch << plan.window)
+    arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
+    return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
+
+
+def _arranged(
+    exponents: NDArray[np.uint8], bits: int, plan: _Plan, tasks: int, windows: int
+) -> tuple[Words, NDArray[np.int64]]:
+    """Steps (groups, windows, most, 8), and how many are first ones in all lanes, and in any."""
     outputs, terms, width = exponents.shape
-    windows, most = -(-bits // (plan.window * plan.spans)), -(-terms // plan.shares)
-    tasks = len(bases) // terms * outputs * plan.tasks
-    groups = -(-tasks // LANES)
+    groups, most = -(-tasks // LANES), -(-terms // plan.shares)
     steps = zero_groups(groups, windows * most).reshape(groups, windows, most, LANES)
     # Lanes that are left over multiply nothing, and do not keep the others from skipping products.
     counts = np.full((groups * LANES, windows, 2), [most, 0])
@@ -261,13 +275,16 @@ def _pippenger(
         windows,
         scratch=lambda: np.empty(1 << plan.window, np.int64),
     )
-    counts = counts.reshape(groups, LANES, windows, 2)
-    counts = np.stack([counts[..., 0].min(axis=1), counts[..., 1].max(axis=1)], axis=-1)
-    rows = arithmetic.rows
-    pitch = -(-rows // LANES) * LANES
-    flat = lane_groups(len(bases.data) * LANES, pitch // LANES)
+    of_lanes = counts.reshape(groups, LANES, windows, 2)
+    return steps, np.stack([of_lanes[..., 0].min(axis=1), of_lanes[..., 1].max(axis=1)], axis=-1)
+
+
+def _flat(bases: Residues, pitch: int) -> Words:
+    """The limbs of each base in a row, ``pitch`` words from one to the next."""
+    groups, rows, _ = bases.data.shape
+    flat = lane_groups(groups * LANES, pitch // LANES)
     flatten_all.over(
-        len(bases.data),
+        groups,
         rows * SECONDS_PER_ROW,
         flat,
         pitch,
@@ -276,11 +293,7 @@ def _pippenger(
         scratch=lambda: lane_groups(1, pitch + 1),
         least=1,
     )
-    out = lane_groups(groups, rows)
-    args = (flat, pitch, steps, counts, most, plan.window, windows, _odd(plan, groups))
-    extra = 3 * pitch + 1 + (pitch << plan.window)
-    arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
-    return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
+    return flat
 
 
 def _odd(plan: _Plan, groups: int) -> Words:

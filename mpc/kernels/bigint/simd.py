@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
 from mpc.kernels.bigint.integers import packed_exponents
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
@@ -24,16 +25,12 @@ from mpc.kernels.bigint.limbs import (
     split_packed,
 )
 from mpc.kernels.bigint.loops import (
-    across_all,
-    chain_all,
     combine_all,
     embed_all,
     finish_all,
-    fold_all,
     log_all,
     multiply_all,
     square_all,
-    unchain_all,
 )
 from mpc.kernels.bigint.montgomery import SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
@@ -227,8 +224,19 @@ class SimdArithmetic:
         madds = (4 if self.digits == 1 else 10) * self.limbs**2
         return products * madds * SECONDS_PER_MADD[not kernels.wide()]
 
-    def run(self, kernel: Kernel, products: float, out: Words, *args: Any, extra: int = 0) -> None:
-        """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch."""
+    def run(
+        self,
+        kernel: Kernel,
+        products: float,
+        out: Words,
+        *args: Any,
+        extra: int = 0,
+        least: int = 1,
+    ) -> None:
+        """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch.
+
+        A thread takes ``least`` groups at a time, or more.
+        """
         rows = SCRATCH * self.limbs + extra
         kernel.over(
             len(out),
@@ -241,7 +249,7 @@ class SimdArithmetic:
             self.digits,
             routines(),
             scratch=lambda: lane_groups(1, rows),
-            least=1,
+            least=least,
         )
 
     def _new(self, x: Residues) -> Words:
