@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import statistics
 import tempfile
@@ -20,7 +21,7 @@ import numpy as np
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
-from mpc.net.link import Link
+from mpc.net.link import LINGER_SECONDS, Frame, Link
 from mpc.net.mesh import Mesh
 from mpc.net.peer import Address, Peer
 from mpc.net.shaped import Shaped
@@ -28,6 +29,7 @@ from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.protocols.opening import AHEAD, BLOCK_BYTES
+from mpc.protocols.triples import dealer
 
 from .harness.profile import staged
 from .record import Record, middle
@@ -41,6 +43,8 @@ LINKS: dict[str, tuple[float, float]] = {
 }
 """What can be put on top of the loopback: megabits a second, and milliseconds one way."""
 SHAPES = ("tls", *LINKS)
+DEALER = "dealer"
+"""Who makes correlations where that is not what is measured, and takes no other part."""
 
 Job = Callable[["Seat", Any], Any]
 
@@ -60,19 +64,54 @@ def link_params(way: str) -> dict[str, object]:
     )
 
 
+class Way:
+    """A link that is as it is until it is given a shape, and counts from then on.
+
+    So what is made ready need not wait for a long link. Both ends take the shape at a moment when
+    nothing is on its way.
+    """
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def take(self, shape: str) -> Traced:
+        """Be of this shape from now on; what counts."""
+        self._link = traced = Traced(shaped(self._link, shape), digest=False)
+        return traced
+
+    @property
+    def peer(self) -> str:
+        return self._link.peer
+
+    def put(self, frame: Frame, timeout: float | None = None) -> None:
+        self._link.put(frame, timeout)
+
+    def get(self, timeout: float | None = None) -> Frame:
+        return self._link.get(timeout)
+
+    def close(self, timeout: float | None = LINGER_SECONDS) -> None:
+        self._link.close(timeout)
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A party's place at the table: how to connect it with the others, under each shape."""
+    """A party's place at the table: how to connect it with the others."""
 
     me: str
     names: tuple[str, ...]
     links: dict[str, Any]
 
-    def mesh(self, shape: str = "tls") -> tuple[Mesh, list[Traced]]:
-        """A mesh of all, and its links, which count."""
-        traced = {n: Traced(shaped(link, shape), digest=False) for n, link in self.links.items()}
-        channels = {name: Channel(link) for name, link in traced.items()}
-        return Mesh(self.me, self.names, channels), list(traced.values())
+    def mesh(self) -> Mesh:
+        """A mesh of all, over the links as they are."""
+        return Mesh(self.me, self.names, {n: Channel(link) for n, link in self.links.items()})
+
+    def ways(self) -> tuple[Mesh, list[Way]]:
+        """A mesh of all, and its links, which can take a shape."""
+        ways = {name: Way(link) for name, link in self.links.items()}
+        channels = {name: Channel(way) for name, way in ways.items()}
+        return Mesh(self.me, self.names, channels), list(ways.values())
 
     def together(self) -> None:
         """Wait until all are here."""
@@ -160,27 +199,28 @@ def timed(
     ready: Callable[[Mesh], Any],
     work: Callable[[Any], Any],
     right: Callable[[Any], bool],
+    *,
+    idle: bool = False,
 ) -> Times:
     """``work`` on what ``ready`` makes of a mesh, which is not counted; nor is the first run.
 
-    From when the first party begins, so that none gains from one that was ahead, to the result.
+    From when the first party begins that is not ``idle``, so that none gains from one that was
+    ahead, to the result. ``ready`` is done over the links as they are, and only then do they take
+    their shape: preparing over a long one would take the time of what is measured many times over.
     """
     seconds, checked, stages = [], True, defaultdict[str, list[float]](list)
     for turn in range(repeat + 1):
-        mesh, links = seat.mesh(shape)
+        mesh, ways = seat.ways()
         held = ready(mesh)
-        before = [link.traffic for link in links]
         seat.together()
+        links = [way.take(shape) for way in ways]
         with staged() as own:
             begun = time.perf_counter()
             found = work(held)
             ended = time.perf_counter()
-        moved = [
-            link.traffic.sent_bytes + link.traffic.received_bytes - t.sent_bytes - t.received_bytes
-            for link, t in zip(links, before, strict=True)
-        ]
-        rounds = [link.traffic.rounds - t.rounds for link, t in zip(links, before, strict=True)]
-        whole = ended - seat.began(begun)
+        moved = [link.traffic.sent_bytes + link.traffic.received_bytes for link in links]
+        rounds = [link.traffic.rounds for link in links]
+        whole = ended - seat.began(math.inf if idle else begun)
         # The first run compiles or loads the kernels.
         if turn:
             seconds.append(whole)
@@ -188,6 +228,27 @@ def timed(
                 stages[stage].append(taken)
         checked = checked and right(found)
     return Times(seconds, sum(moved), max(rounds), checked, dict(stages))
+
+
+def dealing(seat: Seat, shape: str, repeat: int, *, deals: bool = True) -> Times:
+    """The dealer's part while the others are ``timed``: it makes what they ask for beforehand."""
+    return timed(
+        seat, shape, repeat, dealer.serve if deals else _nothing, _nothing, _always, idle=True
+    )
+
+
+def without_dealer(mesh: Mesh) -> Mesh:
+    """Those that compute."""
+    names = [name for name in mesh.names if name != DEALER]
+    return Mesh(mesh.me, names, {name: mesh.channel(name) for name in names if name != mesh.me})
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+def _always(_: Any) -> bool:
+    return True
 
 
 def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
@@ -216,7 +277,8 @@ def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *e
     def bare(mesh: Mesh) -> None:
         exchange([mesh.channel(name) for name in others], size, rounds)
 
-    return timed(seat, shape, repeat, lambda mesh: mesh, bare, lambda _: True).median
+    idle = not (here or others)
+    return timed(seat, shape, repeat, lambda mesh: mesh, bare, _always, idle=idle).median
 
 
 def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:

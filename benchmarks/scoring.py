@@ -4,8 +4,9 @@
 A bank has the model and receives, a tax office has the features (and, as ``split``, half of them
 are the bank's own). Seconds are those of the bank, from when both are there to its result. The
 floor is the bare exchange: the same bytes in the same blocks over the same link, sent as they are,
-in the same run. ``prepared`` has its correlations and an open model, ``anew`` makes all from base
-transfers on; decisions and reasons are prepared too.
+in the same run. ``prepared`` has its correlations, which a third process deals before the clock
+starts, and an open model; decisions and reasons are prepared too. ``anew`` makes all from base
+transfers on, without a dealer.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from mpc.pb.v1 import scoring_pb2 as pb
 from mpc.primitives import paillier
 from mpc.protocols.scoring import Model, Roles, logistic, shares
 from mpc.protocols.scoring import paillier as encrypted
-from mpc.protocols.triples import vole
+from mpc.protocols.triples import Triples, dealer, vole
 
 from . import parties
-from .parties import Seat, Times, link_params, timed
+from .parties import DEALER, Seat, Times, dealing, link_params, timed, without_dealer
 from .record import Record
 
 TOLERANCE = 1e-6
@@ -55,13 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every form under every shape of the link."""
-    measured = parties.play(("bank", "tax"), _job, options)
+    measured = parties.play((*_SIDES, DEALER), _job, options)
     records = []
     for (form, shape, rows), (times, floor) in measured["bank"].items():
         params = {"form": form, **link_params(shape), "rows": rows, "features": options.features}
         records.append(times.record("scoring.wall", params, floor))
-        for side, found in measured.items():
-            records += found[form, shape, rows][0].parts("scoring.stage", params, side)
+        for side in _SIDES:
+            records += measured[side][form, shape, rows][0].parts("scoring.stage", params, side)
     return records
 
 
@@ -77,18 +78,21 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, floa
                 if (form, shape, rows) in out or (shape != "tls" and rows > options.most):
                     continue
                 case = _Case(rows, options.features, form, options.key_bits)
-                bare = timed(seat, shape, options.repeat, _mesh, case.exchange, lambda _: True)
-                ready, work = case.parts()
-                times = timed(seat, shape, options.repeat, ready, work, case.right)
-                out[form, shape, rows] = times, bare.median
+                out[form, shape, rows] = _measured(seat, case, shape, options.repeat)
     return out
 
 
+def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> tuple[Times, float]:
+    """The score, and seconds of the bare exchange."""
+    if seat.me == DEALER:
+        dealing(seat, shape, repeat, deals=False)
+        return dealing(seat, shape, repeat, deals=case.dealt), 0.0
+    bare = timed(seat, shape, repeat, without_dealer, case.exchange, lambda _: True)
+    return timed(seat, shape, repeat, *case.parts(), case.right), bare.median
+
+
+_SIDES = ("bank", "tax")
 _FEW = ("decision", "reasons", "paillier")
-
-
-def _mesh(mesh: Mesh) -> Mesh:
-    return mesh
 
 
 class _Case:
@@ -107,14 +111,18 @@ class _Case:
 
     def parts(self) -> tuple[Callable[[Mesh], Any], Callable[[Any], Any]]:
         """What is not counted, and what is."""
-        if self.form in ("prepared", "split"):
-            return self._prepared, self._probability
         if self.form == "paillier":
             return self._keyed, self._paillier
         if self.form == "anew":
-            return _mesh, lambda mesh: self._probability(self._opened(mesh))
-        result = self._decision if self.form == "decision" else self._reasons
-        return partial(self._ahead, result), result
+            return without_dealer, self._anew
+        results = {"decision": self._decision, "reasons": self._reasons}
+        result = results.get(self.form, self._probability)
+        return partial(self._prepared, result), result
+
+    @property
+    def dealt(self) -> bool:
+        """Whether it is the dealer's correlations that it is prepared with."""
+        return self.form not in ("anew", "paillier")
 
     def exchange(self, mesh: Mesh) -> None:
         """The masked features and parts of the scores, as nothing but bytes."""
@@ -154,23 +162,23 @@ class _Case:
     def _mine(self, mesh: Mesh) -> dict[str, Any]:
         return {"rows": self.rows, "features": self.features.get(mesh.me)}
 
-    def _opened(self, mesh: Mesh) -> shares.Opened:
+    def _opened(self, mesh: Mesh, triples: Triples) -> shares.Opened:
         model = self.model if mesh.me == "bank" else None
+        return shares.open_model(mesh, self.roles, triples, model=model)
+
+    def _anew(self, mesh: Mesh) -> Any:
         inner = self.roles.over(mesh)
-        return shares.open_model(inner, self.roles, vole.source(inner), model=model)
+        return self._probability(self._opened(inner, vole.source(inner)))
 
-    def _prepared(self, mesh: Mesh) -> shares.Opened:
-        opened = self._opened(mesh)
+    def _prepared(self, result: Callable[[shares.Opened], Any], mesh: Mesh) -> shares.Opened:
+        """With an open model, and all that a first run took, once more."""
+        inner = self.roles.over(without_dealer(mesh))
+        triples = dealer.source(inner, mesh.channel(DEALER))
+        opened = self._opened(inner, triples)
+        result(opened)
         shares.prepare(opened, self.rows)
-        return opened
-
-    def _ahead(self, result: Callable[[shares.Opened], Any], mesh: Mesh) -> shares.Opened:
-        """Prepared with what a first run took."""
-        first = self._opened(mesh)
-        result(first)
-        taken = [kind for kind in first.triples.drawn if not hasattr(kind, "holder")]
-        opened = self._prepared(mesh)
-        opened.triples.prepare(taken)
+        triples.prepare([kind for kind in triples.drawn if not hasattr(kind, "holder")])
+        triples.close()
         return opened
 
     def _probability(self, opened: shares.Opened) -> Any:
@@ -187,7 +195,7 @@ class _Case:
         """The key, which stays from run to run, is not counted."""
         if mesh.me == "bank" and self.secret is None:
             self.secret = paillier.keygen(self.key_bits)[0]
-        return mesh
+        return without_dealer(mesh)
 
     def _paillier(self, mesh: Mesh) -> Any:
         bank = mesh.me == "bank"

@@ -104,7 +104,7 @@ def _together(seat: Seat, options: argparse.Namespace) -> tuple[Times, float]:
 
     def right(mine: Arrays) -> bool:
         words = np.concatenate([mine[name] for name in "abc"])
-        shown = seat.mesh()[0].exchange(Column(**columns.pack(words.view(np.uint8).reshape(-1, 8))))
+        shown = seat.mesh().exchange(Column(**columns.pack(words.view(np.uint8).reshape(-1, 8))))
         whole = sum((columns.unpack_uint64(m, peer=n) for n, m in shown.items()), start=words)
         a, b, c = np.split(whole, 3)
         return np.array_equal(a * b, c)
