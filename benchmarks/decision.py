@@ -34,7 +34,7 @@ _WEIGHTS = np.array([0.9, -0.6, 0.4, 0.7, -0.5, 0.3])
 
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
-SWEEP = "--holders 2,4,8,16 --sizes 32x2000,64x2000,128x2000 --repeat 1"
+SWEEP = "--holders 2,4,8 --sizes 32x2000,64x2000,128x2000 --repeat 1"
 GROWS_WITH = (("applicants",), ("holders",))
 
 
