@@ -27,6 +27,7 @@ from mpc.protocols import arith, compare
 from mpc.protocols.triples import Triples, dealer
 
 from . import parties
+from ._options import several, some_of, two_or_more, whole
 from .parties import (
     DEALER,
     Seat,
@@ -51,21 +52,28 @@ GROWS_WITH = (("size",), ("parties",))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and what is measured."""
-    parser.add_argument("--count", default="1000000", help="elements of a vector")
-    parser.add_argument("--matrix", default="512", help="rows and columns of a matrix")
-    parser.add_argument("--operations", default=",".join(_OPERATIONS))
-    parser.add_argument("--parties", default="2", help="how many compute, with commas between")
+    parser.add_argument("--count", type=several, default="1000000", help="elements of a vector")
+    parser.add_argument("--matrix", type=several, default="512", help="rows and columns")
+    parser.add_argument("--operations", type=some_of(*_OPERATIONS), default=",".join(_OPERATIONS))
     parser.add_argument(
-        "--most", type=int, default=1 << 20, help="elements over shaped links and of more parties"
+        "--parties", type=two_or_more, default="2", help="how many compute, with commas between"
     )
-    parser.add_argument("--shapes", default="tls,wan", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument(
+        "--most", type=whole, default=1 << 20, help="elements over shaped links and of more parties"
+    )
+    parser.add_argument(
+        "--shapes",
+        type=some_of(*parties.SHAPES),
+        default="tls,wan",
+        help="of " + ", ".join(parties.SHAPES),
+    )
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every operation among so many parties under every shape of the link."""
     records = []
-    for count in map(int, options.parties.split(",")):
+    for count in options.parties:
         names = tuple(f"party_{place}" for place in range(count))
         found = parties.play((*names, DEALER), _job, options)[names[0]]
         for (name, shape, size), (times, floor) in found.items():
@@ -86,10 +94,10 @@ class _Held:
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
     out = {}
-    for shape in options.shapes.split(","):
-        for name in options.operations.split(","):
+    for shape in options.shapes:
+        for name in options.operations:
             sizes = options.matrix if name == "matmul" else options.count
-            for size in map(int, sizes.split(",")):
+            for size in sizes:
                 elements = size * size if name == "matmul" else size
                 two = len(_computing(seat.names)) == 2
                 if elements <= options.most or (two and shape == "tls"):

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc.errors import ChannelError
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
@@ -293,12 +294,52 @@ def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
             arguments = (name, tuple(names), Path(folder), there, job, options)
             children.append(context.Process(target=_party, args=arguments))
             children[-1].start()
+            there.close()
             pipes[name].send(ports)
             ports[name] = pipes[name].recv()
-        results = {name: pipes[name].recv() for name in names}
-        for child in children:
-            child.join()
+        return gathered(pipes, children)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a process says of its end, and whether it ended for what a peer did."""
+
+    words: str
+    follows: bool = False
+
+
+def hand_back(parent: Connection, work: Callable[[], Any]) -> None:
+    """Send what ``work`` gives to the process that waits in ``gathered``, or why it fails."""
+    try:
+        found = work()
+    except Exception as error:
+        parent.send(_Failed(f"{type(error).__name__}: {error}", isinstance(error, ChannelError)))
+        raise
+    parent.send(found)
+
+
+def gathered(pipes: Mapping[str, Connection], children: Sequence[Any]) -> dict[str, Any]:
+    """What the processes at ``pipes`` hand back. RuntimeError with the words of the one that failed
+    first, if one did: the others lost their peer."""
+    results = {name: _heard(pipe) for name, pipe in pipes.items()}
+    for child in children:
+        child.join()
+    failed = [
+        (found.follows, name, found.words)
+        for name, found in results.items()
+        if isinstance(found, _Failed)
+    ]
+    if failed:
+        _, name, words = min(failed)
+        raise RuntimeError(f"{name} failed: {words}")
     return results
+
+
+def _heard(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except EOFError:
+        return _Failed("its process was killed")
 
 
 def _party(
@@ -326,6 +367,6 @@ def _party(
         assert endpoint.address is not None
         parent.send(endpoint.address.port)
         links = {peer.name: endpoint.connect(peer.name) for peer in peers}
-        parent.send(job(Seat(me, names, links), options))
+        hand_back(parent, lambda: job(Seat(me, names, links), options))
         for link in links.values():
             link.close()

@@ -27,6 +27,7 @@ from mpc.protocols.scoring import paillier as encrypted
 from mpc.protocols.triples import Triples, dealer, vole
 
 from . import parties
+from ._options import several, some_of, whole
 from .parties import DEALER, Seat, Times, dealing, link_params, timed, without_dealer
 from .record import Record
 
@@ -42,16 +43,23 @@ GROWS_WITH = (("rows",),)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and what is measured."""
-    parser.add_argument("--rows", default="1,100000")
-    parser.add_argument("--features", type=int, default=32)
-    parser.add_argument("--shapes", default="tls,20ms,wan", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--forms", default="prepared,split,anew,decision,reasons,paillier")
+    parser.add_argument("--rows", type=several, default="1,100000")
+    parser.add_argument("--features", type=whole, default=32)
     parser.add_argument(
-        "--few", type=int, default=100, help="rows of decisions and reasons, at most"
+        "--shapes",
+        type=some_of(*parties.SHAPES),
+        default="tls,20ms,wan",
+        help="of " + ", ".join(parties.SHAPES),
     )
-    parser.add_argument("--most", type=int, default=1 << 20, help="rows over links that are shaped")
-    parser.add_argument("--key-bits", type=int, default=3072)
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--forms", type=some_of(*_FORMS), default=",".join(_FORMS))
+    parser.add_argument(
+        "--few", type=whole, default=100, help="rows of decisions and reasons, at most"
+    )
+    parser.add_argument(
+        "--most", type=whole, default=1 << 20, help="rows over links that are shaped"
+    )
+    parser.add_argument("--key-bits", type=whole, default=3072)
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -71,9 +79,9 @@ Key = tuple[str, str, int]
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, float]]:
     out: dict[Key, tuple[Times, float]] = {}
-    for shape in options.shapes.split(","):
-        for count in map(int, options.rows.split(",")):
-            for form in options.forms.split(","):
+    for shape in options.shapes:
+        for count in options.rows:
+            for form in options.forms:
                 rows = min(count, options.few) if form in _FEW else count
                 if (form, shape, rows) in out or (shape != "tls" and rows > options.most):
                     continue
@@ -92,6 +100,7 @@ def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> tuple[Times, 
 
 
 _SIDES = ("bank", "tax")
+_FORMS = ("prepared", "split", "anew", "decision", "reasons", "paillier")
 _FEW = ("decision", "reasons", "paillier")
 
 

@@ -179,10 +179,10 @@ def test_report_from_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_report_of_a_quick_run(tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    assert (
-        main(["report", "okvs", "--quick", "--backend", "portable", "--output", str(output)]) == 0
-    )
+    output, file = tmp_path / "out", tmp_path / "records.json"
+    asked = ["report", "okvs", "--quick", "--backend", "portable", "--json", str(file)]
+    assert main([*asked, "--output", str(output)]) == 0
+    assert read_json(file) == report.read(output)[0]
     page = (output / "index.html").read_text()
     assert "Key-value store" in page
     assert "okvs.encode" in page
