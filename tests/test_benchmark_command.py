@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,24 @@ def test_a_benchmark_that_fails_is_named_with_its_last_words(
 
 def test_a_benchmark_that_takes_too_long_is_ended() -> None:
     with pytest.raises(RuntimeError, match=r"took more than 0\.1 s"):
-        isolated.run_one("okvs", isolated.Setting(), seconds=0.1)
+        isolated.run_one("okvs", isolated.Setting(), 0.1)
+    assert isolated.Setting("sweep").seconds() > isolated.Setting().seconds()
+
+
+def test_its_parties_are_ended_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    waits = f"""
+        import pathlib, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        pathlib.Path({str(started)!r}).write_text(str(child.pid))
+        time.sleep(600)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(waits)]
+    monkeypatch.setattr(catalog, "started", lambda *_given, **_named: (command, dict(os.environ)))
+    with pytest.raises(RuntimeError, match="took more than 10 s"):
+        isolated.run_one("psi", isolated.Setting(), 10)
+    status = Path("/proc", started.read_text(), "status")
+    assert not status.exists() or "zombie" in status.read_text()
 
 
 def test_run_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
