@@ -33,11 +33,13 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(slots=True)
 class Stage:
-    """One stage of one run: seconds, bytes both ways, and the peak of memory in megabytes."""
+    """One stage of one run: seconds, those of CPU of the side's whole process, bytes both ways,
+    rounds as ``Traced`` counts them, and the peak of memory in megabytes."""
 
     wall: float = 0.0
     cpu: float = 0.0
     bytes: int = 0
+    rounds: int = 0
     memory: float | None = None
 
 
@@ -168,20 +170,22 @@ def _forget_peak() -> None:
 
 @contextmanager
 def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
-    stage's, and with ``before`` also the peak of memory, above that."""
+    """Add up the spans of the protocol's stages; what passed the link and what any thread computed
+    since the stage before is the stage's, and with ``before`` also the peak of memory, above that.
+    """
     stages: dict[str, Stage] = defaultdict(Stage)
-    passed = 0
+    passed, rounds, used = 0, 0, time.process_time()
 
     def note(span: Span) -> None:
-        nonlocal passed
+        nonlocal passed, rounds, used
         if len(span.path) > 1:
             return  # a part of a stage is in the stage
         stage, traffic = stages[span.name], traced.traffic
         stage.wall += span.wall
-        stage.cpu += span.cpu
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-        passed = traffic.sent_bytes + traffic.received_bytes
+        stage.rounds += traffic.rounds - rounds
+        stage.cpu += (now := time.process_time()) - used
+        passed, rounds, used = traffic.sent_bytes + traffic.received_bytes, traffic.rounds, now
         if before is not None:
             stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
             _forget_peak()

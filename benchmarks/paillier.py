@@ -157,26 +157,8 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
     factors = rng.integers(1 << 31, 1 << 32, count) * rng.choice([-1, 1], count)
     x, y = public.encrypt(values), secret.encrypt(values[::-1])
     theirs = Theirs(secret, public, values, factors)
-
-    def holds(expected: NDArray[Any]) -> Callable[[Ciphertexts], bool]:
-        return lambda result: np.array_equal(secret.decrypt(result), expected)
-
-    products = values.astype(object) * factors
     return [
-        Operation(
-            "encrypt_public",
-            Work(lambda: public.encrypt(values), count),
-            holds(values),
-            theirs.encrypt(),
-            theirs.nth_powers(),
-        ),
-        Operation(
-            "encrypt_owner",
-            Work(lambda: secret.encrypt(values), count),
-            holds(values),
-            theirs.encrypt(),
-            theirs.owner_powers(),
-        ),
+        *_encryptions(secret, public, values, theirs),
         *_packed(secret, public, count, theirs),
         Operation(
             "decrypt",
@@ -188,33 +170,58 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
         Operation(
             "add",
             Work(lambda: x + y, count),
-            holds(values + values[::-1]),
+            _holds(secret, values + values[::-1]),
             theirs.add(),
             theirs.products(),
             "gmp.mulmod",
         ),
-        Operation(
-            "multiply_32_bit",
-            Work(lambda: x * factors, count),
-            holds(products),
-            theirs.multiply(),
-            theirs.powers(),
-        ),
-        Operation(
-            "multiply_32_bit_negative",
-            Work(lambda: x * -abs(factors), count),
-            holds(values.astype(object) * -abs(factors)),
-            theirs.multiply(negative=True),
-            theirs.powers(),
-        ),
+        *_multiplications(secret, x, values, factors, theirs),
         Operation(
             "rerandomize",
             Work(x.rerandomized, count),
-            holds(values),
+            _holds(secret, values),
             floor=theirs.nth_powers(),
         ),
         _received(public, x, values, secret),
         *_dot(secret, rng),
+    ]
+
+
+def _holds(secret: SecretKey, expected: NDArray[Any]) -> Callable[[Ciphertexts], bool]:
+    return lambda result: np.array_equal(secret.decrypt(result), expected)
+
+
+def _encryptions(
+    secret: SecretKey, public: PublicKey, values: NDArray[Any], theirs: Theirs
+) -> list[Operation]:
+    return [
+        Operation(
+            f"encrypt_{who}",
+            Work(lambda encrypt=encrypt: encrypt(values), len(values)),
+            _holds(secret, values),
+            theirs.encrypt(),
+            floor,
+        )
+        for who, encrypt, floor in (
+            ("public", public.encrypt, theirs.nth_powers()),
+            ("owner", secret.encrypt, theirs.owner_powers()),
+        )
+    ]
+
+
+def _multiplications(
+    secret: SecretKey, x: Ciphertexts, values: NDArray[Any], factors: NDArray[Any], theirs: Theirs
+) -> list[Operation]:
+    negative = -abs(factors)
+    return [
+        Operation(
+            name,
+            Work(lambda by=by: x * by, len(values)),
+            _holds(secret, values.astype(object) * by),
+            theirs.multiply(negative=by is negative),
+            theirs.powers(),
+        )
+        for name, by in (("multiply_32_bit", factors), ("multiply_32_bit_negative", negative))
     ]
 
 

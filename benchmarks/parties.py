@@ -28,6 +28,7 @@ from mpc.net.peer import Address, Peer
 from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
+from mpc.pb.v1.arith_pb2 import Opening
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.protocols.opening import AHEAD, BLOCK_BYTES
 from mpc.protocols.triples import dealer
@@ -258,13 +259,13 @@ def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
     words = np.zeros(max(1, size // (16 * max(1, rounds))), np.uint64)
     block = BLOCK_BYTES // words.itemsize
     starts = range(0, len(words), block)
-    frames = [Column(**columns.pack(words[start : start + block])) for start in starts]
+    blocks = [words[start : start + block] for start in starts]
     for _ in range(rounds):
-        for step in range(len(frames) + AHEAD):
-            for channel in channels if step < len(frames) else ():
-                channel.send(frames[step])
+        for step in range(len(blocks) + AHEAD):
+            for channel in channels if step < len(blocks) else ():
+                channel.send(Opening(), words=blocks[step])
             for channel in channels if step >= AHEAD else ():
-                columns.unpack_uint64(channel.recv(Column), peer=channel.peer)
+                columns.unpack_uint64(channel.recv(Opening).words, peer=channel.peer)
 
 
 def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:

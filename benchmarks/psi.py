@@ -7,7 +7,8 @@ with 100 Mbit/s and 50 ms one way on top of the plain one (``lan``: 1 Gbit/s and
 10 Mbit/s and 100 ms). The floor is the same ids compared by exchanging truncated hashes, which
 protects nothing, over the same link in the same run. Memory is a side's peak above what it held
 before the run, its input included in that; by stage it is looked at in a run of its own, as are the
-bytes.
+bytes and the rounds. ``psi.cpu`` and, by stage, ``psi.stage_cpu`` are of all threads of a side;
+what is computed between two stages counts for the later one.
 
 Over a shaped link the floor is the link itself: the bytes of both ways at its bandwidth, one after
 the other, and ``FLIGHTS`` times its latency. A flight is a run of messages one way that the other
@@ -152,9 +153,10 @@ def _records(
         cpu, apart = middle([sample.cpu for sample in timed[side]])
         records.append(_part("psi.cpu", {**params, "side": side}, cpu, apart))
         for stage, last in samples[side][-1].stages.items():
-            times = [sample.stages[stage].wall for sample in timed[side]]
+            runs = [sample.stages[stage] for sample in timed[side]]
             where = {**params, "side": side, "stage": stage}
-            records.append(_part("psi.stage", where, *middle(times), last))
+            records.append(_part("psi.stage", where, *middle([run.wall for run in runs]), last))
+            records.append(_part("psi.stage_cpu", where, *middle([run.cpu for run in runs])))
     return records
 
 
@@ -184,6 +186,7 @@ def _part(
         median=median,
         spread=spread,
         bytes=stage and stage.bytes,
+        rounds=stage and stage.rounds,
         peak_rss_mb=stage and stage.memory,
         checked=True,
     )

@@ -143,7 +143,7 @@ class _Case:
         for start in range(0, self.rows, step):
             part = words[: self.rows - start]
             if mesh.me == "tax":
-                mesh.channel("bank").send(pb.MaskedFeatures(words=columns.pack(part)))
+                mesh.channel("bank").send(pb.MaskedFeatures(), words=part)
             else:
                 column = mesh.channel("tax").recv(pb.MaskedFeatures).words
                 columns.unpack(column, width=8 * width, count=len(part), peer="tax")

@@ -262,6 +262,8 @@ def _holds(kind: Kind, mine: Arrays, theirs: Arrays) -> bool:
     operands = {}
     if isinstance(kind, kinds.Against):
         operands[kind.number] = mine["b"] + theirs["b"]
+        # Each party has left out what it can multiply alone.
+        whole["c"] = whole["c"] + sum(part["a"] @ part["b"] for part in (mine, theirs))
     units = 2 * sines.ERROR_UNITS + 0.5 if isinstance(kind, kinds.Sines) else 0
     return all(
         bool(np.all(np.abs((whole[name] - array).view(np.int64)) <= units))
