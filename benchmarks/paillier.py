@@ -27,12 +27,13 @@ from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
+from ._options import several, whole
 from .harness import floors, machine
 from .harness.timing import Work, turns
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
-SWEEP = "--bits 1024,1536,2048,3072,4096 --count 64 --repeat 5"
+SWEEP = "--bits 1024,2048,3072,4096 --count 64 --repeat 5"
 GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product
@@ -53,9 +54,11 @@ class Operation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--bits", default="2048,3072", help="lengths of keys, with commas between")
-    parser.add_argument("--count", type=int, default=512, help="numbers in a vector")
-    parser.add_argument("--repeat", type=int, default=7, help="measurements of each")
+    parser.add_argument(
+        "--bits", type=several, default="2048,3072", help="lengths of keys, with commas between"
+    )
+    parser.add_argument("--count", type=whole, default=512, help="numbers in a vector")
+    parser.add_argument("--repeat", type=whole, default=7, help="measurements of each")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
 
@@ -64,7 +67,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     records = []
     cores = machine.core_counts()
     with kernels.use(options.backend):
-        for bits in (int(text) for text in options.bits.split(",")):
+        for bits in options.bits:
             secret, public = paillier.keygen(bits, allow_weak=True)
             for operation in _operations(secret, public, options.count):
                 records += _measured(operation, bits, cores, options.repeat)
