@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from google.protobuf.message import Message
@@ -18,7 +21,7 @@ from mpc.pb.v1 import arith_pb2
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
-from mpc.protocols import arith, seeds
+from mpc.protocols import arith, opening, seeds
 from mpc.protocols.triples import Triples, kinds
 from mpc.protocols.triples.kinds import Against, Arrays, Field, Kind, Operand
 
@@ -143,18 +146,69 @@ def looks_uniform(data: bytes) -> bool:
     return chi_square(data) < 5.2
 
 
-def view(parties: int, job: Callable[[Party], Any], *, seeds: int) -> bytes:
-    """All that the last party receives in openings, over many runs of one job."""
-    seen: list[bytes] = []
+def views(parties: int, job: Callable[[Party], Any], *, seeds: int) -> dict[str, bytes]:
+    """What the parties see in openings, over many runs of one job, as a stream of the bits in use.
 
-    def play(party: Party) -> None:
-        job(party)
-        if party.mesh.me == party.mesh.names[-1]:
-            seen.extend(openings(party.mesh))
+    By each party's name all that the others send it, and by ``opened`` what the openings come to,
+    which all see. Results, at the step ``reveal``, are left out.
+    """
+    seen: dict[str, list[Any]] = defaultdict(list)
 
-    for seed in range(seeds):
-        compute(parties, play, seed=f"view {seed}", wrap=recorded)
-    return b"".join(seen)
+    def together(mesh: Mesh, step: str, **arrays: Any) -> Any:
+        with _received(mesh) as came:
+            opened = openers[0](mesh, step, **arrays)
+        if step != "reveal":
+            seen[mesh.me] += [_low_bits(words, 64) for words in came]
+            if mesh.me == mesh.names[0]:
+                seen["opened"] += [_low_bits(words, 64) for part in opened for words in part]
+        return opened
+
+    def residues(mesh: Mesh, step: str, words: Any, bits: int) -> Any:
+        with _received(mesh) as came:
+            opened = openers[1](mesh, step, words, bits)
+        seen[mesh.me] += [_low_bits(each, bits) for each in came]
+        if mesh.me == mesh.names[0]:
+            seen["opened"].append(_low_bits(opened, bits))
+        return opened
+
+    openers = opening.together, opening.residues
+    with (
+        mock.patch.object(opening, "together", together),
+        mock.patch.object(opening, "residues", residues),
+    ):
+        for seed in range(seeds):
+            compute(parties, job, seed=f"view {seed}", wrap=recorded)
+    streams = {name: np.concatenate(parts) for name, parts in seen.items()}
+    assert len(streams) == parties + 1
+    return {
+        name: np.packbits(stream[: len(stream) // 8 * 8]).tobytes()
+        for name, stream in streams.items()
+    }
+
+
+@contextmanager
+def _received(mesh: Mesh) -> Iterator[list[Any]]:
+    """The words of the openings that reach the party of a ``recorded`` mesh meanwhile."""
+    channels: list[Any] = [mesh.channel(name) for name in mesh.peers]
+    before, words = [len(channel.came) for channel in channels], []
+    yield words
+    for channel, start in zip(channels, before, strict=True):
+        for message in channel.came[start:]:
+            assert isinstance(message, arith_pb2.Opening)
+            words.append(np.frombuffer(message.words.data, f"<u{message.words.width}"))
+
+
+def _low_bits(words: Any, count: int) -> Any:
+    """So many low bits of each word, one after the other; there must be none above them."""
+    wide = np.ascontiguousarray(words.reshape(-1), "<u8").view(np.uint8).reshape(-1, 8)
+    found = np.unpackbits(wide, axis=1, bitorder="little")
+    assert not found[:, count:].any(), f"more than {count} bits"
+    return found[:, :count].reshape(-1)
+
+
+def views_are_uniform(parties: int, job: Callable[[Party], Any], *, seeds: int) -> bool:
+    """Whether all ``views`` of the job are."""
+    return all(looks_uniform(seen) for seen in views(parties, job, seeds=seeds).values())
 
 
 def compute(

@@ -22,7 +22,15 @@ from mpc.primitives import sharing
 from mpc.protocols import arith, boolean, compare, opening, seeds
 from mpc.protocols.triples import Products, Triples
 from tests.protocols import link_kinds
-from tests.protocols.computing import Ideal, Party, compute, looks_uniform, recorded, view
+from tests.protocols.computing import (
+    Ideal,
+    Party,
+    compute,
+    looks_uniform,
+    recorded,
+    views,
+    views_are_uniform,
+)
 
 PARTIES = [2, 3, 5]
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
@@ -373,20 +381,24 @@ def test_views_are_uniform_whatever_the_inputs(parties):
         arith.square(p.mesh, x, p.triples)
         arith.matmul(p.mesh, x.reshape(8, 4), y.reshape(4, 8), p.triples)
 
-    assert looks_uniform(view(parties, job, seeds=15))
+    assert views_are_uniform(parties, job, seeds=15)
 
 
 def test_an_opening_without_its_mask_would_be_noticed():
-    def job(p):
+    def bare(p):
         opening.sums(p.mesh, "leak", [p.share(np.zeros(2000)).words])
 
-    seen = view(2, job, seeds=3)
-    assert looks_uniform(seen)  # one share alone is uniform ...
+    # One share alone is uniform, and what all come to is not.
+    uniform = {name: looks_uniform(seen) for name, seen in views(2, bare, seeds=3).items()}
+    assert uniform == {"p0": True, "p1": True, "opened": False}
 
     def leak(p):
-        opening.sums(p.mesh, "leak", [np.arange(2000, dtype=np.uint64)])
+        leads = p.mesh.me == "p0"
+        words = np.arange(2000, dtype=np.uint64) if leads else p.share(np.zeros(2000)).words
+        opening.residues(p.mesh, "leak", words, 17)
 
-    assert not looks_uniform(view(2, leak, seeds=3))
+    uniform = {name: looks_uniform(seen) for name, seen in views(2, leak, seeds=3).items()}
+    assert uniform == {"p0": True, "p1": False, "opened": True}
 
 
 def test_the_transcript_is_what_it_was():

@@ -13,7 +13,7 @@ from mpc.primitives import xor_sharing
 from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import boolean
 from mpc.testing import seeded
-from tests.protocols.computing import compute, looks_uniform, recorded, view
+from tests.protocols.computing import compute, recorded, views_are_uniform
 
 PARTIES = [2, 3, 5]
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
@@ -59,7 +59,7 @@ def test_gates(parties, count):
     assert compute(parties, job) == [[each.tolist() for each in expected]] * parties
 
 
-@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 31, 63, 64])
 @pytest.mark.usefixtures("backend")
 def test_addition(parties, width):
@@ -135,4 +135,4 @@ def test_views_are_uniform_whatever_the_inputs(parties):
         x, y = held(p, np.zeros((64, 64), np.uint8)), held(p, np.ones((64, 64), np.uint8))
         boolean.add(p.mesh, x, y, p.triples)
 
-    assert looks_uniform(view(parties, job, seeds=2))
+    assert views_are_uniform(parties, job, seeds=2)

@@ -13,7 +13,7 @@ from mpc.errors import ConfigError, KeyMismatch
 from mpc.kernels import bits
 from mpc.primitives import xor_sharing
 from mpc.protocols import arith, boolean, compare, convert
-from tests.protocols.computing import compute, looks_uniform, recorded, view
+from tests.protocols.computing import compute, recorded, views_are_uniform
 
 PARTIES = [2, 3, 5]
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
@@ -126,7 +126,7 @@ def test_choices(parties, count):
         assert found == [each.tolist() for each in chosen]
 
 
-@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.parametrize("k", [1, 2, 3, 8, 11])
 def test_order(parties, k):
     x = rng.integers(-3, 3, (9, k))  # with many equal ones
@@ -262,7 +262,27 @@ def test_views_are_uniform_whatever_the_inputs(parties):
         compare.equal(p.mesh, x, 0, p.triples)
         convert.to_number(p.mesh, less, p.triples)
 
-    assert looks_uniform(view(parties, job, seeds=4))
+    assert views_are_uniform(parties, job, seeds=4)
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("name", ["maximum", "argmax", "ranks", "sort"])
+def test_views_of_an_order_are_uniform(parties, name):
+    rows = np.tile([3.0, -1.0, 3.0, 0.0, 2.0], (64, 1))
+
+    def job(p):
+        getattr(compare, name)(p.mesh, p.share(rows), p.triples)
+
+    assert views_are_uniform(parties, job, seeds=3)
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_views_of_conversions_are_uniform(parties):
+    def job(p):
+        planes = convert.to_planes(p.mesh, p.share(np.full(128, -1.0)), p.triples)
+        convert.from_planes(p.mesh, planes, p.triples)
+
+    assert views_are_uniform(parties, job, seeds=3)
 
 
 @pytest.mark.parametrize("width", [1, 3, 7])

@@ -13,12 +13,13 @@ from mpc import kernels
 from mpc.errors import ConfigError
 from mpc.protocols import functions
 from mpc.protocols.functions import logistic, polynomials
-from tests.protocols.computing import compute, looks_uniform, openings, recorded, view
+from tests.protocols.computing import compute, openings, recorded, views_are_uniform
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 CASES = [(2, 20), (3, 20), (5, 20), (2, 8), (3, 14)]
 GRID = 2500
 SERIES_ERROR = 1e-4
+FUNCTIONS = ["exp", "log", "reciprocal", "rsqrt", "sigmoid", "tanh"]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -266,31 +267,39 @@ def test_the_opening_of_the_series_is_uniform_in_the_period(parties, x):
     """What others send, and what it adds up to, on one input over many masks."""
 
     def job(p):
-        share = p.share(np.full(400, x), fraction_bits=19)
-        functions.sigmoid_series(p.mesh, share, p.triples)
+        share, mesh = p.share(np.full(400, x), fraction_bits=19), recorded(p.mesh)
+        functions.sigmoid_series(mesh, share, p.triples)
+        # 19 bits and the 5 of the period
+        assert all(np.frombuffer(words, "<u4").max() < 2**24 for words in openings(mesh))
 
-    words = np.frombuffer(view(parties, job, seeds=20), "<u4")
-    assert words.max() < 2**24  # 19 bits and the 5 of the period
-    assert looks_uniform(words.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+    compute(parties, job)
 
-    def told(p):
-        job(p)
-        return dict(zip(p.mesh.peers, openings(p.mesh), strict=True))
+    def series(p):
+        functions.sigmoid_series(p.mesh, p.share(np.full(400, x), fraction_bits=19), p.triples)
 
-    sums = []
-    for seed in range(20):
-        first, second, *_ = compute(parties, told, seed=f"opened {seed}", wrap=recorded)
-        sent = [second["p0"], *first.values()]
-        sums.append(sum(np.frombuffer(each, "<u4") for each in sent) % 2**24)
-    octets = np.concatenate(sums).astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
-    assert looks_uniform(octets.tobytes())
+    assert views_are_uniform(parties, series, seeds=20)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "reciprocal", "log"])
-def test_views_are_uniform(name):
-    """All that a party receives, on one input, over the masks of many runs."""
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_views_are_uniform(name, parties):
+    """All that each party sees, on one input, over the masks of many runs."""
 
     def job(p):
         getattr(functions, name)(p.mesh, p.share(np.full(64, 0.75)), p.triples)
 
-    assert looks_uniform(view(3, job, seeds=6))
+    assert views_are_uniform(parties, job, seeds=3)
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("name", ["softmax", "divide"])
+def test_views_of_quotients_are_uniform(name, parties):
+    def job(p):
+        x = p.share(np.tile([0.75, -2.0, 0.0], (32, 1)))
+        if name == "softmax":
+            functions.softmax(p.mesh, x, p.triples)
+        else:
+            by = p.share(np.full((32, 1), 3), fraction_bits=0, owner=1)
+            functions.divide(p.mesh, x, by, p.triples, most=100, size=4)
+
+    assert views_are_uniform(parties, job, seeds=3)

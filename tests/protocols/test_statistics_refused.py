@@ -15,7 +15,7 @@ from mpc.errors import (
 from mpc.pb.v1 import arith_pb2
 from mpc.protocols import boolean, compare, statistics
 from mpc.protocols.statistics import Terms
-from tests.protocols.computing import compute, looks_uniform, recorded
+from tests.protocols.computing import compute, recorded, views_are_uniform
 from tests.protocols.statistics_runs import (
     BITS,
     BOUND,
@@ -170,28 +170,23 @@ class TestSharedBits:
 # --- what is seen --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["variance", "covariance"])
+@pytest.mark.parametrize("name", ["variance", "covariance", "quantile", "histogram"])
 @pytest.mark.parametrize("how", ["picked", "pooled"])
 def test_views_are_uniform(name, how):
-    """All that a party receives in masked openings, on the same rows, over many runs.
+    """All that each party sees in masked openings, on the same rows, over many runs.
 
     What is revealed, the bit that says whether the group is too small, is no mask.
     """
     x = table(24, 2)
-    terms = Terms(rows=24, bound=BOUND, fraction_bits=BITS, to="p0")
-    seen = []
+    terms = Terms(rows=24, bound=BOUND, fraction_bits=BITS)
+    asked = {"quantile": [0.5], "histogram": [[-BOUND, 0, BOUND]]}.get(name, [])
 
     def job(p):
         group = held(p, x, terms, np.ones(24)) if how == "picked" else brought(p, x, terms)
-        getattr(statistics, name)(p.mesh, group, p.triples)
-        if p.mesh.me == "p2":
-            came = [message for peer in p.mesh.peers for message in p.mesh.channel(peer).came]
-            masked = [m for m in came if getattr(m, "step", "reveal") != "reveal"]
-            seen.extend(m.words.data for m in masked)
+        getattr(statistics, name)(p.mesh, group, *asked, p.triples)
 
-    for seed in range(12 if how == "pooled" else 6):
-        compute(3, job, seed=seed, wrap=recorded)
-    assert looks_uniform(b"".join(seen))
+    few = (name, how) == ("histogram", "pooled")
+    assert views_are_uniform(3, job, seeds=30 if few else 3)
 
 
 def test_shares_of_the_figure_go_to_its_receiver_alone():
