@@ -194,6 +194,29 @@ def test_a_million_large_products_and_none_wildly_wrong():
     assert np.abs(compute(2, job)[0] - rounded).max() <= 2.0**-bits * 1.001
 
 
+@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize(("x_bits", "y_bits"), [(24, 24), (0, 24), (28, 28), (31, 30)])
+@pytest.mark.usefixtures("backend")
+def test_products_of_numbers_of_32_bits_keep_32_bits(parties, x_bits, y_bits):
+    """As central banks' rules ask for: whole numbers up to 2^31, or 24 fraction bits and more."""
+    ends = np.array([2**31, -(2**31), 2**31 - 1, 2**31 + 1, -(2**31) + 1, 1, -1, 0])
+    x = np.concatenate([ends, rng.integers(-(2**31), 2**31, 500)])
+    y = np.concatenate([np.full(8, 2**30 - 1), rng.integers(-(2**30), 2**30, 500)])
+
+    def job(p):
+        left = p.share(np.ldexp(x, -x_bits), fraction_bits=x_bits)
+        right = p.share(np.ldexp(y, -y_bits), owner=1, fraction_bits=y_bits)
+        product = arith.mul(p.mesh, left, right, p.triples)
+        return p.reveal(arith.truncate(p.mesh, product, x_bits + y_bits - 24, p.triples))
+
+    exact = [int(a) * int(b) for a, b in zip(x, y, strict=True)]
+    for found in compute(parties, job):
+        units = np.ldexp(found, x_bits + y_bits - 24).tolist()
+        for unit, product in zip(units, exact, strict=True):
+            # A unit of the result: of a product of 2^56 or more a 2^-32nd part at most.
+            assert abs(int(unit) * 2**24 - product) < 2**24
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.integers(0, 20))
 def test_truncated_values_stay_what_they_were(values, bits):

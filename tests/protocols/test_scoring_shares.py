@@ -13,6 +13,7 @@ import pytest
 from mpc import kernels, testing
 from mpc.net.mesh import Mesh
 from mpc.protocols.scoring import Model, Roles, logistic, shares
+from mpc.protocols.scoring.shares import linear
 from mpc.protocols.triples import Triples, dealer, file, vole
 from tests.protocols.scoring_cases import ROLES, Case
 from tests.protocols.scoring_runs import (
@@ -160,35 +161,52 @@ def test_out_of_a_file(tmp_path: Path) -> None:
     assert np.allclose(received, logistic(case.logits), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "count", [200, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
-)
-def test_random_models(count: int) -> None:
-    """A row each: the error of the probability is at most 1e-6, and within the stated bound."""
+def side_by_side(weights: Any, rows: Any, intercept: float) -> Case:
+    """Many models (k, 17) as one, of which each of ``rows`` has the features of one, else zeros."""
+    k = len(weights)
+    case = Case(Roles("bank", "bank", {"bank": 6 * k, "tax": 11 * k}), k)
+    apart = np.eye(k)[:, :, None] * rows
+    for name, own in {"bank": slice(6), "tax": slice(6, None)}.items():
+        case.features[name] = apart[:, :, own].reshape(k, -1)
+        case.model.weights[name][:] = weights[:, own].reshape(-1)
+    case.model = Model(case.model.weights, intercept)
+    return case
+
+
+@pytest.mark.parametrize(("count", "together"), [(200, 1), (10_000, 32)])
+def test_random_models(count: int, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row each: the error of the probability is at most 1e-6, and within the stated bound.
+
+    Those side by side share an intercept, and a feature that is one makes up for what it is off.
+    """
+    # The limit is for rows of features that are all as large as they may be, which these are not.
+    monkeypatch.setattr(linear, "LOGIT_LIMIT", shares.LOGIT_LIMIT * together)
     draw = np.random.default_rng(7)
-    roles = Roles("bank", "bank", {"bank": 5, "tax": 11})
-    worst = 0.0
     weights = draw.normal(0, 1, (count, 16)) * draw.uniform(0, 4, (count, 1))
     rows = draw.normal(0, 1.5, (count, 16))
     intercepts = draw.normal(0, 2, count)
-    cases = []
-    for w, x, b in zip(weights, rows, intercepts, strict=True):
-        case = Case(roles, 1)
-        case.features = {"bank": x[None, :5], "tax": x[None, 5:]}
-        case.model = Model({"bank": w[:5], "tax": w[5:]}, float(b))
-        cases.append(case)
+    wanted = logistic((weights * rows).sum(axis=1) + intercepts)
+    first = intercepts[np.arange(count) // together * together]
+    weights = np.column_stack([intercepts - first, weights])
+    rows = np.column_stack([np.ones(count), rows])
+    cases = [
+        side_by_side(weights[i : i + together], rows[i : i + together], float(first[i]))
+        for i in range(0, count, together)
+    ]
 
     def role(mesh: Mesh) -> Any:
         triples = ideal(mesh)
         models = (opened(mesh, case, lambda _: triples) for case in cases)
         return [probability(model, case) for model, case in zip(models, cases, strict=True)]
 
-    received = testing.run_mesh(dict.fromkeys(roles.parties, role))["bank"]
-    for case, value in zip(cases, received, strict=True):
-        error = abs(float(value[0]) - float(logistic(case.logits)[0]))
-        assert error <= shares.error_bound(roles, case.model, case.table)[0] / 4
-        worst = max(worst, error)
-    assert 0 < worst <= 1e-6
+    received = testing.run_mesh(dict.fromkeys(("bank", "tax"), role))["bank"]
+    errors = np.abs(np.concatenate(received) - wanted)
+    alone = Roles("bank", "bank", {"bank": 6, "tax": 11})
+    for error, w, x, intercept in zip(errors, weights, rows, first, strict=True):
+        model = Model({"bank": w[:6], "tax": w[6:]}, float(intercept))
+        assert error <= shares.error_bound(alone, model, x[None])[0] / 4
+    assert errors.shape == (count,)
+    assert 0 < errors.max() <= 1e-6
 
 
 def test_extreme_values_fit() -> None:
