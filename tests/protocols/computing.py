@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 from google.protobuf.message import Message
+from numpy.typing import NDArray
 
 from mpc import testing
 from mpc.net import columns
@@ -146,29 +147,32 @@ def looks_uniform(data: bytes) -> bool:
     return chi_square(data) < 5.2
 
 
-def views(parties: int, job: Callable[[Party], Any], *, seeds: int) -> dict[str, bytes]:
-    """What the parties see in openings, over many runs of one job, as a stream of the bits in use.
+def views(
+    parties: int, job: Callable[[Party], Any], *, seeds: int
+) -> dict[tuple[str, str], NDArray[np.uint8]]:
+    """What the parties see in openings, over many runs of one job: the bits in use of each step.
 
     By each party's name all that the others send it, and by ``opened`` what the openings come to,
     which all see. Results, at the step ``reveal``, are left out.
     """
-    seen: dict[str, list[Any]] = defaultdict(list)
+    seen: dict[tuple[str, str], list[Any]] = defaultdict(list)
+
+    def saw(mesh: Mesh, step: str, came: list[Any], opened: list[Any], bits: int) -> None:
+        seen[mesh.me, step] += [_low_bits(words, bits) for words in came]
+        if mesh.me == mesh.names[0]:
+            seen["opened", step] += [_low_bits(words, bits) for words in opened]
 
     def together(mesh: Mesh, step: str, **arrays: Any) -> Any:
         with _received(mesh) as came:
-            opened = openers[0](mesh, step, **arrays)
+            sums, xors = openers[0](mesh, step, **arrays)
         if step != "reveal":
-            seen[mesh.me] += [_low_bits(words, 64) for words in came]
-            if mesh.me == mesh.names[0]:
-                seen["opened"] += [_low_bits(words, 64) for part in opened for words in part]
-        return opened
+            saw(mesh, step, came, [*sums, *xors], 64)
+        return sums, xors
 
     def residues(mesh: Mesh, step: str, words: Any, bits: int) -> Any:
         with _received(mesh) as came:
             opened = openers[1](mesh, step, words, bits)
-        seen[mesh.me] += [_low_bits(each, bits) for each in came]
-        if mesh.me == mesh.names[0]:
-            seen["opened"].append(_low_bits(opened, bits))
+        saw(mesh, step, came, [opened], bits)
         return opened
 
     openers = opening.together, opening.residues
@@ -178,12 +182,7 @@ def views(parties: int, job: Callable[[Party], Any], *, seeds: int) -> dict[str,
     ):
         for seed in range(seeds):
             compute(parties, job, seed=f"view {seed}", wrap=recorded)
-    streams = {name: np.concatenate(parts) for name, parts in seen.items()}
-    assert len(streams) == parties + 1
-    return {
-        name: np.packbits(stream[: len(stream) // 8 * 8]).tobytes()
-        for name, stream in streams.items()
-    }
+    return {key: np.concatenate(parts) for key, parts in seen.items()}
 
 
 @contextmanager
@@ -206,9 +205,26 @@ def _low_bits(words: Any, count: int) -> Any:
     return found[:, :count].reshape(-1)
 
 
+def even(bits: NDArray[np.uint8]) -> bool:
+    """Whether bits are no further from uniform than chance goes but once in ten million.
+
+    By chi-square of as many as 8 together, and as few as one, so that each pattern is to come 20
+    times at least; close to normal in the form of Wilson and Hilferty (1931).
+    """
+    size = next((size for size in (8, 4, 2, 1) if len(bits) >= size * (20 << size)), None)
+    assert size is not None, "too few bits to tell"
+    grouped = bits[: len(bits) // size * size].reshape(-1, size)
+    counts = np.bincount(np.packbits(grouped, axis=1)[:, 0] >> (8 - size), minlength=1 << size)
+    expected, k = len(grouped) / (1 << size), (1 << size) - 1
+    ratio = ((counts - expected) ** 2 / expected).sum() / k
+    return bool(np.cbrt(ratio) - (1 - 2 / (9 * k)) < 5.2 * (2 / (9 * k)) ** 0.5)
+
+
 def views_are_uniform(parties: int, job: Callable[[Party], Any], *, seeds: int) -> bool:
-    """Whether all ``views`` of the job are."""
-    return all(looks_uniform(seen) for seen in views(parties, job, seeds=seeds).values())
+    """Whether all ``views`` of the job are, at each step and of each party."""
+    seen = views(parties, job, seeds=seeds)
+    assert {who for who, _ in seen} == {*(f"p{i}" for i in range(parties)), "opened"}
+    return all(even(bits) for bits in seen.values())
 
 
 def compute(
