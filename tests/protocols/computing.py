@@ -165,8 +165,10 @@ def views(
     def together(mesh: Mesh, step: str, **arrays: Any) -> Any:
         with _received(mesh) as came:
             sums, xors = openers[0](mesh, step, **arrays)
+        added = sum(array.size for array in sums)
         if step != "reveal":
-            saw(mesh, step, came, [*sums, *xors], 64)
+            saw(mesh, step, [words[:added] for words in came], sums, 64)
+            saw(mesh, f"{step}, bits", [words[added:] for words in came], xors, 64)
         return sums, xors
 
     def residues(mesh: Mesh, step: str, words: Any, bits: int) -> Any:
@@ -182,19 +184,22 @@ def views(
     ):
         for seed in range(seeds):
             compute(parties, job, seed=f"view {seed}", wrap=recorded)
-    return {key: np.concatenate(parts) for key, parts in seen.items()}
+    streams = {key: np.concatenate(parts) for key, parts in seen.items() if parts}
+    return {key: stream for key, stream in streams.items() if len(stream)}
 
 
 @contextmanager
 def _received(mesh: Mesh) -> Iterator[list[Any]]:
-    """The words of the openings that reach the party of a ``recorded`` mesh meanwhile."""
+    """From each peer, the words of the openings that reach the party of a ``recorded`` mesh."""
     channels: list[Any] = [mesh.channel(name) for name in mesh.peers]
-    before, words = [len(channel.came) for channel in channels], []
+    before = [len(channel.came) for channel in channels]
+    words: list[Any] = []
     yield words
     for channel, start in zip(channels, before, strict=True):
-        for message in channel.came[start:]:
-            assert isinstance(message, arith_pb2.Opening)
-            words.append(np.frombuffer(message.words.data, f"<u{message.words.width}"))
+        parts = [message.words for message in channel.came[start:]]
+        words.append(
+            np.concatenate([np.frombuffer(part.data, f"<u{part.width}") for part in parts])
+        )
 
 
 def _low_bits(words: Any, count: int) -> Any:

@@ -20,10 +20,12 @@ drawn = np.random.default_rng(11)
 
 
 def by(source, job, parties, tmp_path):
-    """What ``job`` gives at each party with correlations of a source: a file has just as many as
-    the job draws of others."""
-    if source != "file":
-        return {"vole": by_vole, "dealer": by_dealer}[source](job, parties)
+    """What ``job`` gives at each party with correlations of a source.
+
+    Those of vector OLE and of a file are prepared: just as many as the job draws of others.
+    """
+    if source == "dealer":
+        return by_dealer(job, parties)
 
     def draws(p):
         job(p.mesh, p.triples)
@@ -37,7 +39,14 @@ def by(source, job, parties, tmp_path):
         if isinstance(held, Operand)
     ]
     demand = [kind for kind in demand if not isinstance(kind, Operand | Against)]
-    return by_file(job, parties, tmp_path, demand, fixed=fixed)
+    if source == "file":
+        return by_file(job, parties, tmp_path, demand, fixed=fixed)
+
+    def prepared(mesh, triples):
+        triples.prepare(demand)
+        return job(mesh, triples)
+
+    return by_vole(prepared, parties)
 
 
 X = np.array([0.0, UNIT, -UNIT, 1.0, -1.0, 1000.0, -1000.0, 0.5, 0.5 - UNIT, 0.5 + UNIT])

@@ -13,7 +13,18 @@ from mpc import kernels
 from mpc.errors import ConfigError
 from mpc.protocols import functions
 from mpc.protocols.functions import logistic, polynomials
-from tests.protocols.computing import compute, openings, recorded, views_are_uniform
+from mpc.protocols.triples import (
+    Ands,
+    Bits,
+    Correlation,
+    Numbers,
+    Products,
+    Selections,
+    Sines,
+    Triples,
+    Truncations,
+)
+from tests.protocols.computing import compute, even, openings, recorded, views, views_are_uniform
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 CASES = [(2, 20), (3, 20), (5, 20), (2, 8), (3, 14)]
@@ -289,6 +300,37 @@ def test_views_are_uniform(name, parties):
         getattr(functions, name)(p.mesh, p.share(np.full(64, 0.75)), p.triples)
 
     assert views_are_uniform(parties, job, seeds=3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mask", "name", "step"),
+    [
+        (Products, "b", "rsqrt", "products"),
+        (Truncations, "number", "rsqrt", "truncate"),
+        (Numbers, "number", "exp", "subtraction"),
+        (Ands, "a", "exp", "ands, bits"),
+        (Bits, "packed", "exp", "to_number, bits"),
+        (Selections, "a", "sigmoid", "times_bit"),
+        (Selections, "packed", "sigmoid", "times_bit, bits"),
+        (Sines, "angle", "sigmoid_series", "sigmoid_series"),
+    ],
+)
+def test_a_mask_of_zeros_would_be_noticed(kind, mask, name, step, monkeypatch):
+    draw = Triples.draw
+
+    def bare(triples, wanted):
+        arrays = draw(triples, wanted).take()
+        if isinstance(wanted, kind):
+            arrays[mask] = np.zeros_like(arrays[mask])
+        return Correlation(wanted, arrays)
+
+    monkeypatch.setattr(Triples, "draw", bare)
+
+    def job(p):
+        getattr(functions, name)(p.mesh, p.share(np.full(64, 0.75)), p.triples)
+
+    seen = views(2, job, seeds=3)
+    assert not even(seen["opened", step])
 
 
 @pytest.mark.parametrize("parties", [2, 3])
