@@ -23,7 +23,7 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
-from .parties import shaped
+from .parties import gathered, hand_back, shaped
 
 C = TypeVar("C")
 
@@ -93,11 +93,9 @@ def in_two_processes(
             meeting = (both, side == sides[0], way, Path(folder), there)
             children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
             children[-1].start()
+            there.close()
         pipes[sides[1]].send(pipes[sides[0]].recv())
-        results = {side: pipes[side].recv() for side in sides}
-        for child in children:
-            child.join()
-    return results
+        return gathered(pipes, children)
 
 
 def _side(
@@ -123,7 +121,7 @@ def _side(
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link:
-            parent.send(work(side, shaped(link, way), *arguments))
+            hand_back(parent, lambda: work(side, shaped(link, way), *arguments))
 
 
 def _samples(

@@ -22,33 +22,33 @@ from functools import cache
 from mpc.primitives import paillier
 
 from ._first_use import WORK
+from ._options import some_of, whole
 from .harness import catalog
 from .record import Record, middle
 
 QUICK = "--parts import,warm --works paillier --repeat 1"
 
 _BOUNDS = {"import": 0.3, "compile": 30.0, "warm": 1.5}
+_WORKS = tuple(work for work in WORK if work != "import")
 _BITS = 2048
 _SECONDS = 1200.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is measured, and how often."""
-    parser.add_argument("--parts", default=",".join(_BOUNDS), help=f"of {', '.join(_BOUNDS)}")
-    parser.add_argument("--works", default="paillier,psi", help="whose kernels: paillier, psi")
-    parser.add_argument("--repeat", type=int, default=5, help="processes; one to compile")
+    parts = ",".join(_BOUNDS)
+    parser.add_argument("--parts", type=some_of(*_BOUNDS), default=parts, help=f"of {parts}")
+    works = ",".join(_WORKS)
+    parser.add_argument("--works", type=some_of(*_WORKS), default=works, help="whose kernels")
+    parser.add_argument("--repeat", type=whole, default=5, help="processes; one to compile")
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure the parts that are asked for."""
-    parts = options.parts.split(",")
-    works = options.works.split(",")
-    if unknown := sorted({*parts} - {*_BOUNDS} | {*works} - {*WORK}):
-        raise SystemExit(f"{unknown[0]!r} is not among {', '.join([*_BOUNDS, *WORK])}")
-    records = []
+    parts, records = options.parts, []
     if "import" in parts:
         records += _records("import", {}, [_started("import") for _ in range(options.repeat)])
-    for work in works:
+    for work in options.works:
         with tempfile.TemporaryDirectory(prefix="mpc-startup-") as empty:
             # The user's own cache, filled by one process that is not counted, serves for the other.
             where = {"NUMBA_CACHE_DIR": empty} if "compile" in parts else {}
