@@ -31,6 +31,7 @@ Cost: two group operations an item and side, and one encryption for each of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,7 @@ VALUE_BOUND = 1 << 63
 """What the magnitude of a value, its scale included, stays below."""
 
 _TAG_BYTES = 16
+_MOST_ITEMS = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ def _agree(channel: Channel, ours: pb.PsiSumOffer) -> pb.PsiSumOffer:
     theirs = channel.exchange(ours)
     if {ours.role, theirs.role} != {"receiver", "sender"}:
         raise ParameterMismatch(channel.peer, "role", ours.role, repr(theirs.role)[:100])
+    if theirs.count > _MOST_ITEMS:
+        raise ProtocolError(channel.peer, f"announces {theirs.count} items, above {_MOST_ITEMS}")
     if theirs.fraction_bits > VALUE_BOUND.bit_length():
         raise ProtocolError(channel.peer, f"values of {theirs.fraction_bits} fractional bits")
     return theirs
@@ -180,9 +184,9 @@ def _tags(points: Points, secret: Scalars) -> NDArray[np.uint64]:
     return np.ascontiguousarray(encodings).view(np.uint64)
 
 
-def _sizes(count: int) -> list[int]:
+def _sizes(count: int) -> Iterator[int]:
     """Of the blocks that ``count`` items come in."""
-    return [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
+    return (min(BLOCK, count - start) for start in range(0, count, BLOCK))
 
 
 def _fetch_points(channel: Channel, message: pb.PsiSumMasked, size: int) -> Points:

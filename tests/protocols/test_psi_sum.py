@@ -185,6 +185,7 @@ def rewriting(monkeypatch, kind, change):
     ("kind", "change", "match"),
     [
         (pb.PsiSumOffer, lambda m: setattr(m, "fraction_bits", 99), "fractional"),
+        (pb.PsiSumOffer, lambda m: setattr(m, "count", 1 << 63), "announces 9223372036854775808"),
         (
             pb.PsiSumMasked,
             lambda m: setattr(m.points, "data", b"\xff" * 32 * m.points.count),

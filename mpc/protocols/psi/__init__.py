@@ -27,8 +27,9 @@ unless the receiver withholds some. Both: the other's number of items, or its bo
 
 **malicious**: values in GF(2^128), tags of 128 bits. A sender that departs from the protocol can
 make the receiver abort or miss items, and do what it could with another set. A receiver that
-departs can act for another set, of up to the size of the store, 1.3 times the bound it offered;
-with ``to_both`` it can withhold items, and cannot invent any. A dishonest party may choose its own
+departs can act for another set, of as many items as its store has values: 1.3 times the bound it
+offered from 2^13 on, 1.5 times 1,000, 193 for a single one; and in each bucket anew. With
+``to_both`` it can withhold items, and cannot invent any. A dishonest party may choose its own
 share of vector OLE; the shift w, which nobody chooses and the receiver learns when its store is
 sent, keeps the receiver from knowing beforehand what its items come to. What either may guess of
 the other's secrets of vector OLE, at the risk of an abort, is said there.
@@ -39,6 +40,7 @@ any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
+They are of 2^14 items at least, however little memory a peer says it has.
 With a ``Progress`` kept by the caller, in memory or under a key in a file, a run that broke off
 goes on over a new channel from its first open bucket, if both sides have the items and terms that
 they had; a malicious peer may put other items into that one.
@@ -50,6 +52,7 @@ which is another protocol, and semi-honest: ``counting`` says why.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Literal, overload
 
@@ -81,6 +84,7 @@ MEMORY = 1 << 30
 """Bytes that a run may take beside its items and their digests, when nothing else is said."""
 
 _SHARE_BYTES = 16
+_MOST_SPREAD = 12
 
 
 @overload
@@ -290,7 +294,9 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
 def _parameters(run: Run, digests: Words, bound: int) -> okvs.Parameters:
     if len(digests) > bound:
         raise CryptoError("a bucket has more items than it is padded to: start anew")
-    return okvs.Parameters.of(run.receivers)
+    # The stores of all buckets share the probability to fail, as far as dense columns allow.
+    spread = min(_MOST_SPREAD, math.ceil(math.log2(run.buckets)))
+    return okvs.Parameters.of(run.receivers, okvs.STATISTICAL_SECURITY + spread)
 
 
 def _opened(run: Run, committed: bytes) -> bytes:
