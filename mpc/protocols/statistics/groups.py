@@ -180,7 +180,7 @@ def require_room(group: Group, degree: int) -> None:
 
 def largest_quotient(group: Group, degree: int) -> float:
     """A bound on sums of values to the power of ``degree`` over their count, or that less one."""
-    return 2 * group.terms.bound**degree
+    return 2 * math.prod([group.terms.bound] * degree)
 
 
 def quotient_bits(group: Group, degree: int) -> int:

@@ -63,7 +63,9 @@ def mean(mesh: Mesh, group: Group, triples: Triples) -> Floats | None:
     if isinstance(rows, int):
         told = _told(mesh, group, sums)  # as much as the mean is
         return None if told is None else told / rows
-    return _told(mesh, group, _means(mesh, group, sums, rows.reshape(1), triples, bits))
+    count = rows.reshape(1)
+    found = _over(mesh, group, sums, count, triples, degree=1, fraction_bits=bits)
+    return _told(mesh, group, found)
 
 
 def variance(mesh: Mesh, group: Group, triples: Triples, *, ddof: int = 0) -> Floats | None:
@@ -101,7 +103,7 @@ def _about_mean(
     crossed: bool,
 ) -> Share:
     """Products of what is above the mean, added up, over the count."""
-    means = _means(mesh, group, sums, rows, triples)
+    means = _over(mesh, group, sums, rows, triples, degree=1)
     above = group.columns - _coarser(mesh, means, group.terms.fraction_bits, triples)
     kept = above
     if group.numbers is not None:
@@ -110,7 +112,8 @@ def _about_mean(
         products = arith.matmul(mesh, kept.T, above, triples)
     else:
         products = arith.mul(mesh, kept, above, triples).sum(axis=0)
-    return _over(mesh, group, products, rows - ddof, triples, _told_bits(group, 2))
+    bits = _told_bits(group, 2)
+    return _over(mesh, group, products, rows - ddof, triples, degree=2, fraction_bits=bits)
 
 
 def _less_mean(
@@ -127,13 +130,14 @@ def _less_mean(
     own = group.rows
     local = own.T @ own if crossed else (own * own).sum(axis=0)
     products = at_scale(group.added(local), 2 * group.terms.fraction_bits)
-    mean_products = _over(mesh, group, products, rows - ddof, triples)
+    mean_products = _over(mesh, group, products, rows - ddof, triples, degree=2)
     # Two means must fit a product.
     most = max(0, 30 - math.ceil(2 * group.terms.bound).bit_length())
-    left = _coarser(mesh, _means(mesh, group, sums, rows, triples), most, triples)
-    right = left
+    means = _over(mesh, group, sums, rows, triples, degree=1)
+    left = right = _coarser(mesh, means, most, triples)
     if ddof:
-        right = _coarser(mesh, _means(mesh, group, sums, rows - ddof, triples), most, triples)
+        means = _over(mesh, group, sums, rows - ddof, triples, degree=1)
+        right = _coarser(mesh, means, most, triples)
     if crossed:
         left, right = left.reshape(-1, 1), right.reshape(1, -1)
     squared = arith.mul(mesh, left, right, triples)
@@ -146,46 +150,38 @@ def _coarser(mesh: Mesh, x: Share, most: int, triples: Triples) -> Share:
     return x if x.fraction_bits <= most else arith.truncate(mesh, x, most, triples)
 
 
-def _means(
+def _over(
     mesh: Mesh,
     group: Group,
     sums: Share,
     rows: Share,
     triples: Triples,
+    *,
+    degree: int,
     fraction_bits: int | None = None,
 ) -> Share:
-    """Sums of values over a count, or the count less one, with the most fraction bits there are."""
-    most, size = group.capacity, largest_quotient(group, 1)
-    return functions.divide(
-        mesh, sums, rows, triples, most=most, size=size, fraction_bits=fraction_bits
-    )
+    """Sums of values to the power of ``degree`` over a count, or that less one.
 
-
-def _over(
-    mesh: Mesh,
-    group: Group,
-    products: Share,
-    rows: Share,
-    triples: Triples,
-    fraction_bits: int | None = None,
-) -> Share:
-    """The same for sums of products (k,) or (k, k)."""
-    most, size = group.capacity, largest_quotient(group, 2)
+    Without ``fraction_bits`` with as many as there is room for.
+    """
+    most, size = group.capacity, largest_quotient(group, degree)
     found = functions.divide(
-        mesh, products.reshape(-1), rows, triples, most=most, size=size, fraction_bits=fraction_bits
+        mesh, sums.reshape(-1), rows, triples, most=most, size=size, fraction_bits=fraction_bits
     )
-    return found.reshape(*products.shape)
+    return found.reshape(*sums.shape)
 
 
 def _told_bits(group: Group, degree: int) -> int:
     """The fraction bits with which a figure of this degree over a secret count is told.
 
     No more than sums of so encoded values have: each count then has a sum that gives the figure,
-    where a finer quotient is one of a few fractions. And no more than the division is exact to.
+    where a finer quotient is one of a few fractions. And no more than the division is exact to,
+    which is about 2^-24 of the bound, and 2^-22 of its square.
     """
-    bound, bits = group.terms.bound, group.terms.fraction_bits
-    exact = 26 - 2 * degree - math.ceil(degree * math.log2(bound))
-    return max(0, min(degree * bits, exact, quotient_bits(group, degree)))
+    # The same at all parties whatever their mathematical library: a logarithm may not be.
+    size = math.frexp(largest_quotient(group, degree))[1]
+    exact = 27 - 2 * degree - size
+    return max(0, min(degree * group.terms.fraction_bits, exact, quotient_bits(group, degree)))
 
 
 def _told(mesh: Mesh, group: Group, x: Share) -> Floats | None:
