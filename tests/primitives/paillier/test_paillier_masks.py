@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +16,7 @@ from mpc.primitives.paillier import PublicKey, SecretKey, masks
 from mpc.primitives.paillier.pool import MAX_MASKS, MaskPool
 from mpc.primitives.rng import SYSTEM
 from mpc.testing import seeded
+from tests.forking import in_child
 
 Keys = tuple[SecretKey, PublicKey]
 
@@ -246,22 +245,6 @@ def test_a_key_without_proof_precomputes_uniform_masks(keys: Keys) -> None:
     bare.precompute(3, results=2)
     bare.masks.pools.uniform.wait()
     assert [len(pool) for pool in bare.masks.pools] == [0, 5]
-
-
-def in_child(work: Callable[[], Any]) -> Any:
-    """The JSON result of ``work`` in a forked process, which must end within a minute."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(writer, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(data)
 
 
 @pytest.mark.timeout(60)
