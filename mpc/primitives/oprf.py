@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,14 @@ from mpc.errors import ConfigError, CryptoError, DataError, InvalidKey
 from mpc.kernels import ristretto as kernel
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
-from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, FixedBase, Points, Scalars
+from mpc.primitives.ristretto import (
+    ENCODED_BYTES,
+    SCALAR_BYTES,
+    Combs,
+    FixedBase,
+    Points,
+    Scalars,
+)
 from mpc.primitives.rng import SYSTEM, Rng
 
 SUITE = b"ristretto255-SHA512"
@@ -42,6 +50,9 @@ SEED_BYTES = 32
 OUTPUT_BYTES = 64
 PROOF_BYTES = 2 * SCALAR_BYTES
 MAX_LENGTH = (1 << 16) - 1  # of an item, of ``info``, and of a batch with one proof
+_ZERO, _ONE = ristretto.scalars_of([0]), ristretto.scalars_of([1])
+_NONE = np.empty((0, ENCODED_BYTES), np.uint8)
+_FEW = 8  # below it, transcripts are hashed one by one
 
 
 class Mode(IntEnum):
@@ -128,11 +139,20 @@ def blind_evaluate(
     Raises ``CryptoError`` when one is not an element, or is the identity. With a proof n is 1 to
     65535 (sections 3.3.1 and 3.3.2).
     """
+    if secret.mode is Mode.VOPRF and len(elements) == 1:
+        # Of a single element the composite is a multiple, as all is that is sent or hashed.
+        known = _generator(kernels.backend())
+        evaluated, known = known.sums(elements, [(1, secret.scalar)])
+        weight = _weights(secret.public, elements, evaluated)
+        return evaluated, _prove(secret, known, weight, ristretto.scalar(rng))
     blinded = ristretto.decode(elements)
     evaluated = ristretto.encode(ristretto.mul(blinded, secret.scalar))
     if secret.mode is Mode.OPRF:
         return evaluated, b""
-    return evaluated, _prove(secret, blinded, elements, evaluated, ristretto.scalar(rng))
+    weights = _weights(secret.public, elements, evaluated)
+    composite = ristretto.encode(ristretto.public_sums((blinded, weights)))
+    _, known = _generator(kernels.backend()).sums(composite)
+    return evaluated, _prove(secret, known, _ONE, ristretto.scalar(rng))
 
 
 def finalize(
@@ -143,6 +163,8 @@ def finalize(
     Raises ``CryptoError`` when they are not elements or when, in mode VOPRF, the proof does not
     show that they were made with the key of ``public``.
     """
+    if query.mode is Mode.VOPRF and len(query.elements) == len(elements) == 1:
+        return _outputs(query.items, _unblinded(query, elements, proof, public))
     evaluated = ristretto.decode(elements)
     if query.mode is Mode.VOPRF:
         _verify(query, evaluated, elements, proof, public)
@@ -204,6 +226,10 @@ def _hashed(mode: Mode, items: Items) -> Points:
 
 def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The hash that ends Finalize, over transcripts laid out one after another."""
+    if len(items) < _FEW:
+        rows = (_sized(items[i]) + _sized(row.tobytes()) for i, row in enumerate(unblinded))
+        hashed = b"".join(hashlib.sha512(row + b"Finalize").digest() for row in rows)
+        return np.frombuffer(hashed, np.uint8).reshape(len(items), OUTPUT_BYTES)
     lengths = _lengths(items)
     sized = np.empty((len(items), 2 + ENCODED_BYTES), np.uint8)
     sized[:, :2] = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
@@ -220,46 +246,76 @@ def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return kernel.digests(data, offsets, b"Finalize")
 
 
-def _prove(
-    secret: SecretKey,
-    blinded: Points,
-    elements: NDArray[np.uint8],
-    evaluated: NDArray[np.uint8],
-    r: Scalars,
-) -> bytes:
-    """GenerateProof with ComputeCompositesFast (section 2.2.1). Weights and elements are public."""
-    m = ristretto.public_sums((blinded, _weights(secret.public, elements, evaluated)))
-    z_t3 = ristretto.mul(m, ristretto.joined(secret.scalar, r))
-    challenge = _challenge(secret.public, [m, z_t3[:1], ristretto.base(r), z_t3[1:]])
+def _prove(secret: SecretKey, known: Combs, weight: Scalars, r: Scalars) -> bytes:
+    """GenerateProof with ComputeCompositesFast (section 2.2.1). Known are the generator and an
+    element of which ``weight`` times is the composite M."""
+    m, z, t3 = ([(1, weight * by)] for by in (_ONE, secret.scalar, r))
+    hashed, _ = known.sums(_NONE, m, z, [(0, r)], t3)
+    challenge = _challenge(secret.public, hashed)
     response = r - challenge * secret.scalar
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
+
+
+def _unblinded(
+    query: Query, elements: NDArray[np.uint8], proof: bytes, public: bytes
+) -> NDArray[np.uint8]:
+    """Of a single element: its evaluation without the blind, encoded, when the proof holds."""
+    weight = _weights(public, query.elements, elements)
+    if query.masked:
+        unblind = [(2, _ONE), (1, _ZERO - query.blinds)]
+    else:
+        unblind = [(2, ristretto.invert(query.blinds))]
+    pair = np.concatenate([elements, query.elements])
+    return _verified(public, proof, pair, weight, unblind)
 
 
 def _verify(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
 ) -> None:
     """VerifyProof with ComputeComposites (section 2.2.2): all of it is public."""
-    key, _ = _fixed_key(public, kernels.backend())
-    if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
-        raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
-    both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
+    if len(query.elements) != len(evaluated):
+        raise CryptoError("a proof covers all elements")
     weights = _weights(public, query.elements, elements)
-    composites = ristretto.public_sums((query.points, weights), (evaluated, weights))
-    m, z = composites[:1], composites[1:]
-    commitments = ristretto.public_sums(
-        (ristretto.concatenate([key, ristretto.generator()]), both),
-        (ristretto.concatenate([z, m]), both),
-    )
-    expected = _challenge(public, [m, z, commitments[:1], commitments[1:]])
+    composites = ristretto.public_sums((evaluated, weights), (query.points, weights))
+    _verified(public, proof, ristretto.encode(composites), _ONE)
+
+
+def _verified(
+    public: bytes,
+    proof: bytes,
+    pair: NDArray[np.uint8],
+    weight: Scalars,
+    *more: Sequence[tuple[int, Scalars]],
+) -> NDArray[np.uint8]:
+    """The end of VerifyProof for composites that are ``weight`` times a ``pair``, Z and then M.
+
+    Returns the encodings of ``more`` sums, of the generator, the key, and the pair.
+    """
+    known, _ = _fixed_key(public, kernels.backend())
+    if len(proof) != PROOF_BYTES:
+        raise CryptoError(f"a proof has {PROOF_BYTES} bytes, not {len(proof)}")
+    both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
+    c, s = both[:1], both[1:]
+    m, z, t2 = [(3, weight)], [(2, weight)], [(0, s), (1, c)]
+    t3 = [(3, s * weight), (2, c * weight)]
+    sums, _ = known.sums(pair, m, z, t2, t3, *more)
+    expected = _challenge(public, sums[:4])
     if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
+    return sums[4:]
+
+
+@cache
+def _generator(_backend: str) -> Combs:
+    return ristretto.EMPTY.sums(ristretto.encode(ristretto.generator()))[1]
 
 
 @lru_cache(maxsize=16)
-def _fixed_key(public: bytes, _backend: str) -> tuple[Points, FixedBase]:
-    """The element of a public key, which most queries have in common."""
+def _fixed_key(public: bytes, backend: str) -> tuple[Combs, FixedBase]:
+    """The generator and the element of a public key, which most queries have in common."""
     key = check_public_key(public)
-    return key, FixedBase.of(key)
+    _, known = _generator(backend).sums(ristretto.encode(key))
+    return known, FixedBase.of(key)
 
 
 def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:
@@ -274,14 +330,17 @@ def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.u
         head + i.to_bytes(2, "big") + _sized(element.tobytes()) + _sized(other.tobytes()) + tail
         for i, (element, other) in enumerate(zip(elements, evaluated, strict=True))
     ]
+    dst = b"HashToScalar-" + mode
+    if count < _FEW:
+        return ristretto.joined(*(ristretto.hash_to_scalar(row, dst) for row in rows))
     offsets = np.arange(count + 1) * len(rows[0])
     items = Items(np.frombuffer(b"".join(rows), np.uint8), offsets)
-    return ristretto.hash_to_scalars(items, b"HashToScalar-" + mode)
+    return ristretto.hash_to_scalars(items, dst)
 
 
-def _challenge(public: bytes, points: list[Points]) -> Scalars:
-    encoded = ristretto.encode(ristretto.concatenate(points))
-    parts = [public, *(row.tobytes() for row in encoded)]
+def _challenge(public: bytes, hashed: NDArray[np.uint8]) -> Scalars:
+    """That of the encodings of M, Z, t2 and t3."""
+    parts = [public, *(row.tobytes() for row in hashed)]
     transcript = b"".join(_sized(part) for part in parts) + b"Challenge"
     dst = b"HashToScalar-" + _context(Mode.VOPRF)
     return ristretto.hash_to_scalar(transcript, dst)

@@ -10,6 +10,7 @@
     blinds = scalars(rng, n); invert(blinds)          as a vector; mul takes one scalar or n
     FixedBase.of(point).mul(blinds)                   many multiples of one element
     public_sums((points, weights), ...)               sums of multiples of what is no secret
+    combs.sums(received, [(0, x), (1, y)], [(1, z)])  the same of few elements, and of secrets
 
 Elements are compared by their encodings, which are canonical: equal bytes, equal elements.
 
@@ -212,6 +213,37 @@ def _fixed_generator(_backend: str) -> FixedBase:
     return FixedBase.of(generator())
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Combs:
+    """Elements of which a few multiples are wanted, alone or in sums, and only their encodings.
+
+    It begins with ``EMPTY``; under the kernels' backend that the first were decoded under.
+    """
+
+    _known: NDArray[np.uint64] | None
+
+    def sums(
+        self, encodings: NDArray[np.uint8], *sums: Sequence[tuple[int, Scalars]]
+    ) -> tuple[NDArray[np.uint8], Combs]:
+        """For each sum, of multiples by one scalar each, the encoding, (n, 32); and these elements
+        together with those of ``encodings``, which stand behind them.
+
+        A term names an element by its place among all of these. Raises ``CryptoError`` as
+        ``decode`` does.
+        """
+        terms = [*chain.from_iterable(sums)]
+        words = _words(joined(*(scalar for _, scalar in terms)))
+        bounds = [*accumulate(map(len, sums), initial=0)]
+        out, known, valid = kernel.comb_sums(
+            self._known, encodings, [place for place, _ in terms], words, bounds
+        )
+        _check_valid(encodings, valid, identity=False)
+        return out, Combs(known)
+
+
+EMPTY = Combs(None)
+
+
 def mul(points: Points, values: Scalars) -> Points:
     """Multiples of the points by one scalar each, or by a single one."""
     if len(points) == 1 < len(values):
@@ -248,6 +280,13 @@ def decode(encodings: NDArray[np.uint8], *, identity: bool = False) -> Points:
     of any element. In a protocol the identity is the mark of a peer that departs from it.
     """
     array, valid = kernel.decode(encodings)
+    _check_valid(encodings, valid, identity=identity)
+    return Points(array)
+
+
+def _check_valid(
+    encodings: NDArray[np.uint8], valid: NDArray[np.bool_], *, identity: bool
+) -> None:
     if not identity:
         valid = valid & encodings.any(axis=1)
     if not valid.all():
@@ -256,7 +295,6 @@ def decode(encodings: NDArray[np.uint8], *, identity: bool = False) -> Points:
             f"{len(bad)} of {len(valid)} are not encodings of a group element"
             f"{'' if identity else ' other than the identity'}; the first is number {bad[0]}"
         )
-    return Points(array)
 
 
 def from_uniform(uniform: NDArray[np.uint8]) -> Points:

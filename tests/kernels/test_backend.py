@@ -29,7 +29,8 @@ def environment(monkeypatch):
 
 
 def forget():
-    kernels._simd_fault.cache_clear()
+    for known in (kernels._default, kernels._simd_fault, kernels.wide):
+        known.cache_clear()
     kernels.features.cache_clear()
 
 

@@ -13,6 +13,10 @@ adversary's sight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -103,6 +107,33 @@ def sums(
     return _array(_backend().sums(points, scalars, ends))
 
 
+def comb_sums(
+    known: NDArray[np.uint64] | None,
+    encodings: NDArray[np.uint8],
+    which: Sequence[int],
+    scalars: NDArray[np.uint64],
+    bounds: Sequence[int],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Encodings of sums of multiples, all in one call: what few elements at a time take.
+
+    For each group the sum of ``scalars[i]`` times point ``which[i]``, i from ``bounds[group]`` to
+    the next. The points are those of ``known``, which a former call returned under the same
+    backend, and then those of (n, 32) ``encodings``. Returns the sums' encodings, what is ``known``
+    of all these points, and which encodings are valid; the identity stands for one that is not.
+    """
+    _check(encodings, np.uint8, (32,))
+    _check(scalars, np.uint64, (4,))
+    points = len(encodings) + (0 if known is None else len(known))
+    fits = len(which) == len(scalars) and all(0 <= row < points for row in which)
+    if not fits or not bounds or any(b < a for a, b in pairwise([0, *bounds, len(scalars)])):
+        raise ConfigError(f"{len(which)} terms do not fit {points} points and their groups")
+    rows, ends = (np.array(numbers, np.int64) for numbers in (which, bounds))
+    out: tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]] = _backend().comb_sums(
+        known, encodings, rows, scalars, ends
+    )
+    return out
+
+
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:
     """expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1) to 64 bytes of each item.
 
@@ -127,11 +158,14 @@ def digests(
 
 
 def _backend() -> Any:
-    if kernels.backend() == "simd":
-        from mpc.kernels.ristretto import simd
+    return _compiled() if kernels.backend() == "simd" else portable
 
-        return simd
-    return portable
+
+@cache
+def _compiled() -> ModuleType:
+    from mpc.kernels.ristretto import simd
+
+    return simd
 
 
 def _array(values: Any) -> NDArray[Any]:

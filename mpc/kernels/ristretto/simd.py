@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mpc.kernels.compiled import kernel
 from mpc.kernels.lanes import address
 from mpc.kernels.ristretto import portable
+from mpc.kernels.ristretto.comb import comb_sums
 from mpc.kernels.ristretto.edwards import ONE, ZERO, cached, extended, summed
 from mpc.kernels.ristretto.field import frozen, lanes_of, load_number, low_255_bits, minus
 from mpc.kernels.ristretto.group import (
@@ -46,6 +47,7 @@ from mpc.kernels.ristretto.xmd import OUTPUT_BYTES, digest_kernel, expand_kernel
 
 __all__ = [
     "add",
+    "comb_sums",
     "decode",
     "digests",
     "encode",
