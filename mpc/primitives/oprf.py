@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -50,8 +49,8 @@ SEED_BYTES = 32
 OUTPUT_BYTES = 64
 PROOF_BYTES = 2 * SCALAR_BYTES
 MAX_LENGTH = (1 << 16) - 1  # of an item, of ``info``, and of a batch with one proof
-_ZERO, _ONE = ristretto.scalars_of([0]), ristretto.scalars_of([1])
-_NONE = np.empty((0, ENCODED_BYTES), np.uint8)
+_NO_SCALARS, _ZERO, _ONE = map(ristretto.scalars_of, ([], [0], [1]))
+_M_Z_T2_T3 = ((1,), (1,), (0,), (1,))  # of which of the generator and an element these are
 _FEW = 8  # below it, transcripts are hashed one by one
 
 
@@ -81,7 +80,7 @@ class Query:
     mode: Mode
     items: Items
     blinds: Scalars
-    points: Points
+    points: Points | None  # only where there are more than one
     elements: NDArray[np.uint8]
     masked: bool
 
@@ -127,6 +126,12 @@ def mask(items: Items, rng: Rng = SYSTEM) -> Query:
     """
     _check_lengths(items)
     blinds = ristretto.scalars(rng, len(items))
+    if len(items) == 1:
+        dst = b"HashToGroup-" + _context(Mode.VOPRF)
+        hashed = np.frombuffer(kernel.expand_one(items[0], dst), np.uint8).reshape(1, -1)
+        known = _generator(kernels.backend())
+        elements, _ = known.sums(ristretto.NONE, ((0,),), blinds, plus=hashed)
+        return Query(Mode.VOPRF, items, blinds, None, elements, masked=True)
     points = _hashed(Mode.VOPRF, items) + ristretto.base(blinds)
     return Query(Mode.VOPRF, items, blinds, points, ristretto.encode(points), masked=True)
 
@@ -142,7 +147,7 @@ def blind_evaluate(
     if secret.mode is Mode.VOPRF and len(elements) == 1:
         # Of a single element the composite is a multiple, as all is that is sent or hashed.
         known = _generator(kernels.backend())
-        evaluated, known = known.sums(elements, [(1, secret.scalar)])
+        evaluated, known = known.sums(elements, ((1,),), secret.scalar)
         weight = _weights(secret.public, elements, evaluated)
         return evaluated, _prove(secret, known, weight, ristretto.scalar(rng))
     blinded = ristretto.decode(elements)
@@ -151,7 +156,7 @@ def blind_evaluate(
         return evaluated, b""
     weights = _weights(secret.public, elements, evaluated)
     composite = ristretto.encode(ristretto.public_sums((blinded, weights)))
-    _, known = _generator(kernels.backend()).sums(composite)
+    _, known = _generator(kernels.backend()).sums(composite, (), _NO_SCALARS)
     return evaluated, _prove(secret, known, _ONE, ristretto.scalar(rng))
 
 
@@ -249,8 +254,8 @@ def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _prove(secret: SecretKey, known: Combs, weight: Scalars, r: Scalars) -> bytes:
     """GenerateProof with ComputeCompositesFast (section 2.2.1). Known are the generator and an
     element of which ``weight`` times is the composite M."""
-    m, z, t3 = ([(1, weight * by)] for by in (_ONE, secret.scalar, r))
-    hashed, _ = known.sums(_NONE, m, z, [(0, r)], t3)
+    values = ristretto.joined(weight, weight * secret.scalar, r, weight * r)
+    hashed, _ = known.sums(ristretto.NONE, _M_Z_T2_T3, values)
     challenge = _challenge(secret.public, hashed)
     response = r - challenge * secret.scalar
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
@@ -261,23 +266,24 @@ def _unblinded(
 ) -> NDArray[np.uint8]:
     """Of a single element: its evaluation without the blind, encoded, when the proof holds."""
     weight = _weights(public, query.elements, elements)
+    places: tuple[int, ...] = (2,)
     if query.masked:
-        unblind = [(2, _ONE), (1, _ZERO - query.blinds)]
+        places, values = (1, 2), ristretto.joined(_ZERO - query.blinds, _ONE)
     else:
-        unblind = [(2, ristretto.invert(query.blinds))]
+        values = ristretto.invert(query.blinds)
     pair = np.concatenate([elements, query.elements])
-    return _verified(public, proof, pair, weight, unblind)
+    return _verified(public, proof, pair, weight, (places,), values)
 
 
 def _verify(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
 ) -> None:
     """VerifyProof with ComputeComposites (section 2.2.2): all of it is public."""
-    if len(query.elements) != len(evaluated):
+    if len(query.elements) != len(evaluated) or query.points is None:
         raise CryptoError("a proof covers all elements")
     weights = _weights(public, query.elements, elements)
     composites = ristretto.public_sums((evaluated, weights), (query.points, weights))
-    _verified(public, proof, ristretto.encode(composites), _ONE)
+    _verified(public, proof, ristretto.encode(composites), _ONE, (), _NO_SCALARS)
 
 
 def _verified(
@@ -285,20 +291,21 @@ def _verified(
     proof: bytes,
     pair: NDArray[np.uint8],
     weight: Scalars,
-    *more: Sequence[tuple[int, Scalars]],
+    places: tuple[tuple[int, ...], ...],
+    values: Scalars,
 ) -> NDArray[np.uint8]:
     """The end of VerifyProof for composites that are ``weight`` times a ``pair``, Z and then M.
 
-    Returns the encodings of ``more`` sums, of the generator, the key, and the pair.
+    Returns the encodings of more sums, at ``places`` of generator, key, and pair.
     """
     known, _ = _fixed_key(public, kernels.backend())
     if len(proof) != PROOF_BYTES:
         raise CryptoError(f"a proof has {PROOF_BYTES} bytes, not {len(proof)}")
     both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
     c, s = both[:1], both[1:]
-    m, z, t2 = [(3, weight)], [(2, weight)], [(0, s), (1, c)]
-    t3 = [(3, s * weight), (2, c * weight)]
-    sums, _ = known.sums(pair, m, z, t2, t3, *more)
+    # M, Z, t2 and t3, and what else is asked for.
+    terms = ristretto.joined(weight, weight, s, c, s * weight, c * weight, values)
+    sums, _ = known.sums(pair, ((3,), (2,), (0, 1), (3, 2), *places), terms)
     expected = _challenge(public, sums[:4])
     if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
@@ -307,14 +314,15 @@ def _verified(
 
 @cache
 def _generator(_backend: str) -> Combs:
-    return ristretto.EMPTY.sums(ristretto.encode(ristretto.generator()))[1]
+    _, known = ristretto.EMPTY.sums(ristretto.encode(ristretto.generator()), (), _NO_SCALARS)
+    return known
 
 
 @lru_cache(maxsize=16)
 def _fixed_key(public: bytes, backend: str) -> tuple[Combs, FixedBase]:
     """The generator and the element of a public key, which most queries have in common."""
     key = check_public_key(public)
-    _, known = _generator(backend).sums(ristretto.encode(key))
+    _, known = _generator(backend).sums(ristretto.encode(key), (), _NO_SCALARS)
     return known, FixedBase.of(key)
 
 
@@ -323,19 +331,23 @@ def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.u
     count = len(elements)
     if not 0 < count <= MAX_LENGTH:
         raise ConfigError(f"one proof covers 1 to {MAX_LENGTH} elements, not {count}")
-    mode = _context(Mode.VOPRF)
-    seed = hashlib.sha512(_sized(public) + _sized(b"Seed-" + mode)).digest()
-    head, tail = _sized(seed), b"Composite"
+    head, tail = _seed(public), b"Composite"
     rows = [
         head + i.to_bytes(2, "big") + _sized(element.tobytes()) + _sized(other.tobytes()) + tail
         for i, (element, other) in enumerate(zip(elements, evaluated, strict=True))
     ]
-    dst = b"HashToScalar-" + mode
+    dst = b"HashToScalar-" + _context(Mode.VOPRF)
     if count < _FEW:
         return ristretto.joined(*(ristretto.hash_to_scalar(row, dst) for row in rows))
     offsets = np.arange(count + 1) * len(rows[0])
     items = Items(np.frombuffer(b"".join(rows), np.uint8), offsets)
     return ristretto.hash_to_scalars(items, dst)
+
+
+@lru_cache(maxsize=16)
+def _seed(public: bytes) -> bytes:
+    dst = b"Seed-" + _context(Mode.VOPRF)
+    return _sized(hashlib.sha512(_sized(public) + _sized(dst)).digest())
 
 
 def _challenge(public: bytes, hashed: NDArray[np.uint8]) -> Scalars:

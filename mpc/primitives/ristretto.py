@@ -10,7 +10,7 @@
     blinds = scalars(rng, n); invert(blinds)          as a vector; mul takes one scalar or n
     FixedBase.of(point).mul(blinds)                   many multiples of one element
     public_sums((points, weights), ...)               sums of multiples of what is no secret
-    combs.sums(received, [(0, x), (1, y)], [(1, z)])  the same of few elements, and of secrets
+    combs.sums(received, ((0, 1), (1,)), scalars)     the same of few elements, and of secrets
 
 Elements are compared by their encodings, which are canonical: equal bytes, equal elements.
 
@@ -44,6 +44,8 @@ from mpc.primitives.rng import Rng
 ENCODED_BYTES = 32
 SCALAR_BYTES = 32
 UNIFORM_BYTES = 64
+NONE = np.empty((0, ENCODED_BYTES), np.uint8)
+NONE_UNIFORM = np.empty((0, UNIFORM_BYTES), np.uint8)
 ORDER = L
 
 
@@ -164,7 +166,7 @@ def reduce(uniform: NDArray[np.uint8]) -> Scalars:
 
 def scalar_bytes(values: Scalars) -> NDArray[np.uint8]:
     """The 32 little-endian bytes of each scalar, (n, 32): secrets in the open."""
-    data = b"".join(int(value).to_bytes(SCALAR_BYTES, "little") for value in values._values)
+    data = b"".join([value.to_bytes(SCALAR_BYTES, "little") for value in values._values])
     return np.frombuffer(data, np.uint8).reshape(len(values), SCALAR_BYTES)
 
 
@@ -223,20 +225,19 @@ class Combs:
     _known: NDArray[np.uint64] | None
 
     def sums(
-        self, encodings: NDArray[np.uint8], *sums: Sequence[tuple[int, Scalars]]
+        self,
+        encodings: NDArray[np.uint8],
+        places: tuple[tuple[int, ...], ...],
+        values: Scalars,
+        plus: NDArray[np.uint8] = NONE_UNIFORM,
     ) -> tuple[NDArray[np.uint8], Combs]:
-        """For each sum, of multiples by one scalar each, the encoding, (n, 32); and these elements
-        together with those of ``encodings``, which stand behind them.
+        """Encodings (n, 32) of sums, and these elements with those of ``encodings`` behind them.
 
-        A term names an element by its place among all of these. Raises ``CryptoError`` as
-        ``decode`` does.
+        A sum is of the elements at some ``places`` among these and those, each times the next of
+        ``values``. A row of ``plus`` adds what ``from_uniform`` makes of it, to the first sums.
+        Raises ``CryptoError`` as ``decode`` does.
         """
-        terms = [*chain.from_iterable(sums)]
-        words = _words(joined(*(scalar for _, scalar in terms)))
-        bounds = [*accumulate(map(len, sums), initial=0)]
-        out, known, valid = kernel.comb_sums(
-            self._known, encodings, [place for place, _ in terms], words, bounds
-        )
+        out, known, valid = kernel.comb_sums(self._known, encodings, places, _words(values), plus)
         _check_valid(encodings, valid, identity=False)
         return out, Combs(known)
 
@@ -284,10 +285,8 @@ def decode(encodings: NDArray[np.uint8], *, identity: bool = False) -> Points:
     return Points(array)
 
 
-def _check_valid(
-    encodings: NDArray[np.uint8], valid: NDArray[np.bool_], *, identity: bool
-) -> None:
-    if not identity:
+def _check_valid(encodings: NDArray[np.uint8], valid: NDArray[np.bool_], *, identity: bool) -> None:
+    if len(encodings) and not identity:
         valid = valid & encodings.any(axis=1)
     if not valid.all():
         bad = np.flatnonzero(~valid)

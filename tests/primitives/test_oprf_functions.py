@@ -227,7 +227,8 @@ def test_an_element_evaluated_with_another_key():
     # A proof for the mixture, made with the right key, fails as well.
     weights = oprf._weights(secret.public, query.elements, mixed)
     composite = ristretto.public_sums((ristretto.decode(query.elements), weights))
-    _, known = oprf._generator(kernels.backend()).sums(ristretto.encode(composite))
+    known = oprf._generator(kernels.backend())
+    _, known = known.sums(ristretto.encode(composite), (), ristretto.scalars_of([]))
     made = oprf._prove(secret, known, ristretto.scalars_of([1]), ristretto.scalar(seeded(2)))
     with pytest.raises(CryptoError, match="proof does not show"):
         oprf.finalize(query, mixed, made, secret.public)

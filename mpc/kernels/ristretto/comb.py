@@ -25,23 +25,29 @@ from mpc.kernels.lanes import address
 from mpc.kernels.ristretto.edwards import (
     ONE,
     WINDOWS,
+    cached,
+    extended,
     fill_table,
     identity,
     plus_digit,
     sixteenfold,
+    summed,
 )
-from mpc.kernels.ristretto.field import ONES, frozen, load_word
+from mpc.kernels.ristretto.field import ONES, frozen, load_number, load_word, low_255_bits
 from mpc.kernels.ristretto.group import (
     after_decode,
     after_encode,
+    after_map,
     before_decode,
     before_encode,
+    before_map,
     root_pair,
 )
 from mpc.kernels.ristretto.multiples import RECODING_WORDS, TABLE_WORDS, recode_row
 from mpc.kernels.ristretto.rows import (
     NUMBER_WORDS,
-    new_points,
+    POINT_WORDS,
+    gather,
     put_mask,
     put_number,
     put_point,
@@ -83,6 +89,18 @@ def _sum(first: int, stop: int, tables: Any, which: Any, recoded: Any, kind: Any
     return total
 
 
+@inner
+def _plus_mapped(total: Any, halves: Any, row: int, kind: Any, block: Any) -> Any:
+    """A point plus what a row of uniform bytes maps to."""
+    gather(halves, row, row + 1, block, kind)
+    t1 = low_255_bits(load_number(address(block), 0, kind))
+    t2 = low_255_bits(load_number(address(block), 1, kind))
+    before1, before2 = before_map(t1), before_map(t2)
+    root1, root2 = root_pair(before1[1], before1[2], before2[1], before2[2])
+    total = extended(summed(total, cached(after_map(t1, before1, root1))))
+    return extended(summed(total, cached(after_map(t2, before2, root2))))
+
+
 @kernel
 def _comb_sums(
     start: int,
@@ -94,6 +112,7 @@ def _comb_sums(
     scalars: Any,
     constant: Any,
     bounds: Any,
+    halves: Any,
     points: Any,
     out: Any,
     kind: Any,
@@ -124,6 +143,8 @@ def _comb_sums(
         second = min(first + 1, stop - 1)
         for group in range(first, second + 1):
             total = _sum(bounds[group], bounds[group + 1], tables, which, scalars, kind)
+            if group < len(halves):
+                total = _plus_mapped(total, halves, group, kind, block)
             put_point(total, block, points, group - first, 2, kind)
         point1 = read_point(points, 0, 2, block, kind)
         point2 = read_point(points, second - first, 2, block, kind)
@@ -140,6 +161,7 @@ def comb_sums(
     which: NDArray[np.int64],
     scalars: NDArray[np.uint64],
     bounds: NDArray[np.int64],
+    plus: NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
     """Encodings of sums of multiples; what is known of points are their combs."""
     before, groups = 0 if known is None else len(known), len(bounds) - 1
@@ -157,7 +179,8 @@ def comb_sums(
         scalars.copy(),
         RECODING_WORDS,
         bounds,
-        words_of(new_points(2)),
+        words_of(plus),
+        np.empty((2, POINT_WORDS), np.uint64),
         words_of(out),
         ONES,
         scratch(),
