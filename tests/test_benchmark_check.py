@@ -65,7 +65,7 @@ def test_a_kernel_made_slow_fails_the_check(
 
 
 def test_what_is_within_the_noise_passes_at_once() -> None:
-    assert judged(known(), 2.29) == (check.Verdict("g", "aes", 2.29, 2.0, 2.3), 1)
+    assert judged(known(), 2.49) == (check.Verdict("g", "aes", 2.49, 2.0, 2.5), 1)
     verdict, _ = judged(known(noise=0.1), 2.55)
     assert not verdict.slower
     assert verdict.limit == pytest.approx(2.0 * (1 + 3 * (0.1**2 + 0.01**2) ** 0.5))
@@ -79,7 +79,7 @@ def test_a_slow_run_is_repeated_before_it_counts() -> None:
     verdict, runs = judged(known(), 9.0, 5.0, 7.0)
     assert (verdict.slower, verdict.ratio, runs) == (True, 5.0, 3)
     assert verdict.sentence() == (
-        "g got slower: 5 times aes, where the baseline has 2 and its noise allows 2.3, in 3 runs"
+        "g got slower: 5 times aes, where the baseline has 2 and its noise allows 2.5, in 3 runs"
     )
 
 

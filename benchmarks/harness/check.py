@@ -4,10 +4,11 @@
 The baseline holds, for each kind of kernels and each processor, the ratio of every gate and how far
 it was from one process to the next. A gate fails when its ratio is above the baseline's by more
 than three times the noise of both, and by ``LEAST`` at least, in ``ATTEMPTS`` processes one after
-the other. ``LEAST`` is what the same code was apart between hours on a shared machine, where the
-noise of one run does not show it: a comb, which reads tables while its floor computes, was 17 %
-slower beside the same floor three hours after its baseline. On a processor that the baseline does not know, the largest ratio it has serves, with a
-margin of ``ELSEWHERE``: caches and instructions differ, and only what is plainly slower fails.
+the other. ``LEAST`` is more than the same code was apart between hours on a shared machine, where
+the noise of one run does not show it: a comb, which reads tables while its floor computes, took
+17 % more beside the same floor three hours after its baseline. On a processor that the baseline
+does not know, the largest ratio it has serves, with a margin of ``ELSEWHERE``: caches and
+instructions differ, and only what is plainly slower fails.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from tampering import flipped
 from mpc.errors import PeerClosed, ProtocolError
 from mpc.pb.v1 import ot_pb2, vole_pb2
 from mpc.protocols import vole
+from mpc.protocols.vole import fields
 from mpc.testing import run_pair, seeded
 from tests.protocols.vole_runs import TREES, checked, every_ring, run
 
@@ -36,6 +37,32 @@ def spoil_last_hole(message):
 def test_other_trees_are_caught(ring, change):
     with pytest.raises(ProtocolError, match="trees are inconsistent") as caught:
         run(TREES, ring, left={vole_pb2.PuncturedTrees: change})
+    assert caught.value.peer == "left"
+
+
+@pytest.mark.parametrize(
+    ("ring", "bits"),
+    [
+        (vole.BITS, [0]),
+        (vole.NIBBLES, [0]),
+        (vole.NIBBLES, [1, 3]),
+        (vole.NIBBLES, [125, 126]),
+        (vole.NIBBLES, [127]),
+    ],
+    ids=str,
+)
+def test_a_delta_under_which_values_would_be_the_senders_is_caught(ring, bits):
+    """The receiver's a is the lowest bits of c = a delta + b, so under a delta without the bits of
+    one a lying sender would know it: with bit 0 a zero all choices were zeros."""
+    delta = ring.fitted(np.array([2**63 + 7, 5], np.uint64))
+    for bit in bits:
+        delta[bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
+
+    def lie(channel):
+        fields.sender(channel, TREES, ring, delta, seeded(1))
+
+    with pytest.raises(ProtocolError, match="lowest bits of its delta") as caught:
+        run_pair(lie, lambda channel: vole.receiver(channel, TREES, ring=ring, rng=seeded(2)))
     assert caught.value.peer == "left"
 
 

@@ -35,7 +35,8 @@ that deviates is caught with probability at least 1 - 2^-40 (``Z64``; 1 - 2^-120
 has only chosen its own output; but the receiver may guess b bits of delta, and the sender sets that
 hold the receiver's points, each at the risk of an abort where the guess is wrong. A caught cheat is
 a ProtocolError, and delta must then go with the session. Neither checks that the other's delta or
-values are uniform.
+values are uniform; the receiver does check the bits that ``Ring.fitted`` sets, since its a is made
+with them.
 """
 
 from __future__ import annotations

@@ -15,6 +15,11 @@ figure 13, grows one level more and compares a hash of half of it.) The coeffici
 tree j is psi_j * chi_i, so errors fixed before pass with probability 2^-127 at most. What is left
 to the sender is to guess, for some trees, sets that hold their points, and see an abort if it is
 wrong: one bit on average, which the noise parameters bear, as in the papers.
+
+The check passes for any delta. Where the receiver takes its values from the lowest bits of its
+leaves, of which the sender's are zero (``cleared``), they must come out of the products as they
+went in, so it compares them at its points: under a delta of which these bits are zero, say, all its
+choices would be zeros, and what it sends masked by them would be in the clear.
 """
 
 from __future__ import annotations
@@ -122,8 +127,11 @@ def receiver(
     cleared: int = 0,
     rng: Rng,
 ) -> Words:
-    """The receiver's leaves (points, block, 2), checked. ``code`` is the seed it sends."""
-    places, session = secret.places, correlated.session
+    """The receiver's leaves (points, block, 2), checked. ``code`` is the seed it sends.
+
+    The ``cleared`` lowest bits are its values at its places, and zero elsewhere.
+    """
+    places, session, rows = secret.places, correlated.session, np.arange(noise.points)
     known, holes = _unlocked(channel, noise, correlated, places)
     seed = rng.bytes(_SEED_BYTES)
     # The combination of values does not wait for the leaves, so the sender can go on at once.
@@ -131,11 +139,13 @@ def receiver(
     channel.send(pb.TreeChallenge(seed=seed, combined=shown.tobytes(), code=code))
     leaves, totals = puncturable.recover(places, known, noise.block, _tree_seed(session))
     _clear(leaves, totals, cleared)
-    leaves[np.arange(noise.points), places] = holes ^ totals ^ secret.shares
+    leaves[rows, places] = holes ^ totals ^ secret.shares
     total = _checksum(leaves, seed) ^ combined(secret.mask_rows, MASK_ROWS)[0]
     digest = channel.recv(pb.TreeAnswer).digest
     if not hmac.compare_digest(digest, _digest(session, total)):
         raise ProtocolError(channel.peer, "its trees are inconsistent")
+    if np.any((leaves[rows, places, 0] ^ secret.values[:, 0]) & np.uint64((1 << cleared) - 1)):
+        raise ProtocolError(channel.peer, "the lowest bits of its delta are not those of one")
     return leaves
 
 
