@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -170,10 +171,10 @@ def _forget_peak() -> None:
 
 @contextmanager
 def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
+    """Add up the spans of the protocol's stages, of all its threads; what passed the link since the stage before is the
     stage's, and with ``before`` also the peak of memory, above that."""
     stages: dict[str, Stage] = defaultdict(Stage)
-    passed = 0
+    passed, here = 0, threading.current_thread().name
 
     def note(span: Span) -> None:
         nonlocal passed
@@ -182,6 +183,8 @@ def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
         stage, traffic = stages[span.name], traced.traffic
         stage.wall += span.wall
         stage.cpu += span.cpu
+        if span.thread != here:
+            return  # beside a stage of the thread that sends and receives
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
         passed = traffic.sent_bytes + traffic.received_bytes
         if before is not None:
