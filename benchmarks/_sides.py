@@ -171,8 +171,8 @@ def _forget_peak() -> None:
 
 @contextmanager
 def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up the spans of the protocol's stages, of all its threads; what passed the link since the stage before is the
-    stage's, and with ``before`` also the peak of memory, above that."""
+    """Add up the spans of the protocol's stages, of all its threads; what passed the link since the
+    stage before is the stage's, and with ``before`` also the peak of memory, above that."""
     stages: dict[str, Stage] = defaultdict(Stage)
     passed, here = 0, threading.current_thread().name
 

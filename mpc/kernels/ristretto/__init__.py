@@ -113,7 +113,7 @@ def comb_sums(
     scalars: NDArray[np.uint64],
     plus: NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
-    """Encodings of sums of multiples, all in one call: what few elements at a time take.
+    """Encodings of sums of multiples by combs: what few elements at a time take.
 
     A sum is of the points at some ``places``, each times the next of (n, 4) ``scalars``, and of
     what a row of ``plus`` maps to: uniform bytes (n, 64), for the first n sums. Places count the
