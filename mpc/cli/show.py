@@ -31,8 +31,9 @@ def as_json(data: Any) -> None:
 
 
 def fault(error: BaseException) -> None:
-    """One line: the class of the error, and its message."""
-    err.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+    """One line: the class of the error, its message, and what was noted beside it."""
+    said = "; ".join((str(error), *getattr(error, "__notes__", ())))
+    err.print(f"[bold red]{type(error).__name__}[/]: {escape(said)}", soft_wrap=True)
 
 
 def amount(count: int) -> str:

@@ -144,11 +144,11 @@ def _of_arrow(values: Any) -> Items:
 
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         raise DataError(f"items are one column, not a {type(values).__name__}")
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)  # its values may be null as its indices may
     if values.null_count:
         first = values.is_null().index(True).as_py()
         raise _unusable(values.null_count, len(values), first, "null")
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
     if not any(test(values.type) for test in _text_tests(pa.types)):
         raise DataError(f"items are strings or bytes, not {values.type}")
     wide = values.cast(pa.large_binary())

@@ -31,14 +31,15 @@ Cost: two group operations an item and side, and one encryption for each of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, CryptoError, ParameterMismatch, ProtocolError
-from mpc.kernels import matching
+from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import psi_sum_pb2 as pb
@@ -55,6 +56,7 @@ VALUE_BOUND = 1 << 63
 """What the magnitude of a value, its scale included, stays below."""
 
 _TAG_BYTES = 16
+_MOST_ITEMS = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,20 @@ class Aggregate:
 
 
 def receiver(
-    channel: Channel, items: Any, *, allow_weak: bool = False, rng: Rng = SYSTEM
+    channel: Channel,
+    items: Any,
+    *,
+    duplicates: Literal["error", "first"] = "error",
+    allow_weak: bool = False,
+    rng: Rng = SYSTEM,
 ) -> Aggregate:
     """The size of the intersection, and the total of the sender's values over it.
 
-    ``items``: what ``Items.of`` takes, distinct. ``allow_weak`` admits keys below 2048 bits.
+    ``items``: what ``Items.of`` takes. One that occurs twice is a ``DataError``; with
+    ``duplicates="first"`` its first row stands for it. ``allow_weak`` admits keys below 2048 bits.
     """
-    mine = _distinct(items)
+    mine = Items.of(items)
+    mine = mine.take(_distinct(mine, duplicates))
     theirs = _agree(channel, pb.PsiSumOffer(role="receiver", count=len(mine)))
     public = _public(channel, theirs.key, allow_weak) if theirs.key else None
     secret, order = ristretto.scalar(rng), permutation(rng, len(mine))
@@ -104,16 +113,19 @@ def sender(
     *,
     key: SecretKey | None = None,
     fraction_bits: int = 0,
+    duplicates: Literal["error", "first"] = "error",
     rng: Rng = SYSTEM,
 ) -> int:
     """Let the receiver learn the size of the intersection, and the total of ``values`` over it.
 
     ``values``: one number for each item, rounded to ``fraction_bits``, which are public; they go
-    under ``key``, which is made for this or kept from other runs. Returns how many items the
-    receiver has.
+    under ``key``, which is made for this or kept from other runs. With ``duplicates="first"`` the
+    value of an item's first row counts. Returns how many items the receiver has.
     """
-    mine = _distinct(items)
+    mine = Items.of(items)
     held = _values(values, len(mine), key)
+    rows = _distinct(mine, duplicates)
+    mine, held = mine.take(rows), held if key is None else held[rows]
     offer = pb.PsiSumOffer(role="sender", count=len(mine), fraction_bits=fraction_bits)
     if key is not None:
         offer.key = key.public.to_bytes()
@@ -138,10 +150,15 @@ def sender(
     return int(theirs.count)
 
 
-def _distinct(items: Any) -> Items:
-    held = Items.of(items)
-    held.check_distinct()
-    return held
+def _distinct(items: Items, duplicates: str) -> NDArray[np.intp]:
+    """The rows of the items that count, ascending."""
+    if duplicates not in ("error", "first"):
+        raise ConfigError(f"duplicates is error or first, not {duplicates!r}")
+    if duplicates == "error":
+        items.check_distinct()
+        return np.arange(len(items))
+    digests = hashing.digests(items.data, items.offsets, person=b"mpc:item", size=16)
+    return np.sort(np.unique(digests, axis=0, return_index=True)[1])
 
 
 def _values(values: Any, count: int, key: SecretKey | None) -> NDArray[Any]:
@@ -157,6 +174,8 @@ def _agree(channel: Channel, ours: pb.PsiSumOffer) -> pb.PsiSumOffer:
     theirs = channel.exchange(ours)
     if {ours.role, theirs.role} != {"receiver", "sender"}:
         raise ParameterMismatch(channel.peer, "role", ours.role, repr(theirs.role)[:100])
+    if theirs.count > _MOST_ITEMS:
+        raise ProtocolError(channel.peer, f"announces {theirs.count} items, above {_MOST_ITEMS}")
     if theirs.fraction_bits > VALUE_BOUND.bit_length():
         raise ProtocolError(channel.peer, f"values of {theirs.fraction_bits} fractional bits")
     return theirs
@@ -180,9 +199,9 @@ def _tags(points: Points, secret: Scalars) -> NDArray[np.uint64]:
     return np.ascontiguousarray(encodings).view(np.uint64)
 
 
-def _sizes(count: int) -> list[int]:
+def _sizes(count: int) -> Iterator[int]:
     """Of the blocks that ``count`` items come in."""
-    return [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
+    return (min(BLOCK, count - start) for start in range(0, count, BLOCK))
 
 
 def _fetch_points(channel: Channel, message: pb.PsiSumMasked, size: int) -> Points:

@@ -30,7 +30,9 @@ count says beside their own.
 ``since`` or later are looked up. Which entries these are, the holder alone sees.
 
 A lying holder changes the result, as it could by another list; a lying asker can ask for other keys
-than its applicants', which nothing can tell, so each holder bounds how many it may ask: ``gate``.
+than its applicants', which nothing can tell, and learn by itself which of them are on a list
+(``lookup``), so each holder bounds how many it may ask: ``gate``, which counts ``lookup.room`` of
+the number announced, since that many are what it can ask.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpc.errors import ConfigError, DataError, ParameterMismatch, ProtocolError
+from mpc.errors import ConfigError, DataError, ParameterMismatch
 from mpc.kernels import ring
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import threshold_pb2 as pb
@@ -160,16 +162,18 @@ def holder(
 ) -> Share | None:
     """Let the asker ask; a share of the counts for "shares", else None.
 
-    ``gate`` bounds how many keys the asker may ask: ``Refused`` ends the session before the list is
-    touched. Raises what ``lookup.holder`` raises for the list, before anything is sent.
+    ``gate`` bounds how many keys the asker may ask, and counts ``lookup.room`` of those that it
+    announces: ``Refused`` ends the session before the list is touched. Raises what
+    ``lookup.holder`` raises for the list, before anything is sent.
     """
     entries = listed.young(terms.since)
     entries.check_distinct()
     with span("agree"):
-        _agree(mesh, terms, None, gate)
+        asked = _agree(mesh, terms, None, gate)
     order: lookup.Order = "keys" if terms.output == "shares" else "table"
+    channel = mesh.channel(terms.asker)
     with span("lookups"):
-        found = lookup.holder(mesh.channel(terms.asker), entries, order=order, rng=rng)
+        found = lookup.holder(channel, entries, order=order, asked=asked, rng=rng)
     weight = np.uint64(terms.weights[mesh.me])
     with span("compare"):
         result = _finished(mesh, terms, found.member.words * weight, seeds, triples)
@@ -205,8 +209,8 @@ def mutual(
     return np.asarray(mine)
 
 
-def _agree(mesh: Mesh, terms: Terms, keys: int | None, gate: Gate | None = None) -> None:
-    """All hold the same terms, and every holder accepts how many keys are asked."""
+def _agree(mesh: Mesh, terms: Terms, keys: int | None, gate: Gate | None = None) -> int:
+    """All hold the same terms, and every holder accepts how many keys are asked: these many."""
     if set(mesh.names) != {terms.asker, *terms.weights}:
         raise ConfigError(
             f"the terms name {sorted((terms.asker, *terms.weights))}, the mesh {mesh.names}"
@@ -214,22 +218,20 @@ def _agree(mesh: Mesh, terms: Terms, keys: int | None, gate: Gate | None = None)
     if (keys is not None) != (mesh.me == terms.asker):
         raise ConfigError(f"{mesh.me} is not the {'asker' if keys is not None else 'holder'}")
     ours = _message(terms, keys or 0)
-    theirs = mesh.exchange(ours)
+    theirs, asked = mesh.exchange(ours), ours.keys
     for name, message in theirs.items():
-        asked = message.keys
-        message.keys = ours.keys
+        told, message.keys = message.keys, ours.keys
         if message != ours:
             raise _mismatch(name, ours, message)
         if name == terms.asker:
-            if asked > lookup.MOST_KEYS:
-                raise ProtocolError(name, f"asks for {asked} keys, more than a lookup takes")
-            if gate is not None:
-                gate.admit(name, asked)
+            asked = told
+            lookup.admit(gate, name, asked)
     if mesh.me != terms.asker:
         mesh.broadcast(pb.ThresholdAccepted())
     for name in mesh.peers:
         if name != terms.asker:
             mesh.channel(name).recv(pb.ThresholdAccepted)
+    return asked
 
 
 def _message(terms: Terms, keys: int) -> pb.ThresholdTerms:

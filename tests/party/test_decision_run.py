@@ -14,6 +14,7 @@ from pyarrow import parquet
 from mpc.apps import companies
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted
 from mpc.party import config, jobs, runs
+from mpc.protocols.lookup import room
 from mpc.protocols.query.limits import Refused
 from tests.party.party_runs import ROWS, edit, one, play, rows_of
 
@@ -46,16 +47,19 @@ def test_a_decision_job_over_files(folder: Path) -> None:
 
 def test_a_holder_counts_the_keys_of_an_asker_over_all_jobs(folder: Path) -> None:
     lender = folder / "lender_b" / "party.toml"
-    edit(lender, "[jobs.decision]", f"[jobs.decision]\nmost_keys = {2 * ROWS - 1}")
+    edit(lender, "[jobs.decision]", f"[jobs.decision]\nmost_keys = {2 * room(ROWS) - 1}")
     first = play(folder, "decision")
     assert all(isinstance(report, runs.Report) for report in first.values()), first
     counted = json.loads((folder / "lender_b" / "party.keys.json").read_text())
-    assert counted == {"evaluations": {"bank": ROWS}}
+    assert counted == {"evaluations": {"bank": room(ROWS)}}
     (folder / "bank" / "decisions.csv").unlink()
     outcomes = play(folder, "decision")
     refused = outcomes.pop("lender_b")
     assert isinstance(refused, Refused), refused
-    assert (refused.peer, refused.allowed) == ("bank", ROWS - 1)
+    assert (refused.peer, refused.allowed) == ("bank", room(ROWS) - 1)
+    assert refused.__notes__ == [
+        f"{ROWS} keys count as {room(ROWS)}, since a dishonest asker could ask that many"
+    ]
     for error in outcomes.values():
         assert isinstance(error, PeerAborted), outcomes
     assert not (folder / "bank" / "decisions.csv").exists()

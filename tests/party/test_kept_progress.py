@@ -11,7 +11,7 @@ import pytest
 from mpc.apps import companies, intersection
 from mpc.errors import ConfigError
 from mpc.party import config, jobs, runs
-from mpc.protocols.psi import Progress
+from mpc.protocols.psi import Progress, agreement
 from tests.party.party_runs import edit, play, rows_of
 
 MEMORY = 1 << 14  # bytes, of three holders together: some ten buckets with each
@@ -20,6 +20,7 @@ MEMORY = 1 << 14  # bytes, of three holders together: some ten buckets with each
 @pytest.fixture(autouse=True)
 def in_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intersection, "SMALL", 0)
+    monkeypatch.setattr(agreement, "LEAST_BUCKET", 1)
 
 
 def run(folder: Path, name: str) -> runs.Report:

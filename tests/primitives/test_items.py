@@ -93,6 +93,8 @@ def test_items_pass_through_unchanged():
         (["a", None, 3, "b"], "2 of 4 .* row 1: a NoneType"),
         ([1.5], "1 of 1 .* row 0: a float"),
         (pa.array(["a", "b", None, None]), "2 of 4 .* row 2: null"),
+        (pa.DictionaryArray.from_arrays([0, 1], ["a", None]), "1 of 2 .* row 1: null"),
+        (pa.DictionaryArray.from_arrays([0, None], ["a", "b"]), "1 of 2 .* row 1: null"),
         (pa.chunked_array([["a"], ["b", None]]), "1 of 3 .* row 2: null"),
         (np.array(["a", None], dtype=object), "1 of 2 .* row 1: a NoneType"),
         (np.arange(3), "not int64"),

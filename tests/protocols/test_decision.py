@@ -232,6 +232,9 @@ def test_plans_that_make_no_sense_are_refused(change):
         ({("p1", "a"): 1.0}, 2.0**18, "refer", 1),
         ({("p1", "a"): 1.0}, 0, "approve", 1),
         ({("p1", "a"): 1.0}, 0, "refer", 0),
+        ({("p1", "a"): 1.0}, 0, "refer", np.inf),
+        ({("p1", "a"): 1.0}, np.nan, "refer", 1),
+        ({("p1", "a"): 1.0, ("p1", "b"): np.nan}, 0, "refer", 1),
         ({("p1", str(i)): 1.0 for i in range(9)}, 0, "refer", 1),
     ],
 )
@@ -274,10 +277,15 @@ def test_what_a_party_brings_is_what_its_part_takes():
         run(PLAN, MODEL, {**listed, "p2": listed["p1"]}, known)
 
 
-def test_a_key_twice_is_an_error():
+def test_a_key_twice_is_an_error_before_anything_is_counted():
     listed, known = tables()
+    gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises(DataError):
-        run(PLAN, MODEL, {**listed, "p3": Listed(["a", "a"])}, known)
+        run(PLAN, MODEL, {**listed, "p3": Listed(["a", "a"])}, known, gate=gate)
+    good = known["p2"]
+    twice = Known([good.keys[0], *good.keys[:-1]], good.standardised, good.ruled)
+    with pytest.raises(DataError):
+        run(PLAN, MODEL, listed, {**known, "p2": twice}, gate=gate)
     with pytest.raises(DataError):
         run(PLAN, MODEL, listed, known, keys=["a", "a"])
 
@@ -297,6 +305,18 @@ def test_the_operators_limit_ends_the_job_before_a_key_is_looked_up():
     gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises((Refused, PeerAborted)):
         run(PLAN, MODEL, listed, known, gate=gate)
+
+
+def test_an_asker_that_looks_more_up_than_it_said_is_refused(monkeypatch):
+    begin = decision._begin
+
+    def lie(run, keys, gate):
+        return begin(run, None if keys is None else 1, gate)
+
+    monkeypatch.setattr(decision, "_begin", lie)
+    with pytest.raises(ProtocolError, match=r"asks \d+ keys, where it had said 1") as caught:
+        run(PLAN, MODEL, *tables())
+    assert caught.value.peer == "p0"
 
 
 def test_another_number_of_values_is_the_owners_fault():

@@ -22,11 +22,18 @@ from mpc.net.grpc_link import Endpoint
 from mpc.net.peer import Address, Peer
 from mpc.primitives import okvs
 from mpc.protocols import psi
+from mpc.protocols.psi import agreement
 from mpc.testing import run_pair
 
 BUCKETS = {"memory": 384 * 100}  # three of them for 300 items
 LEFT, RIGHT = ids(0, 300), ids(200, 400)
 KEY = bytes(range(32))
+
+
+@pytest.fixture(autouse=True)
+def buckets_of_few(monkeypatch):
+    """Buckets as small as the memory that these tests name, for sets that do not take long."""
+    monkeypatch.setattr(agreement, "LEAST_BUCKET", 1)
 
 
 @pytest.mark.parametrize("security", ["malicious", "semi-honest"])
@@ -216,6 +223,7 @@ from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
 from mpc.net.peer import Address, Peer
 from mpc.protocols import psi
+from mpc.protocols.psi import agreement
 
 port, path, kill = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "kill"
 real, begun = psi._receive, []
@@ -224,7 +232,7 @@ def counted(*arguments):
     if kill and len(begun) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*arguments)
-psi._receive = counted
+psi._receive, agreement.LEAST_BUCKET = counted, 1
 progress = psi.Progress.kept(path, bytes(range(32)), job="friday")
 endpoint = Endpoint("left", [Peer("right", Address("127.0.0.1", port))], insecure=True)
 channel = Channel(endpoint.connect("right"))

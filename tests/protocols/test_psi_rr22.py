@@ -18,6 +18,7 @@ from mpc.errors import (
 from mpc.net import memory as memory_link
 from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.protocols import psi
+from mpc.protocols.psi import agreement
 from mpc.testing import run_pair
 
 FORMS = [("malicious", False), ("malicious", True), ("semi-honest", False), ("semi-honest", True)]
@@ -142,9 +143,12 @@ def test_nothing_is_left_on_the_channel(left, right):
     assert run_pair(after(psi.receiver, left), after(psi.sender, right)) == (b"next", b"next")
 
 
-def test_more_buckets_than_there_may_be_are_refused():
-    with pytest.raises(ConfigError, match="buckets"):
-        intersect(["a"], ["b"], pad_to=1 << 20, memory=1000)
+def test_a_peer_that_says_it_has_no_memory_gets_buckets_no_smaller():
+    """Each bucket has a store, and room in it for more items than were announced."""
+    assert [agreement._buckets(n, 1) for n in (0, 170, 1 << 15, 1 << 20)] == [1, 1, 2, 64]
+    assert agreement._buckets(1 << 20, 1 << 28) == 2
+    mine, _ = intersect(["a", "b"], ["b"], pad_to=1 << 15, memory=1)
+    assert mine.tolist() == [1]
 
 
 def test_a_bound_below_the_count_is_refused():

@@ -25,6 +25,11 @@ from mpc.testing import run_pair
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
+def test_a_copy_is_readable_by_its_owner_only(party):
+    run_pair(partial(fetched, party), partial(hold, party))
+    assert {path.stat().st_mode & 0o777 for path in party.copy.iterdir()} == {0o600}
+
+
 def test_a_copy_that_is_there_is_not_fetched_again(party):
     for expected in (party.listed.newest.file_bytes, 0):
         copy, served = run_pair(partial(fetched, party), partial(hold, party))

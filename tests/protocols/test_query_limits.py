@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 from threading import Thread
 
 import pytest
@@ -71,6 +72,18 @@ def test_a_refusal_counts_nothing(path):
     gate.admit("a", 5)
     assert CounterFile(path).used("a") == 5
     assert refused(gate, "a", 5) == ("total", 0, 0)  # the bucket is not what stands against it
+
+
+def test_a_forked_process_has_no_share_of_its_parents_reserve(path):
+    counter = CounterFile(path, reserve=50)
+    assert counter.take("a", 1, 100) is None
+    child = os.fork()
+    if not child:
+        taken = counter.take("a", 51, 100), counter.take("a", 50, 100)
+        os._exit(0 if taken == (50, None) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert counter.take("a", 49, 100) is None  # of its own reserve
+    assert counter.take("a", 1, 100) == 0
 
 
 def test_who_is_killed_has_used_its_reserve(path):

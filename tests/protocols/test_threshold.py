@@ -8,12 +8,19 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted, PeerClosed
+from mpc.errors import (
+    ConfigError,
+    DataError,
+    ParameterMismatch,
+    PeerAborted,
+    PeerClosed,
+    ProtocolError,
+)
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
 from mpc.primitives import sharing
-from mpc.protocols import threshold
+from mpc.protocols import lookup, threshold
 from mpc.protocols.query.limits import Gate, Limits, Refused
 from mpc.protocols.threshold import Listed, Terms
 from mpc.testing import seeded
@@ -245,14 +252,29 @@ class Total:
 
 
 def test_a_holder_bounds_how_many_keys_it_answers():
+    """Counted is how many it could ask at most, which for few is much more than it says."""
     counter = Total()
-    gate = Gate(Limits(rate=1e6, burst=1000, total=3 * len(KEYS)), counter)
+    gate = Gate(Limits(rate=1e6, burst=1000, total=200), counter)
     run(KEYS, LISTS[:1], terms_of(LISTS[:1]), gate=gate)
-    assert counter.counts == {"p0": len(KEYS)}
+    assert counter.counts == {"p0": lookup.room(len(KEYS))} == {"p0": 193}
     with pytest.raises((Refused, PeerAborted)) as refused:
         run(ids(range(100)), LISTS[:1], terms_of(LISTS[:1]), gate=gate)
     assert isinstance(refused.value, Refused)
-    assert counter.counts == {"p0": len(KEYS)}
+    assert counter.counts == {"p0": 193}
+
+
+def test_what_an_asker_can_ask_is_what_its_store_has_room_for():
+    assert [lookup.room(n) for n in (0, 1, 1000)] == [0, 193, 1494]
+    for n in (1 << 13, 1 << 16, 1 << 20):
+        assert n < lookup.room(n) <= 1.32 * n
+
+
+def test_an_asker_that_asks_more_keys_than_it_said_is_refused(monkeypatch):
+    told = threshold._message
+    monkeypatch.setattr(threshold, "_message", lambda terms, keys: told(terms, min(keys, 1)))
+    with pytest.raises(ProtocolError, match="asks 8 keys, where it had said 1") as caught:
+        run(KEYS, LISTS[:1], terms_of(LISTS[:1]))
+    assert caught.value.peer == "p0"
 
 
 @pytest.mark.parametrize("dies", ["p0", "p2"])

@@ -245,7 +245,7 @@ def test_the_transcript_is_the_recorded_one():
 
 
 # Bytes sent and received by the first party, its rounds, and a digest.
-GOLDEN = (369466, 401454, 24, "03c3b1c8f95b91907123ea65005b4491")
+GOLDEN = (369466, 401454, 24, "d24cddcb8029372f4669b872e4bb35f7")
 
 
 def test_base_transfers_are_made_once():

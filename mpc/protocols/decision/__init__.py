@@ -48,9 +48,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import ConfigError, ProtocolError
+from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import decision_pb2 as pb
+from mpc.primitives.items import Items
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng
 from mpc.protocols import lookup
 from mpc.protocols.decision.circuit import FRACTION_BITS, Run, Secret, decided, shared
@@ -134,7 +135,8 @@ def other(
     """Play every part but the asker's; returns how many applicants there were.
 
     ``listed`` is what a holder brings and ``known`` a feature owner. ``gate`` bounds how many keys
-    the asker may ask. Raises ConfigError and DataError for what is missing, of another shape, out
+    the asker may ask of the list and of the table, and counts ``lookup.room`` of those that it
+    announces. Raises ConfigError and DataError for what is missing, of another shape, out
     of range, or twice in a list or table, before anything is sent.
     """
     run, channel = _run(mesh, plan, seeds, triples), mesh.channel(plan.asker)
@@ -144,15 +146,24 @@ def other(
         raise ConfigError(f"{mesh.me}: just feature owners bring a table")
     entries = None if listed is None else listed.young(plan.lists.since)
     values = None if known is None else checked_table(plan, mesh.me, known)
+    for keys in (entries, None if known is None else Items.of(known.keys)):
+        if keys is not None:
+            keys.check_distinct()
     asked = _begin(run, None, gate)
     lists, tables = {}, {}
     with span("lookups"):
         if entries is not None:
-            found = lookup.holder(channel, entries, order="table", rng=rng)
+            found = lookup.holder(channel, entries, order="table", asked=asked, rng=rng)
             lists[mesh.me] = found.member.words
         if known is not None:
             tables[mesh.me] = lookup.holder(
-                channel, known.keys, values, fraction_bits=FRACTION_BITS, order="table", rng=rng
+                channel,
+                known.keys,
+                values,
+                fraction_bits=FRACTION_BITS,
+                order="table",
+                asked=asked,
+                rng=rng,
             )
     decided(run, shared(run, lists, tables), None)
     mesh.exchange(pb.DecisionReady())
@@ -185,9 +196,6 @@ def _begin(run: Run, keys: int | None, gate: Gate | None) -> int:
             asked = keys
         else:
             asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
-            if asked > lookup.MOST_KEYS:
-                raise ProtocolError(asker, f"asks for {asked} keys, more than a lookup takes")
-            if gate is not None:
-                gate.admit(asker, asked)
+            lookup.admit(gate, asker, asked)
         mesh.exchange(pb.DecisionReady())
     return asked

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +38,8 @@ class Rule:
 
     def __post_init__(self) -> None:
         sizes = [abs(coefficient) for coefficient in self.terms.values()]
-        if not 1 <= len(sizes) <= 8 or not max(sizes) <= 1 or not self.unit > 0:
+        small = all(size <= 1 for size in sizes)  # which NaN is not
+        if not 1 <= len(sizes) <= 8 or not small or not 0 < self.unit < math.inf:
             raise ConfigError(
                 f"rule {self.name!r}: 1 to 8 features with coefficients from -1 to 1, and a unit "
                 "above 0; divide both sides of the condition"

@@ -31,10 +31,13 @@ for each bin: which bins are not zero says much of the keys to whoever knows the
 
 **Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
 (as it could with another table), and can spoil results in ways that depend on the keys, of which it
-learns what the opened results show. A lying asker can ask for other keys than its own, up to as
-many as its store has room for; it can enter other words into equality and selection, and learn from
-what is opened of results that this protocol does not give. The transfers and the vector OLE below
-are secure against malicious parties; what is made of them here is not checked.
+learns what the opened results show. A lying asker can ask for other keys than its own, as many as
+its store has values (``room``), and see by itself, with nothing opened, which of them are in the
+table: put in one bin, those that are decode to the same word there. So how many keys may be asked
+is what a holder must bound (``asked``, and a ``Gate`` that counts ``room``). It can also enter
+other words into equality and selection, and learn from what is opened of results that this protocol
+does not give. The transfers and the vector OLE below are secure against malicious parties; what is
+made of them here is not checked.
 
 **Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 69 n, order 1.3 n log2(1.3 n) (8 d + 1/4) or,
 for membership alone, 2.4 in place of the last factor, selection 8 n (1 + 2 d). The hints are most
@@ -71,9 +74,10 @@ from mpc.protocols.lookup.programmed import Sizes
 from mpc.protocols.lookup.sixteen import Chooser, Offerer
 from mpc.protocols.lookup.transfers import Receiver, Sender
 from mpc.protocols.psi.agreement import distinct
+from mpc.protocols.query.limits import Gate, Refused
 from mpc.tracing import span
 
-__all__ = ["MOST_COLUMNS", "MOST_KEYS", "Found", "Layout", "asker", "holder"]
+__all__ = ["MOST_COLUMNS", "MOST_KEYS", "Found", "Layout", "admit", "asker", "holder", "room"]
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -117,6 +121,29 @@ class Layout:
         return cls(key, digests, cuckoo.Table.of(digests, rng))
 
 
+def room(keys: int) -> int:
+    """How many keys an asker that says it asks ``keys`` can ask if it lies: its store's values.
+
+    That is 1.3 times as many of 2^13 or more, 1.5 times as many of 1,000, and 193 for a single one.
+    """
+    return okvs.Parameters.of(keys).size if keys else 0
+
+
+def admit(gate: Gate | None, peer: str, keys: int) -> None:
+    """Let ``peer`` ask ``keys`` keys, of which ``gate`` counts ``room``; for a holder, before it
+    answers. Raises Refused, and ProtocolError for more keys than a lookup takes."""
+    if keys > MOST_KEYS:
+        raise ProtocolError(peer, f"asks for {keys} keys, more than a lookup takes")
+    if gate is not None:
+        try:
+            gate.admit(peer, room(keys))
+        except Refused as refused:
+            refused.add_note(
+                f"{keys} keys count as {room(keys)}, since a dishonest asker could ask that many"
+            )
+            raise
+
+
 def asker(
     channel: Channel, keys: Any | Layout, *, order: Order = "keys", rng: Rng = SYSTEM
 ) -> Found:
@@ -156,18 +183,23 @@ def holder(
     *,
     fraction_bits: int = 0,
     order: Order = "keys",
+    asked: int | None = None,
     rng: Rng = SYSTEM,
 ) -> Found:
     """Let the asker look its keys up among ``keys``, with ``values`` (N, d) or (N,), or none.
 
     Values are encoded by ``fixed.encode`` with ``fraction_bits``, which are public; its errors are
-    raised here, before anything is sent, as is a DataError for a key that occurs twice.
+    raised here, before anything is sent, as is a DataError for a key that occurs twice. ``asked``
+    is how many keys the asker has said it asks, where that was agreed on before: another number is
+    a ProtocolError.
     """
     items = Items.of(keys)
     rows = _encoded(items, values, fraction_bits, rng)
     offer = pb.LookupOffer(role="holder", order=_checked_order(order), count=len(items))
     offer.columns, offer.fraction_bits = rows.shape[1], fraction_bits
     sizes, _ = _agree(channel, offer, rng)
+    if asked is not None and sizes.keys != asked:
+        raise ProtocolError(channel.peer, f"asks {sizes.keys} keys, where it had said {asked}")
     if not sizes.keys or not sizes.rows:
         return _found(*_zeros(sizes, order), 1, fraction_bits, None)
     layout = _layout(channel)

@@ -34,8 +34,9 @@ unless the receiver withholds some. Both: the other's number of items, or its bo
 
 **malicious**: values in GF(2^128), tags of 128 bits. A sender that departs from the protocol can
 make the receiver abort or miss items, and do what it could with another set. A receiver that
-departs can act for another set, of up to the size of the store, 1.3 times the bound it offered;
-with ``to_both`` it can withhold items, and cannot invent any. A dishonest party may choose its own
+departs can act for another set, of as many items as its store has values: 1.3 times the bound it
+offered from 2^13 on, 1.5 times 1,000, 193 for a single one; and in each bucket anew. With
+``to_both`` it can withhold items, and cannot invent any. A dishonest party may choose its own
 share of vector OLE; the shift w, which nobody chooses and the receiver learns when its store is
 sent, keeps the receiver from knowing beforehand what its items come to. What either may guess of
 the other's secrets of vector OLE, at the risk of an abort, is said there.
@@ -46,6 +47,7 @@ any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
+They are of 2^14 items at least, however little memory a peer says it has.
 With a ``Progress`` kept by the caller, in memory or under a key in a file, a run that broke off
 goes on over a new channel from its first open bucket, if both sides have the items and terms that
 they had; a malicious peer may put other items into that one.
@@ -57,6 +59,7 @@ which is another protocol, and semi-honest: ``counting`` says why.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -103,6 +106,7 @@ MEMORY = 1 << 30
 """Bytes that a run may take beside its items and their digests, when nothing else is said."""
 
 _SHARE_BYTES = 16
+_MOST_SPREAD = 12
 
 
 @overload
@@ -284,7 +288,7 @@ def _receive(
     run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng
 ) -> Indices:
     """The receiver's part for one bucket: the rows of its digests, ``part``, that are common."""
-    channel, size = run.channel, okvs.Parameters.of(run.receivers).size
+    channel, size = run.channel, _parameters(run).size
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
     channel.send(pb.IntersectSeed(seed=seed))
     placed = _submitted(ahead, partial(_placed, run, part, seed, run.receivers))
@@ -322,7 +326,7 @@ def _receive(
 def _send(run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng) -> Indices:
     """The sender's part for one bucket: the rows of its digests, ``part``, that the receiver has,
     if told."""
-    channel, size = run.channel, okvs.Parameters.of(run.receivers).size
+    channel, size = run.channel, _parameters(run).size
     own = rng.bytes(_SHARE_BYTES)
     with span("vole"):
         transfers = bases()
@@ -370,8 +374,14 @@ def _placed(
     if len(digests) > bound:
         raise CryptoError("a bucket has more items than it is padded to: start anew")
     with span("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], seed, okvs.Parameters.of(run.receivers))
+        rows = okvs.Rows.of(digests[:, 2:], seed, _parameters(run))
         return rows, np.take(digests, rows.order, axis=0)
+
+
+def _parameters(run: Run) -> okvs.Parameters:
+    # The stores of all buckets share the probability to fail, as far as dense columns allow.
+    spread = min(_MOST_SPREAD, math.ceil(math.log2(run.buckets)))
+    return okvs.Parameters.of(run.receivers, okvs.STATISTICAL_SECURITY + spread)
 
 
 def _opened(run: Run, committed: bytes) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
 _ITEM_BYTES = 384  # a side's peak per item of a bucket: 255 measured, and room for the link
-_MOST_BUCKETS = 1 << 16
+LEAST_BUCKET = 1 << 14
+"""Items of a bucket, however little memory a peer says it has: stores of fewer have room for more
+than 1.3 times as many, and a receiver that lies uses the room of all."""
 _MOST_ITEMS = 1 << 32
 _NARROW_ITEMS = 1 << 24  # up to here 64-bit values keep 40 bits of statistical security
 _NONCE_BYTES = 32
@@ -35,7 +38,7 @@ class Terms:
     role: str
     security: str
     to_both: bool
-    duplicates: str
+    duplicates: Literal["error", "first"]
     pad_to: int | None
     memory: int
 
@@ -102,10 +105,7 @@ def agree(channel: Channel, ours: pb.IntersectOffer, terms: Terms, progress: Pro
     """Take the peer's offer. A run that both sides hold the progress of goes on where both have
     been."""
     theirs = _checked(channel.recv(pb.IntersectOffer), ours, channel.peer)
-    most = max(ours.bound, theirs.bound) * _ITEM_BYTES
-    buckets = max(1, math.ceil(most / min(ours.memory, theirs.memory)))
-    if buckets > _MOST_BUCKETS:
-        raise ConfigError(f"{most} bytes do not fit {_MOST_BUCKETS} buckets of the smaller memory")
+    buckets = _buckets(max(ours.bound, theirs.bound), min(ours.memory, theirs.memory))
     both = (ours, theirs) if terms.role == "receiver" else (theirs, ours)
     receivers, senders = both[0].bound, both[1].bound
     agreed = digest(b"both", struct.pack("<QQQ", receivers, senders, buckets))
@@ -127,6 +127,12 @@ def agree(channel: Channel, ours: pb.IntersectOffer, terms: Terms, progress: Pro
         wide=malicious or senders > _NARROW_ITEMS,
         tag_bytes=16 if malicious else max(8, min(16, math.ceil(tag_bits / 8))),
     )
+
+
+def _buckets(bound: int, memory: int) -> int:
+    """How many buckets ``bound`` items are cut into, for ``memory`` bytes."""
+    most = max(1, bound // LEAST_BUCKET)
+    return min(most, max(1, math.ceil(bound * _ITEM_BYTES / memory)))
 
 
 def _checked(theirs: pb.IntersectOffer, ours: pb.IntersectOffer, peer: str) -> pb.IntersectOffer:

@@ -37,7 +37,8 @@ sees the other's. If it learns by other ways what the asker did with an answer, 
 tags and labels are hashes of them. So it cannot try ids against the file by itself, however few
 there can be (tax numbers, say); it can ask for as many as ``Limits`` allow. Which ids it asks for
 nobody sees: that it asks for its own applicants only has to be agreed, and a low ``total`` bounds
-what it gains by breaking that.
+what it gains by breaking that. Where one ``HolderKey`` serves several lists, an evaluation counted
+for one opens the asker's copies of the others too: a key for each list keeps them apart.
 
 **Collusion.** Askers of one list share what each learnt, and their evaluations add up. An asker
 and whoever steals ``k`` can try all ids against the file and open the labels found: the key guards

@@ -146,6 +146,7 @@ def _transfer(channel: Channel, folder: Path, header: Header, pin: Pin) -> None:
 
 def _receive(channel: Channel, part: Path, header: Header) -> None:
     """Append to ``part`` what it lacks."""
+    part.touch(0o600)
     with part.open("ab") as file:
         size = file.tell()
         if size > header.file_bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -80,8 +81,9 @@ class CounterFile:
     """A small JSON file, replaced in one step.
 
     To keep the disk out of each query, ``reserve`` evaluations are counted in the file ahead of
-    use; ``close`` gives back what was not used. A process that is killed has used them, so a count
-    is never too low. Raises ``ConfigError`` for a file that it did not write.
+    use; ``close`` gives back what was not used. A process that is killed has used them, and one
+    that is forked begins without any, so a count is never too low. Raises ``ConfigError`` for a
+    file that it did not write.
     """
 
     def __init__(self, path: Path, *, reserve: int = 1024) -> None:
@@ -90,12 +92,14 @@ class CounterFile:
         self._path = path
         self._reserve = reserve
         self._held: dict[str, int] = {}
+        self._process = os.getpid()
         self._lock = Lock()
         self._read()
 
     def take(self, peer: str, count: int, total: int) -> int | None:
         """See ``Counter``."""
         with self._lock:
+            self._drop_the_parents()
             held = self._held.get(peer, 0)
             if held < count and (left := self._claim(peer, count - held, total)) is not None:
                 return held + left
@@ -109,6 +113,7 @@ class CounterFile:
     def close(self) -> None:
         """See ``Counter``. It can be used again afterwards."""
         with self._lock:
+            self._drop_the_parents()
             unused = {peer: held for peer, held in self._held.items() if held}
             self._held.clear()
             if unused:
@@ -117,6 +122,12 @@ class CounterFile:
                     for peer, held in unused.items():
                         counts[peer] = max(0, counts.get(peer, 0) - held)
                     self._write(counts)
+
+    def _drop_the_parents(self) -> None:
+        """What was held when this process was forked is its parent's."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._held.clear()
 
     def _claim(self, peer: str, count: int, total: int) -> int | None:
         with self._writing():

@@ -63,7 +63,9 @@ def sender(partner: Partner, kind: Sines, held: Words) -> Words:
         )
         count = by[0, 0].size * _width(kind)
         zero, one = (
-            _expanded(keys, len(held)).reshape(len(held), 2, 2, -1, _width(kind))
+            _expanded(keys, len(held), partner.sending().transcript).reshape(
+                len(held), 2, 2, -1, _width(kind)
+            )
             for keys in products.ordered_keys(partner, count)
         )
         message = _sum(_sum(by[..., None], zero), _negative(one))
@@ -77,14 +79,15 @@ def receiver(partner: Partner, kind: Sines, factors: Words, words: int) -> Words
     channel, out = partner.channel, np.empty((words, 2, factors.shape[2]), np.uint64)
     for part in _parts(kind, factors.shape[2]):
         chosen = _bits(factors[0, :, part], _width(kind))
-        keys = _expanded(products.chosen_keys(partner, chosen.reshape(-1)), words)
+        keys = products.chosen_keys(partner, chosen.reshape(-1))
+        pads = _expanded(keys, words, partner.receiving().transcript)
         shape = (words, 2, *chosen.shape)
         message = columns.unpack_uint64(
-            channel.recv(pb.MaskedFactors).factors, count=keys.size, peer=channel.peer
+            channel.recv(pb.MaskedFactors).factors, count=pads.size, peer=channel.peer
         )
         masks: Words = np.negative(chosen.astype(np.uint64))
         taken: Words = masks & message.reshape(shape)
-        out[:, :, part] = _weighed(_sum(keys.reshape(shape), taken))
+        out[:, :, part] = _weighed(_sum(pads.reshape(shape), taken))
     return out
 
 
@@ -130,14 +133,14 @@ def _bits(numbers: Words, width: int) -> Bits:
     )
 
 
-def _expanded(keys: Words, words: int) -> Words:
+def _expanded(keys: Words, words: int, session: bytes) -> Words:
     """Keys (n, 2) as pads (words, 2, n): two long numbers each."""
-    pads = [aes.correlation_robust(_schedule(word), keys) for word in range(words)]
+    pads = [aes.correlation_robust(_schedule(word, session), keys) for word in range(words)]
     return np.ascontiguousarray(np.stack(pads).transpose(0, 2, 1))
 
 
-def _schedule(word: int) -> Words:
-    label = b"mpc:v1:triples:sines\0" + bytes((word,))
+def _schedule(word: int, session: bytes) -> Words:
+    label = b"mpc:v1:triples:sines\0" + bytes((word,)) + session
     return aes.schedule(hashlib.sha256(label).digest()[: aes.KEY_BYTES])
 
 
