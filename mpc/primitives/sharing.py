@@ -17,9 +17,9 @@ bits cannot be seen on shares; the caller chooses scales with room for the value
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from mpc.errors import ConfigError, EncodingOverflow, KeyMismatch
 from mpc.primitives import fixed
 from mpc.primitives.rng import SYSTEM, Rng, uint64
+
+R = TypeVar("R")
 
 DEFAULT_FRACTION_BITS = 20
 """The scale of a public float term or factor of shares that are whole numbers themselves."""
@@ -89,30 +91,30 @@ class Share:
 
     def __add__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x.holding(x.words + y.words)
+        return x.holding(fitted(np.add, x.words, y.words))
 
     __radd__ = __add__
 
     def __sub__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x.holding(x.words - y.words)
+        return x.holding(fitted(np.subtract, x.words, y.words))
 
     def __rsub__(self, other: ArrayLike) -> Share:
         return -self + other
 
     def __mul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, "multiplying shares communicates; use arith.mul")
-        return self.holding(self.words * words, bits)
+        return self.holding(fitted(np.multiply, self.words, words), bits)
 
     __rmul__ = __mul__
 
     def __matmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self.holding(self.words @ words, bits)
+        return self.holding(fitted(np.matmul, self.words, words), bits)
 
     def __rmatmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self.holding(words @ self.words, bits)
+        return self.holding(fitted(np.matmul, words, self.words), bits)
 
     def holding(self, words: ArrayLike, more_bits: int = 0) -> Share:
         """Other words of the same party, at this scale or a finer one."""
@@ -164,6 +166,14 @@ def checked_scale(fraction_bits: int) -> int:
 
 
 _MATMUL = "multiplying shared matrices communicates; use arith.matmul"
+
+
+def fitted(operation: Callable[..., R], x: NDArray[Any], y: NDArray[Any]) -> R:
+    """``operation(x, y)`` of NumPy; a ConfigError where their shapes do not fit each other."""
+    try:
+        return operation(x, y)
+    except ValueError:
+        raise ConfigError(f"shapes {x.shape} and {y.shape} do not fit each other") from None
 
 
 def public(values: ArrayLike, party: int, parties: int, *, fraction_bits: int = 0) -> Share:

@@ -50,7 +50,7 @@ from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import fixed
-from mpc.primitives.sharing import Share, checked_scale
+from mpc.primitives.sharing import Share, checked_scale, fitted
 from mpc.protocols import opening
 from mpc.protocols.triples import Fixed, Products, Squares, Triples, Truncations
 
@@ -99,7 +99,7 @@ def products(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples)
     left, right, made = [], [], []
     for x, y in pairs:
         _check(mesh, x, y)
-        p, q = np.broadcast_arrays(x.words, y.words)
+        p, q = fitted(np.broadcast_arrays, x.words, y.words)
         left.append(p.reshape(-1))
         right.append(q.reshape(-1))
         made.append((p.shape, checked_scale(x.fraction_bits + y.fraction_bits)))

@@ -298,6 +298,8 @@ def test_shapes_and_scales_are_checked_before_anything_is_sent():
         for bad in (
             lambda: arith.matmul(p.mesh, x, x, p.triples),
             lambda: arith.factor(p.mesh, x.reshape(1, 2, 3), p.triples),
+            lambda: arith.mul(p.mesh, x, x.reshape(3, 2), p.triples),
+            lambda: compare.less_than(p.mesh, x.reshape(-1), x[0], p.triples),
             lambda: arith.truncate(p.mesh, x, 21, p.triples),
             lambda: arith.truncate(p.mesh, x, -1, p.triples),
         ):
