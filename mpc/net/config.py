@@ -34,7 +34,7 @@ from mpc.net.peer import Address, Peer
 
 T = TypeVar("T")
 
-OTHER_TABLES = frozenset({"approvals", "audit", "data", "jobs", "keystore", "policy"})
+OTHER_TABLES = frozenset({"data", "jobs"})
 
 
 @dataclass(frozen=True, slots=True)

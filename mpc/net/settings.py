@@ -118,8 +118,8 @@ class Section:
         for key in self.table:
             if key in self._asked or key in others:
                 continue
-            close = get_close_matches(key, self._asked, n=1)
-            known = f"known here: {', '.join(sorted(self._asked))}"
+            close = get_close_matches(key, self._asked | others, n=1)
+            known = f"known here: {', '.join(sorted(self._asked | others))}"
             raise self.fault(
                 key, f"is not a known key; {f'did you mean {close[0]}?' if close else known}"
             )

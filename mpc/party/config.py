@@ -21,9 +21,10 @@
     data = "companies"
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
-An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table. In
-``[jobs.decision]`` a list is ``list = "NAME"``, and ``most_keys`` bounds how many keys each asker
-may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one.
+An asker or receiver adds ``output``, and in ``[jobs.score]`` and ``[jobs.decision]`` a model owner
+``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``, and ``most_keys``
+bounds how many keys each asker may ask in all decisions together, counted as ``lookup.room`` does,
+in a file beside this one. A key that jobs of a kind do not use is refused (``KEYS``).
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ from mpc.net import settings
 from mpc.net.config import SessionConfig
 
 IDENTIFIERS = ("uscc", "resident")
+KEYS = {
+    "blacklist": ("data", "output"),
+    "score": ("data", "output", "scorecard"),
+    "decision": ("data", "list", "most_keys", "output", "scorecard"),
+}
+"""What a ``[jobs.KIND]`` table may say, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ def load(path: str | Path) -> PartyConfig:
     """Read a party's file. ConfigError names the file, the key and the mend."""
     file = settings.read(path)
     data = {name: _dataset(section) for name, section in file.sections("data")}
-    grants = {kind: _grant(section, data) for kind, section in file.sections("jobs")}
+    grants = {kind: _grant(file, kind, section, data) for kind, section in file.sections("jobs")}
     return PartyConfig(SessionConfig.load(path), grants)
 
 
@@ -104,11 +111,18 @@ def _dataset(section: settings.Section) -> Dataset:
     return dataset
 
 
-def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
+def _grant(
+    file: settings.Section, kind: str, section: settings.Section, data: Mapping[str, Dataset]
+) -> Grant:
+    if kind not in KEYS:
+        raise file.fault(f"jobs.{kind}", f"is no kind of job; there are {', '.join(sorted(KEYS))}")
+    # Before anything is read: a limit that is not kept must not look as if it were.
+    section.offers(*KEYS[kind])
+    section.done()
     most_keys = section.whole("most_keys", 0) if section.has("most_keys") else None
     if most_keys is not None and most_keys < 0:
         raise section.fault("most_keys", f"must be 0 or more, not {most_keys}")
-    grant = Grant(
+    return Grant(
         data=_named(section, "data", data),
         output=section.optional_file("output"),
         scorecard=section.optional_file("scorecard"),
@@ -116,8 +130,6 @@ def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
         most_keys=most_keys,
         counts=section.path.with_suffix(".keys.json"),
     )
-    section.done()
-    return grant
 
 
 def _named(section: settings.Section, key: str, data: Mapping[str, Dataset]) -> Dataset | None:

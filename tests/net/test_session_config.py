@@ -69,7 +69,7 @@ def test_insecure_reads_no_keys(path: Path) -> None:
         ('"bank.key"', '"lost.key"', "certificate is not usable: cannot read .*lost.key"),
         ('"127.0.0.1:7100"', '"7100"', "listen is not usable: '7100' is no address"),
         ("listen", "lisen", "lisen is not a known key; did you mean listen?"),
-        ("listen", "colour", "colour is not a known key; known here: certificate, key, listen"),
+        ("listen", "colour", "colour is not a known key; known here: certificate, data, jobs, key"),
         ("address", "addres", "peers.tax.addres is not a known key; did you mean address?"),
         ('"keys/tax.crt"', '"tax.crt"', "peers.tax.certificate is not usable: cannot read"),
         (
