@@ -148,8 +148,12 @@ def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from . import machine, readme, report
-
+    try:
+        from . import machine, readme, report
+    except ModuleNotFoundError as missing:
+        if missing.name != "matplotlib":
+            raise
+        raise SystemExit("a report needs matplotlib: pip install 'mpc-parties[bench]'") from None
     if options.source is not None:
         records, facts = report.read(options.source)
         notes: list[str] = []

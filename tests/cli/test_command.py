@@ -301,3 +301,28 @@ def test_the_demo_takes_no_folder_with_other_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has other files in it"):
         demo.run(tmp_path, rows=200, applicants=50, seed=1, json_lines=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_init_and_demo_say_which_numbers_they_take(tmp_path: Path) -> None:
+    said = mpc("init", "bank", "--folder", str(tmp_path), "--days", "3000000", code=2)
+    assert "ConfigError: a certificate is valid for up to 36,500 days, not 3,000,000" in said
+    assert "--seed" in mpc("demo", "--seed", "-1", "--folder", str(tmp_path / "demo"), code=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_job_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text('kind = "blacklist"\n"\\u001b[2J\\n" = 1\n')
+    said = mpc("explain", str(job), code=2)
+    assert "\x1b" not in said
+    job.write_text("deep = " + "[" * 5000)
+    assert "nested too deep" in mpc("explain", str(job), code=2)
+
+
+def test_a_fault_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from mpc.cli import show
+
+    error = ConfigError("column 'a\x1b[2J\nb' is missing")
+    error.add_note("noted\r")
+    show.fault(error)
+    assert capsys.readouterr().err == "ConfigError: column 'a [2J b' is missing; noted \n"
