@@ -16,6 +16,9 @@
     id = ["uscc"]
     identifier = "uscc"                  # optional: check ids as "uscc" or "resident" codes
     dates = "listed_on"                  # optional: of a list, the day of each entry
+    duplicates = "first"                 # optional: leave out rows that repeat an id ...
+    nulls = "drop"                       # ... and rows without one; each is an error otherwise
+    delimiter = ";"                      # optional: of a CSV file
 
     [jobs.score]                         # this party takes part in score jobs, with this data
     data = "companies"
@@ -32,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 from mpc.errors import PolicyError
 from mpc.net import settings
@@ -48,13 +52,16 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A table of this party: its file, the columns that make an id, how ids are checked, and the
-    column of days of a list."""
+    """A table of this party: its file, the columns that make an id, how ids are checked, the
+    column of days of a list, and which rows are left out."""
 
     file: Path
     id: tuple[str, ...]
     identifier: str | None
     dates: str | None = None
+    duplicates: Literal["error", "first"] = "error"
+    nulls: Literal["error", "drop"] = "error"
+    delimiter: str = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +113,32 @@ def _dataset(section: settings.Section) -> Dataset:
     if identifier not in (None, *IDENTIFIERS):
         raise section.fault("identifier", f"must be one of {', '.join(IDENTIFIERS)}")
     dates = section.text("dates") if section.has("dates") else None
-    dataset = Dataset(section.file("file"), section.texts("id"), identifier, dates)
+    duplicates = _one_of(section, "duplicates", ("error", "first"))
+    nulls = _one_of(section, "nulls", ("error", "drop"))
+    if dates is not None and duplicates == "first":
+        raise section.fault(
+            "duplicates",
+            'cannot be "first" in a list with dates: an old entry would stand for a newer one',
+        )
+    dataset = Dataset(
+        file=section.file("file"),
+        id=section.texts("id"),
+        identifier=identifier,
+        dates=dates,
+        duplicates=cast(Literal["error", "first"], duplicates),
+        nulls=cast(Literal["error", "drop"], nulls),
+        delimiter=section.character("delimiter", ","),
+    )
     section.done()
     return dataset
+
+
+def _one_of(section: settings.Section, key: str, known: tuple[str, ...]) -> str:
+    """One of the words ``known``, the first where there is no such key."""
+    word = section.text(key, known[0])
+    if word not in known:
+        raise section.fault(key, f"must be one of {', '.join(known)}, not {word!r}")
+    return word
 
 
 def _grant(
