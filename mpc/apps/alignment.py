@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows of several parties' tables belong together: the ids that all of them hold.
 
-A star of two-party intersections (``apps.intersection``), with the party that gets the result of
-the job in the middle::
+The party that gets the result of the job leads::
 
-    leader                                           follower, each
-      intersection.receiver  <- one run with each ->   intersection.sender
+    leader                                             followers
+      intersection.receiver or  <------------------->    intersection.sender, of a single one;
+      psi_many.leader                                    psi_many.follower
       the ids that all of them hold, shuffled
-                       ---- CommonIds, in blocks ->    looks them up
+                       ---- CommonIds, in blocks ---->   looks them up
 
 Learns:
 
-* the leader, which of its ids each follower holds (each pair's intersection, not only that of
-  all), and how many ids each follower has;
-* a follower, which of its own ids all parties hold, and how many ids the leader has. It is told
-  nothing about the other followers, not even how many they are; but when it knows the leader's ids
-  by other means, it sees which of them some other party lacks.
+* the leader, which of its ids all followers hold, and how many ids each follower has;
+* a follower, which of its own ids all parties hold, and how many ids the leader has. When it knows
+  the leader's ids by other means, it sees which of them some other party lacks.
+
+What the leader has in common with one of several followers, or two followers with each other, shows
+nowhere, not even how much; see ``psi_many`` for what a leader learns that colludes with followers.
 
 Sizes that leak: every table's to its peer, and the number of common ids to all. The agreed order is
 random, so nobody learns in which order the rows stand in another's table.
@@ -36,7 +37,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mpc.apps import intersection
-from mpc.apps.each_peer import each_peer
 from mpc.errors import ProtocolError
 from mpc.net import columns
 from mpc.net.channel import Channel, encode
@@ -44,6 +44,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, permutation
+from mpc.protocols import psi_many
 
 BLOCK_IDS = 1 << 16
 Positions: TypeAlias = NDArray[np.intp]
@@ -59,13 +60,12 @@ def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM)
     own = Items.of(ids)
     own.check_distinct()
 
-    def intersect(channel: Channel, own_rng: Rng) -> Positions:
-        return intersection.receiver(channel, own, rng=own_rng)
-
-    holders = np.zeros(len(own), np.int64)
-    for positions in each_peer(mesh, followers, intersect, rng=rng).values():
-        holders[positions] += 1
-    common = np.flatnonzero(holders == len(followers))
+    if len(followers) > 1:
+        common = psi_many.leader(mesh, own, followers, rng=rng)
+    elif followers:
+        common = intersection.receiver(mesh.channel(followers[0]), own, rng=rng)
+    else:
+        common = np.arange(len(own))
     agreed = common[permutation(rng, len(common))]
     shuffled = own.take(agreed)
     for start in range(0, max(len(agreed), 1), BLOCK_IDS):
@@ -76,14 +76,19 @@ def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM)
     return agreed
 
 
-def follower(channel: Channel, ids: Any, *, rng: Rng = SYSTEM) -> Positions:
+def follower(
+    mesh: Mesh, ids: Any, leader: str, followers: Sequence[str], *, rng: Rng = SYSTEM
+) -> Positions:
     """The positions, in the follower's ``ids``, of those that all parties hold, in agreed order.
 
-    Raises ``DataError`` as ``leader`` does, and ``ProtocolError`` when the leader names an id
-    twice, or one that is not here.
+    ``followers`` are all of them, this party included. Raises ``DataError`` as ``leader`` does, and
+    ``ProtocolError`` when the leader names an id twice, or one that is not here.
     """
-    own = Items.of(ids)
-    intersection.sender(channel, own, rng=rng)
+    own, channel = Items.of(ids), mesh.channel(leader)
+    if len(followers) > 1:
+        psi_many.follower(mesh, own, leader, followers, rng=rng)
+    else:
+        intersection.sender(channel, own, rng=rng)
     named = _receive(channel, limit=len(own))
     found = pc.index_in(named, value_set=_arrow(own.offsets, own.data))
     if found.null_count:

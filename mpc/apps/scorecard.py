@@ -8,10 +8,10 @@
                    <---------------------- ``score_results`` ------------------>
 
 Learns: the receiver, what it asked for (a probability with its band, a band, a decision, reasons)
-on each of its companies that all feature owners know, and with each feature owner which companies
-they have in common; a feature owner, which of its companies are scored, and the means and scales of
-its own features (figures of the model owner's population); the model owner, how many companies are
-scored. Features and weights: see ``mpc.protocols.scoring``, whose form is chosen by their number.
+on each of its companies that all feature owners know, and which these are; a feature owner, which
+of its companies are scored, and the means and scales of its own features (figures of the model
+owner's population); the model owner, how many companies are scored. Features and weights: see
+``mpc.protocols.scoring``, whose form is chosen by their number.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def _aligned(
         return found, len(found)
     channel = mesh.channel(plan.receiver)
     if mesh.me in plan.features and holding is not None:
-        found = alignment.follower(channel, holding.ids.array(), rng=rng)
+        ids = holding.ids.array()
+        found = alignment.follower(mesh, ids, plan.receiver, followers, rng=rng)
         return found, len(found)
     return np.empty(0, np.intp), int(channel.recv(pb.ScoredRows).rows)
 

@@ -9,7 +9,7 @@ from mpc.apps import alignment, intersection
 from mpc.errors import DataError, PeerAborted, PeerClosed, ProtocolError
 from mpc.net import columns
 from mpc.pb.v1.alignment_pb2 import CommonIds
-from mpc.testing import run_mesh, run_pair, seeded
+from mpc.testing import run_mesh, seeded
 
 TABLES = {
     "bank": ["a", "b", "c", "d", "e", "f"],
@@ -26,7 +26,7 @@ def align(tables, seed="rng"):
         rng = seeded(f"{seed}:{name}")
         if name == first:
             return lambda mesh: alignment.leader(mesh, tables[name], rest, rng=rng)
-        return lambda mesh: alignment.follower(mesh.channel(first), tables[name], rng=rng)
+        return lambda mesh: alignment.follower(mesh, tables[name], first, rest, rng=rng)
 
     return run_mesh({name: role(name) for name in tables})
 
@@ -108,6 +108,16 @@ def blocks(*messages):
     return role
 
 
+def told(leader, ids):
+    """A follower of a leader of another making."""
+    run_mesh(
+        {
+            "bank": lambda mesh: leader(mesh.channel("tax")),
+            "tax": lambda mesh: alignment.follower(mesh, ids, "bank", ["tax"]),
+        }
+    )
+
+
 @pytest.mark.parametrize(
     ("messages", "what"),
     [
@@ -124,8 +134,8 @@ def blocks(*messages):
 def test_a_wrong_list_of_common_ids(monkeypatch, messages, what):
     monkeypatch.setattr(alignment, "BLOCK_IDS", 2)
     with pytest.raises(ProtocolError, match=what) as caught:
-        run_pair(blocks(*messages), lambda c: alignment.follower(c, ["c", "b", "a"]))
-    assert caught.value.peer == "left"
+        told(blocks(*messages), ["c", "b", "a"])
+    assert caught.value.peer == "bank"
 
 
 def test_malformed_strings_are_an_error():
@@ -136,7 +146,7 @@ def test_malformed_strings_are_an_error():
         channel.send(message)
 
     with pytest.raises(ProtocolError, match="do not fit their data"):
-        run_pair(leader, lambda channel: alignment.follower(channel, ["a"]))
+        told(leader, ["a"])
 
 
 def test_a_failing_follower_ends_the_job_for_all():
@@ -147,7 +157,7 @@ def test_a_failing_follower_ends_the_job_for_all():
 
     def other(mesh):
         try:
-            alignment.follower(mesh.channel("bank"), ["a"])
+            alignment.follower(mesh, ["a"], "bank", ["tax", "power"])
         except Exception as error:
             ended["power"] = error
             raise

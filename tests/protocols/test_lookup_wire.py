@@ -19,7 +19,7 @@ from mpc.net.traced import Traced
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
 from mpc.protocols import lookup
-from mpc.protocols.lookup import programmed
+from mpc.protocols.lookup import function, programmed
 from mpc.testing import run_pair, seeded
 
 # Bytes there and back, rounds, and the digest of all that passed. Of the solutions that a store or
@@ -104,7 +104,7 @@ def test_a_curious_asker_gets_nothing_of_the_other_bins_of_its_keys(monkeypatch)
     real = {
         "asker": programmed.asker,
         "holder": programmed.holder,
-        "vole": programmed.vole.receiver,
+        "vole": function.vole.receiver,
     }
     hints, receive = [], Channel.recv
 
@@ -129,7 +129,7 @@ def test_a_curious_asker_gets_nothing_of_the_other_bins_of_its_keys(monkeypatch)
 
     monkeypatch.setattr(programmed, "asker", asker)
     monkeypatch.setattr(programmed, "holder", holder)
-    monkeypatch.setattr(programmed.vole, "receiver", receiver)
+    monkeypatch.setattr(function.vole, "receiver", receiver)
     monkeypatch.setattr(Channel, "recv", recv)
     run(ids(0, 200), ids(0, 300), table(300, 1))
 

@@ -3,7 +3,7 @@
 
 Of the others of that kind: files believed by their size are in ``test_query_fetching`` and
 ``test_psi_buckets``, rows left on the disk by a kill in the latter, and what two of many parties
-have in common in ``test_threshold``.
+have in common in ``test_psi_many`` and ``test_threshold``.
 """
 
 from __future__ import annotations

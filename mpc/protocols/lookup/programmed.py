@@ -6,10 +6,7 @@ Schneider, Tkachenko, Yanai (EUROCRYPT 2019), with the store and vector OLE of `
 
     asker, keys q, each in bin h(q) for one h         holder, rows x
       LookupLayout           --- seeds --------->
-                             <-- VOLE: C = A D + B -->  D, B                     protocols.vole
-      LookupStore            --- A + P ----------->     K = B + (A + P) D; in parts
-                                 P(q, h) = H(q, h)
-      F(q, h) = C(q, h)                                 F(x, h) = K(x, h) + D H(x, h), all h
+      F(q, h)                <------------------->     F(x, h), all h             ``function``
 
 and for each of the three hash functions h, whose bin for x is h(x)::
 
@@ -38,13 +35,13 @@ from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.errors import ProtocolError
-from mpc.kernels import gf128, hashing
+from mpc.kernels import hashing
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
 from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
-from mpc.protocols import vole
+from mpc.protocols.lookup import function
 from mpc.protocols.lookup.transfers import expanded
 
 Words = NDArray[np.uint64]
@@ -76,7 +73,7 @@ def asker(
     for choice in range(cuckoo.HASHES):
         mine = table.choices == choice
         points[mine] = _points(digests[mine], choice, sizes)
-    values = _evaluated(channel, points, sizes, seed, rng)
+    values = function.receiver(channel, points, seed, rng)
     out = uint64(rng, (sizes.bins, 1 + sizes.columns))
     parameters = okvs.Parameters.of(sizes.rows)
     width = 8 * (1 + sizes.columns)
@@ -104,12 +101,12 @@ def holder(
     rng: Rng,
 ) -> tuple[Words, Words]:
     """Targets (bins,) and masks (bins, columns); ``bins`` (rows, 3) are where rows may stand."""
-    delta, key = _keyed(channel, sizes, rng)
+    evaluated = function.sender(channel, sizes.keys, seed, rng)
     parameters = okvs.Parameters.of(sizes.rows)
     drawn = uint64(rng, (sizes.bins, 1 + sizes.columns))
     for choice in range(cuckoo.HASHES):
         points = _points(digests, choice, sizes)
-        hashed = _hashed(_evaluate(points, delta, key, sizes, seed), points, sizes)
+        hashed = _hashed(evaluated.at(points), points, sizes)
         fresh = rng.bytes(okvs.SEED_BYTES)
         channel.send(pb.LookupHintSeed(seed=fresh))
         rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
@@ -126,43 +123,6 @@ def _points(digests: Words, choice: int, sizes: Sizes) -> Words:
         key=sizes.session,
         person=b"lookup:p",
     )
-
-
-def _evaluated(channel: Channel, points: Words, sizes: Sizes, seed: bytes, rng: Rng) -> Words:
-    """F of the asker's points (n, 2)."""
-    parameters = okvs.Parameters.of(sizes.keys)
-    rows = okvs.Rows.of(points[:, 2:], seed, parameters)
-    a, c = vole.receiver(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
-    out = np.empty((len(points), 2), np.uint64)
-    for part, place, inside in rows.parts():
-        order = rows.order[part]
-        masked = inside.encode(np.ascontiguousarray(points[order, :2]), rng) ^ a[place]
-        channel.send(pb.LookupStore(values=columns.pack(masked)))
-        out[order] = inside.decode(c[place])
-    return out
-
-
-def _keyed(channel: Channel, sizes: Sizes, rng: Rng) -> tuple[Words, Words]:
-    """D, and K: with them the holder can evaluate F at any point."""
-    parameters = okvs.Parameters.of(sizes.keys)
-    delta, b = vole.sender(channel, parameters.size, ring=vole.BLOCKS, rng=rng)
-    key = np.empty_like(b)
-    part = parameters.width + parameters.dense
-    for start in range(0, parameters.size, part):
-        place = slice(start, start + part)
-        column = channel.recv(pb.LookupStore).values
-        store = columns.unpack(column, width=16, count=part, peer=channel.peer).view("<u8")
-        key[place] = gf128.multiply_add(b[place], store, delta)
-    return delta, key
-
-
-def _evaluate(points: Words, delta: Words, key: Words, sizes: Sizes, seed: bytes) -> Words:
-    """F of any points (n, 2), for the holder."""
-    rows = okvs.Rows.of(points[:, 2:], seed, okvs.Parameters.of(sizes.keys))
-    own = np.take(points[:, :2], rows.order, axis=0)
-    out = np.empty_like(own)
-    out[rows.order] = gf128.multiply_add(rows.decode(key), own, delta)
-    return out
 
 
 def _hashed(values: Words, points: Words, sizes: Sizes) -> Words:
