@@ -139,9 +139,11 @@ class ScoreJob:
     def learns(self, party: str) -> str:
         if party == self.receiver:
             said = f"; {self._equation()}" if self.wanted.output == "probability" else ""
-            return f"{self._result()}{said}; which of its ids each feature owner knows"
+            known = "which of its ids all feature owners know; how many ids each of them has"
+            return f"{self._result()}{said}; {known}"
         if party in self.features:
-            return "which of its companies are scored; means and scales of its features"
+            asked = f"how many ids {self.receiver} has"
+            return f"which of its companies are scored; {asked}; means and scales of its features"
         return "how many companies are scored"
 
     def never(self, party: str) -> str:

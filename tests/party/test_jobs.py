@@ -161,6 +161,10 @@ def test_a_receiver_who_owns_the_model_is_told_an_equation() -> None:
     assert job.learns("bank").startswith(
         "each score and its band; so one linear equation on the 3 features of others for each; "
     )
+    assert job.learns("bank").endswith(
+        "; which of its ids all feature owners know; how many ids each of them has"
+    )
+    assert "; how many ids bank has; " in job.learns("tax")
     assert job.never("bank") == "a feature of another party, beyond that equation"
     assert job.never("tax") == "a feature of another party, a weight, a score"
     assert len(job.terms()) == 2
