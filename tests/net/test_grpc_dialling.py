@@ -80,7 +80,9 @@ def test_a_listener_that_comes_late(parties: Parties) -> None:
 def test_nobody_at_the_address(parties: Parties) -> None:
     at = _free_address()
     begun = time.monotonic()
-    words = rf"bob: could not be reached at {at} within 0\.5 s.* or it stopped because of a fault of"
+    words = (
+        rf"bob: could not be reached at {at} within 0\.5 s.* or it stopped because of a fault of"
+    )
     with pytest.raises(PeerUnreachable, match=words):
         parties.endpoint("ada", {"bob": at}).connect("bob", wait=0.5)
     assert time.monotonic() - begun < 3
