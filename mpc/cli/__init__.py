@@ -17,7 +17,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+
+TYPE_CHECKING = False  # see ``mpc``
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 INTERRUPTED = 130
 _interrupts: list[int] = []

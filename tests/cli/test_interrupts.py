@@ -64,6 +64,16 @@ def test_ctrl_c_while_the_command_loads(module: str) -> None:
     is_interrupted(run(AT_IMPORT.format(module=module) + COMMAND, "selftest"))
 
 
+def test_little_is_loaded_before_ctrl_c_is_ours() -> None:
+    code = (
+        "import sys\nbefore = set(sys.modules)\nimport mpc.cli\nprint(*set(sys.modules) - before)"
+    )
+    done = run(code, stdout=subprocess.PIPE)
+    loaded = set(done.stdout.split())
+    assert "mpc.cli" in loaded
+    assert not {"typing", "rich", "typer", "numpy", "dataclasses"} & loaded
+
+
 @pytest.mark.parametrize("module", ["benchmarks.harness", "benchmarks.harness.catalog"])
 def test_ctrl_c_while_the_benchmarks_load(module: str) -> None:
     is_interrupted(run(AT_IMPORT.format(module=module) + SUITE, "list"))
