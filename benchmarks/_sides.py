@@ -23,7 +23,7 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
-from .parties import gathered, hand_back, shaped
+from .parties import gathered, hand_back, heard, shaped
 
 C = TypeVar("C")
 
@@ -91,10 +91,12 @@ def in_two_processes(
             pipes[side], there = context.Pipe()
             both = (side, sides[1 - sides.index(side)])
             meeting = (both, side == sides[0], way, Path(folder), there)
-            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
+            children.append(
+                context.Process(target=_side, args=(*meeting, work, arguments), daemon=True)
+            )
             children[-1].start()
             there.close()
-        pipes[sides[1]].send(pipes[sides[0]].recv())
+        pipes[sides[1]].send(heard(sides[0], pipes[sides[0]]))
         return gathered(pipes, children)
 
 

@@ -23,6 +23,7 @@ from mpc.apps import intersection
 from mpc.net.channel import Channel
 from mpc.protocols import psi, psi_dh
 
+from ._options import several, whole
 from ._sides import Sample, measured
 from .psi import Case
 from .record import Record, middle
@@ -37,13 +38,15 @@ _PROTOCOLS = {"psi": psi, "psi_dh": psi_dh}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes and repetitions."""
-    parser.add_argument("--items", default="100,200,300,400,800,1600", help="of each side")
-    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument(
+        "--items", type=several, default="100,200,300,400,800,1600", help="of each side"
+    )
+    parser.add_argument("--repeat", type=whole, default=7)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure both protocols at every size, and find where they meet."""
-    sizes = sorted(int(size) for size in options.items.split(","))
+    sizes = sorted(options.items)
     cases = [Case(size, size, name) for size in sizes for name in _PROTOCOLS]
     both = measured(_SIDES, _role, cases, options.repeat)
     runs = {case: [both[side][at] for side in _SIDES] for at, case in enumerate(cases)}

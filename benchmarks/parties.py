@@ -293,11 +293,11 @@ def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
         for name in names:
             pipes[name], there = context.Pipe()
             arguments = (name, tuple(names), Path(folder), there, job, options)
-            children.append(context.Process(target=_party, args=arguments))
+            children.append(context.Process(target=_party, args=arguments, daemon=True))
             children[-1].start()
             there.close()
             pipes[name].send(ports)
-            ports[name] = pipes[name].recv()
+            ports[name] = heard(name, pipes[name])
         return gathered(pipes, children)
 
 
@@ -336,10 +336,19 @@ def gathered(pipes: Mapping[str, Connection], children: Sequence[Any]) -> dict[s
     return results
 
 
+def heard(name: str, pipe: Connection) -> Any:
+    """What the process of ``name`` says next. RuntimeError when it has ended."""
+    match _heard(pipe):
+        case _Failed(words=words):
+            raise RuntimeError(f"{name} failed: {words}")
+        case found:
+            return found
+
+
 def _heard(pipe: Connection) -> Any:
     try:
         return pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         return _Failed("its process was killed")
 
 

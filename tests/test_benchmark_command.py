@@ -13,6 +13,7 @@ import textwrap
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,18 @@ def test_a_party_that_fails_is_named_with_its_words_and_not_the_one_that_waits(
 ) -> None:
     with pytest.raises(RuntimeError, match=why):
         parties.play(("one", "other"), _ends, how)
+
+
+def test_a_party_that_ends_before_it_listens_is_named() -> None:
+    with pytest.raises(RuntimeError, match="one failed: its process was killed"):
+        parties.play(("one", "other"), _ends, _Unreadable())
+
+
+class _Unreadable:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
 
 
 def test_a_missing_package_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,16 @@ def test_the_benchmark_checks_its_results(
         assert record.median > 0
 
 
+def test_a_long_link_is_measured_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = argparse.ArgumentParser()
+    scoring.add_arguments(parser)
+    runs: list[tuple[str, int]] = []
+    monkeypatch.setattr(scoring, "_measured", lambda _seat, _case, *asked: runs.append(asked))
+    options = parser.parse_args(["--rows", "1", "--forms", "prepared", "--shapes", "tls,wan"])
+    scoring._job(Seat("bank", ("bank", "tax"), {}), options)
+    assert runs == [("tls", 5), ("wan", 3)]
+
+
 def _takes_turns(seat: Seat, turns: int) -> tuple[Times, list[float]]:
     """Exchanges made ready, and as many measured, over a long link."""
     preparing = []

@@ -25,7 +25,7 @@ from mpc.kernels.lanes import WORD, address, emits
 log = logging.getLogger("mpc.kernels")
 
 # Starting a thread costs about as much as 0.04 ms of work, so parts below this are not worth one.
-LEAST_SECONDS = 0.1e-3
+LEAST_SECONDS = 0.15e-3
 
 TURNS = 32
 """How often a thread takes a part of a loop, at most, if such parts may be small."""
@@ -72,7 +72,7 @@ class _Notice(event.Listener):
     def on_start(self, _event: event.Event) -> None:
         if not self.said:
             self.said = True
-            log.warning("compiling kernels for this CPU (once per machine, takes a few seconds)")
+            log.warning("compiling kernels for this CPU (once per machine, up to half a minute)")
 
     def on_end(self, _event: event.Event) -> None:
         pass

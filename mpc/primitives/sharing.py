@@ -55,10 +55,7 @@ class Share:
             raise ConfigError(f"a share is an array of uint64, not {self.words.dtype}")
         if not 0 <= self.party < self.parties:
             raise ConfigError(f"party {self.party} is not one of {self.parties}")
-        if not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
-            raise EncodingOverflow(
-                f"{self.fraction_bits} fraction bits leave no room in 64-bit words; truncate first"
-            )
+        checked_scale(self.fraction_bits)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,7 +68,7 @@ class Share:
         return self.holding(self.words[index])
 
     def reshape(self, *shape: SupportsIndex) -> Share:
-        return self.holding(self.words.reshape(*shape))
+        return self.holding(self.words.reshape(shape))  # an empty shape too: one number
 
     @property
     def T(self) -> Share:  # noqa: N802 -- NumPy's name for the transpose
@@ -155,6 +152,15 @@ class Share:
         raise TypeError("a share has no truth value; reveal the result of a protocol instead")
 
     __hash__ = None  # type: ignore[assignment]  # the way to say that it has no hash
+
+
+def checked_scale(fraction_bits: int) -> int:
+    """``fraction_bits``; EncodingOverflow where a share cannot have so many."""
+    if not 0 <= fraction_bits <= MAX_FRACTION_BITS:
+        raise EncodingOverflow(
+            f"{fraction_bits} fraction bits leave no room in 64-bit words; truncate first"
+        )
+    return fraction_bits
 
 
 _MATMUL = "multiplying shared matrices communicates; use arith.matmul"
