@@ -29,7 +29,8 @@ def environment(monkeypatch):
 
 
 def forget():
-    kernels._simd_fault.cache_clear()
+    for known in (kernels._default, kernels._simd_fault, kernels.wide):
+        known.cache_clear()
     kernels.features.cache_clear()
 
 
@@ -62,6 +63,7 @@ def test_auto_falls_back_without_the_instructions(environment):
     environment.setattr("llvmlite.binding.get_host_cpu_features", without("avx2"))
     assert kernels.backend() == "portable"
     environment.setenv("MPC_KERNELS", "simd")
+    forget()
     with pytest.raises(ConfigError, match="avx2"):
         kernels.backend()
 
