@@ -260,6 +260,8 @@ def _play(
     if shared.kind != kind:
         command = {"decision": "decide"}.get(shared.kind, shared.kind)
         raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
+    if not json:
+        show.explanation(shared, to=show.err)
     with show.stages(f"{kind} as {mine.name}") as notify:
         options |= {"input": input, "output": output, "wait": wait}
         done = runs.run(mine, shared, notify=notify, **options)

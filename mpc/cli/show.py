@@ -92,7 +92,7 @@ def table(*headers: str, title: str | None = None) -> Table:
     return made
 
 
-def explanation(job: Job, *, json_lines: bool) -> None:
+def explanation(job: Job, *, json_lines: bool = False, to: Console = out) -> None:
     """What each party of a job gives, comes to know, and never comes to know."""
     rows = {
         name: {"gives": job.gives(name), "learns": job.learns(name), "never": job.never(name)}
@@ -103,14 +103,14 @@ def explanation(job: Job, *, json_lines: bool) -> None:
         as_json(said)
         return
     text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
-    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
+    to.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
     for line in job.terms():
-        out.print(f"  {escape(line)}", soft_wrap=True)
+        to.print(f"  {escape(line)}", soft_wrap=True)
     shown = table("party", "gives", "comes to know", "never comes to know")
     for name, row in rows.items():
         shown.add_row(name, *(escape(words) for words in row.values()))
-    out.print(shown)
-    out.print("The job file alone says this, and all parties compare it before anything is sent.")
+    to.print(shown)
+    to.print("The job file alone says this, and all parties compare it before anything is sent.")
 
 
 def report(done: Report, *, json_lines: bool) -> None:

@@ -213,6 +213,8 @@ def test_parties_as_processes_print_what_they_learnt(folder: Path) -> None:
         out, err = other.communicate(timeout=30)
         assert other.returncode == 0, err
         assert "150 ids were asked about" in out
+        # What it means comes before what is done.
+        assert 0 < err.index("never comes to know") < err.index("blacklist as")
 
 
 def test_ctrl_c_tells_the_peers_and_is_code_130(folder: Path) -> None:
