@@ -22,8 +22,9 @@
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
 An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table. In
-``[jobs.decision]`` a list is ``list = "NAME"``, and ``most_keys`` bounds how many keys each asker
-may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one.
+``[jobs.decision]`` a list is ``list = "NAME"``. There, and in ``[jobs.blacklist]`` for jobs with a
+threshold or a count, ``most_keys`` bounds how many keys each asker may ask in all jobs together,
+counted as ``lookup.room`` does, in a file beside this one.
 """
 
 from __future__ import annotations

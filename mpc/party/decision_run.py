@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,11 +13,9 @@ from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
+from mpc.party.limit import limited
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols.decision import OUTCOMES, Plan
-from mpc.protocols.query.limits import CounterFile, Gate, Limits
-
-_RATE = 1e9  # keys a second: it is the total that an operator bounds here
 
 
 def prepare(me: str, plan: Plan, grant: Grant, input: Path | None) -> Play:
@@ -53,10 +50,6 @@ def _ask(
 def _answer(
     mesh: Mesh, plan: Plan, grant: Grant, brought: decision.Brought, notify: Notify
 ) -> Outcome:
-    with ExitStack() as stack:
-        gate = None
-        if grant.most_keys is not None:
-            limits = Limits(rate=_RATE, burst=max(1, grant.most_keys), total=grant.most_keys)
-            gate = stack.enter_context(Gate(limits, CounterFile(grant.counts, reserve=0)))
+    with limited(grant) as gate:
         asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
     return Outcome([f"{asked:,} applicants were decided on"])
