@@ -23,7 +23,7 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
-from .parties import shaped
+from .parties import gathered, hand_back, heard, shaped
 
 C = TypeVar("C")
 
@@ -33,11 +33,13 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(slots=True)
 class Stage:
-    """One stage of one run: seconds, bytes both ways, and the peak of memory in megabytes."""
+    """One stage of one run: seconds, those of CPU of the side's whole process, bytes both ways,
+    rounds as ``Traced`` counts them, and the peak of memory in megabytes."""
 
     wall: float = 0.0
     cpu: float = 0.0
     bytes: int = 0
+    rounds: int = 0
     memory: float | None = None
 
 
@@ -89,13 +91,13 @@ def in_two_processes(
             pipes[side], there = context.Pipe()
             both = (side, sides[1 - sides.index(side)])
             meeting = (both, side == sides[0], way, Path(folder), there)
-            children.append(context.Process(target=_side, args=(*meeting, work, arguments)))
+            children.append(
+                context.Process(target=_side, args=(*meeting, work, arguments), daemon=True)
+            )
             children[-1].start()
-        pipes[sides[1]].send(pipes[sides[0]].recv())
-        results = {side: pipes[side].recv() for side in sides}
-        for child in children:
-            child.join()
-    return results
+            there.close()
+        pipes[sides[1]].send(heard(sides[0], pipes[sides[0]]))
+        return gathered(pipes, children)
 
 
 def _side(
@@ -121,7 +123,7 @@ def _side(
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link:
-            parent.send(work(side, shaped(link, way), *arguments))
+            hand_back(parent, lambda: work(side, shaped(link, way), *arguments))
 
 
 def _samples(
@@ -170,20 +172,22 @@ def _forget_peak() -> None:
 
 @contextmanager
 def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
-    """Add up the spans of the protocol's stages; what passed the link since the stage before is the
-    stage's, and with ``before`` also the peak of memory, above that."""
+    """Add up the spans of the protocol's stages; what passed the link and what any thread computed
+    since the stage before is the stage's, and with ``before`` also the peak of memory, above that.
+    """
     stages: dict[str, Stage] = defaultdict(Stage)
-    passed = 0
+    passed, rounds, used = 0, 0, time.process_time()
 
     def note(span: Span) -> None:
-        nonlocal passed
+        nonlocal passed, rounds, used
         if len(span.path) > 1:
             return  # a part of a stage is in the stage
         stage, traffic = stages[span.name], traced.traffic
         stage.wall += span.wall
-        stage.cpu += span.cpu
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-        passed = traffic.sent_bytes + traffic.received_bytes
+        stage.rounds += traffic.rounds - rounds
+        stage.cpu += (now := time.process_time()) - used
+        passed, rounds, used = traffic.sent_bytes + traffic.received_bytes, traffic.rounds, now
         if before is not None:
             stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
             _forget_peak()

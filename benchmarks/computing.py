@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Computing on shares between processes over gRPC with TLS: the online part, triples ready.
 
-One more process, the dealer, makes the correlations before the clock starts; how long the parties
+One more process, the dealer, makes the correlations before the clock starts, and before links take
+their shape; how long the parties
 take to make them on their own is in ``sharing``. Seconds are those of the first party. The floor is
 its bare exchange with the others of as many bytes both ways, in as many rounds, over the same links
 in the same run.
@@ -26,11 +27,20 @@ from mpc.protocols import arith, compare
 from mpc.protocols.triples import Triples, dealer
 
 from . import parties
-from .parties import Seat, Times, exchanged, link_params, timed
+from ._options import several, some_of, two_or_more, whole
+from .parties import (
+    DEALER,
+    Seat,
+    Times,
+    dealing,
+    exchanged,
+    link_params,
+    timed,
+    without_dealer,
+)
 from .record import Record
 
 FRACTION_BITS = 20
-_DEALER = "dealer"
 
 QUICK = "--count 2000 --matrix 16 --shapes tls --parties 2,3 --repeat 2"
 SWEEP = (
@@ -42,23 +52,30 @@ GROWS_WITH = (("size",), ("parties",))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and what is measured."""
-    parser.add_argument("--count", default="1000000", help="elements of a vector")
-    parser.add_argument("--matrix", default="512", help="rows and columns of a matrix")
-    parser.add_argument("--operations", default=",".join(_OPERATIONS))
-    parser.add_argument("--parties", default="2", help="how many compute, with commas between")
+    parser.add_argument("--count", type=several, default="1000000", help="elements of a vector")
+    parser.add_argument("--matrix", type=several, default="512", help="rows and columns")
+    parser.add_argument("--operations", type=some_of(*_OPERATIONS), default=",".join(_OPERATIONS))
     parser.add_argument(
-        "--most", type=int, default=1 << 20, help="elements over shaped links and of more parties"
+        "--parties", type=two_or_more, default="2", help="how many compute, with commas between"
     )
-    parser.add_argument("--shapes", default="tls,wan", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument(
+        "--most", type=whole, default=1 << 20, help="elements over shaped links and of more parties"
+    )
+    parser.add_argument(
+        "--shapes",
+        type=some_of(*parties.SHAPES),
+        default="tls,wan",
+        help="of " + ", ".join(parties.SHAPES),
+    )
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every operation among so many parties under every shape of the link."""
     records = []
-    for count in map(int, options.parties.split(",")):
+    for count in options.parties:
         names = tuple(f"party_{place}" for place in range(count))
-        found = parties.play((*names, _DEALER), _job, options)[names[0]]
+        found = parties.play((*names, DEALER), _job, options)[names[0]]
         for (name, shape, size), (times, floor) in found.items():
             params = {"operation": name, **link_params(shape), "parties": count, "size": size}
             records.append(times.record("computing.wall", params, floor))
@@ -77,10 +94,10 @@ class _Held:
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
     out = {}
-    for shape in options.shapes.split(","):
-        for name in options.operations.split(","):
+    for shape in options.shapes:
+        for name in options.operations:
             sizes = options.matrix if name == "matmul" else options.count
-            for size in map(int, sizes.split(",")):
+            for size in sizes:
                 elements = size * size if name == "matmul" else size
                 two = len(_computing(seat.names)) == 2
                 if elements <= options.most or (two and shape == "tls"):
@@ -91,8 +108,8 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, floa
 def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tuple[Times, float]:
     x, y = _inputs((size, size) if name == "matmul" else (size,))
     work = _OPERATIONS[name]
-    if seat.me == _DEALER:
-        times = timed(seat, shape, repeat, dealer.serve, _nothing, _always)
+    if seat.me == DEALER:
+        times = dealing(seat, shape, repeat)
     else:
         times = timed(
             seat,
@@ -106,21 +123,7 @@ def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tupl
 
 
 def _computing(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name != _DEALER]
-
-
-def _nothing(_: Any) -> None:
-    pass
-
-
-def _always(_: Any) -> bool:
-    return True
-
-
-def _inner(mesh: Mesh) -> Mesh:
-    """Those that compute."""
-    names = _computing(mesh.names)
-    return Mesh(mesh.me, names, {name: mesh.channel(name) for name in names if name != mesh.me})
+    return [name for name in names if name != DEALER]
 
 
 def _inputs(size: tuple[int, ...]) -> tuple[Any, Any]:
@@ -129,7 +132,7 @@ def _inputs(size: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
-    inner = _inner(mesh)
+    inner = without_dealer(mesh)
     # All draw the same shares, for the benchmark alone.
     left, right = (
         sharing.split(z, len(inner.names), fraction_bits=FRACTION_BITS, rng=testing.seeded(name))[
@@ -137,7 +140,7 @@ def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
         ]
         for name, z in (("x", x), ("y", y))
     )
-    triples = dealer.source(inner, mesh.channel(_DEALER))
+    triples = dealer.source(inner, mesh.channel(DEALER))
     if x.ndim == 2:
         triples.prepare_fixed(*y.shape, len(x))
     else:
@@ -150,7 +153,7 @@ def _ready(mesh: Mesh, x: Any, y: Any, work: Callable[[_Held], Any]) -> _Held:
 
 def _right(seat: Seat, name: str, found: Any, x: Any, y: Any) -> bool:
     """Whether the parties' shares are of the plain result; they show them to each other."""
-    mesh = _inner(seat.mesh()[0])
+    mesh = without_dealer(seat.mesh())
     words = np.ascontiguousarray(found.words)
     shown = mesh.exchange(pb.HandedShares(words=columns.pack(words.reshape(-1))))
     parts = [found]

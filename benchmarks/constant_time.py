@@ -29,6 +29,7 @@ from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
 from mpc.primitives.rng import SYSTEM
 
+from ._options import whole
 from .record import Record
 
 QUICK = "--samples 200"
@@ -52,8 +53,8 @@ class Probe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How long to look."""
-    parser.add_argument("--bits", type=int, default=2048, help="length of the key")
-    parser.add_argument("--samples", type=int, default=4000, help="runs of each operation")
+    parser.add_argument("--bits", type=whole, default=2048, help="length of the key")
+    parser.add_argument("--samples", type=whole, default=4000, help="runs of each operation")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
 

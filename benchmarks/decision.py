@@ -26,6 +26,7 @@ from mpc.protocols.triples import vole
 
 from . import parties
 from ._lists import ASKER, keys, listed, names
+from ._options import sizes, some_of, two_or_more, whole
 from .parties import Seat, Times, exchanged, link_params, timed
 from .record import Record
 
@@ -34,24 +35,34 @@ _WEIGHTS = np.array([0.9, -0.6, 0.4, 0.7, -0.5, 0.3])
 
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
-SWEEP = "--holders 2,4,8,16 --sizes 32x2000,64x2000,128x2000 --repeat 1"
+SWEEP = "--holders 2,4,8 --sizes 32x2000,64x2000,128x2000 --repeat 1"
 GROWS_WITH = (("applicants",), ("holders",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Holders, sizes, links."""
-    parser.add_argument("--holders", default="2,4,8", help="how many, with commas between")
     parser.add_argument(
-        "--sizes", default="256x20000", help="applicants x entries of each list and rows"
+        "--holders", type=two_or_more, default="2,4,8", help="how many, with commas between"
     )
-    parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument(
+        "--sizes",
+        type=sizes("applicants", "entries"),
+        default="256x20000",
+        help="applicants x entries of each list and rows",
+    )
+    parser.add_argument(
+        "--shapes",
+        type=some_of(*parties.SHAPES),
+        default="tls",
+        help="of " + ", ".join(parties.SHAPES),
+    )
+    parser.add_argument("--repeat", type=whole, default=2)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size with every number of holders."""
     records = []
-    for holders in (int(number) for number in options.holders.split(",")):
+    for holders in options.holders:
         measured = parties.play(names(holders), _job, options)
         for case, (times, floor) in measured[ASKER].items():
             asked, rows, shape = case
@@ -65,8 +76,8 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
     found = {}
-    for asked, rows in (map(int, size.split("x")) for size in options.sizes.split(",")):
-        for shape in options.shapes.split(","):
+    for asked, rows in options.sizes:
+        for shape in options.shapes:
             times = _measured(seat, asked, rows, shape, options.repeat)
             floor = exchanged(seat, shape, options.repeat, times, *seat.names)
             found[asked, rows, shape] = times, floor

@@ -19,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from . import link
+from ._options import several, whole
 from .harness import floors
 from .harness.timing import Work, seconds_each, turns
 from .record import Record, middle
@@ -30,10 +31,12 @@ _WAYS = {"tcp": "tcp", "grpc_unary": "grpc unary"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--bits", default="1024,2048,3072,4096,6144", help="of moduli for GMP")
-    parser.add_argument("--megabytes", type=int, default=64, help="sent for one throughput")
-    parser.add_argument("--round-trips", type=int, default=300, help="for one round-trip time")
-    parser.add_argument("--repeat", type=int, default=7, help="measurements of each")
+    parser.add_argument(
+        "--bits", type=several, default="1024,2048,3072,4096,6144", help="of moduli for GMP"
+    )
+    parser.add_argument("--megabytes", type=whole, default=64, help="sent for one throughput")
+    parser.add_argument("--round-trips", type=whole, default=300, help="for one round-trip time")
+    parser.add_argument("--repeat", type=whole, default=7, help="measurements of each")
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -47,7 +50,7 @@ def _computing(options: argparse.Namespace) -> list[Record]:
         ("copy", {}, floors.copy(), "GB/s", 1e-9),
         ("sha256", {"bytes": 18}, floors.sha256(), "message/s", 1.0),
     ]
-    for bits in (int(text) for text in options.bits.split(",")):
+    for bits in options.bits:
         lines.append(("gmp_product", {"bits": bits}, floors.gmp_product(bits), "op/s", 1.0))
     rates: dict[int, list[float]] = {index: [] for index in range(len(lines))}
     for _ in turns(rates, at_least=options.repeat):

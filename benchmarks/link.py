@@ -36,6 +36,7 @@ from mpc.net.runtime import grpc
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.pb.v1.columns_pb2 import Column
 
+from ._options import several, whole
 from .harness.timing import turns
 from .record import Record, middle
 
@@ -55,15 +56,15 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--megabytes", type=int, default=256, help="sent for one throughput")
-    parser.add_argument("--message-kb", default="4096", help="sizes of one message")
-    parser.add_argument("--round-trips", type=int, default=500, help="for one round-trip time")
-    parser.add_argument("--repeat", type=int, default=5, help="measurements of each")
+    parser.add_argument("--megabytes", type=whole, default=256, help="sent for one throughput")
+    parser.add_argument("--message-kb", type=several, default="4096", help="sizes of one message")
+    parser.add_argument("--round-trips", type=whole, default=500, help="for one round-trip time")
+    parser.add_argument("--repeat", type=whole, default=5, help="measurements of each")
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every way in turn, again and again, so that other load on the machine meets all."""
-    messages = {kb: secrets.token_bytes(kb << 10) for kb in map(int, options.message_kb.split(","))}
+    messages = {kb: secrets.token_bytes(kb << 10) for kb in options.message_kb}
     rates: dict[int, dict[str, list[float]]] = {kb: {n: [] for n in WAYS} for kb in messages}
     trips: dict[str, list[float]] = {name: [] for name in WAYS}
     series = {f"{name}, {kb} kB": r for kb, own in rates.items() for name, r in own.items()} | trips

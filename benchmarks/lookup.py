@@ -23,6 +23,7 @@ from mpc.net.channel import Channel
 from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 
+from ._options import sizes, some_of, whole
 from ._sides import Sample, measured
 from .parties import exchange
 from .record import Record, middle
@@ -60,18 +61,24 @@ class Case:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes and orders."""
-    parser.add_argument("--sizes", default=_SIZES, help="keys x rows x values, with commas between")
-    parser.add_argument("--orders", default="keys,table", help="of the results: keys, table")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument(
+        "--sizes",
+        type=sizes("keys", "rows", "values"),
+        default=_SIZES,
+        help="keys x rows x values, with commas between",
+    )
+    parser.add_argument(
+        "--orders",
+        type=some_of("keys", "table"),
+        default="keys,table",
+        help="of the results: keys, table",
+    )
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size in every order."""
-    cases = [
-        Case(*(int(number) for number in size.split("x")), order)
-        for size in options.sizes.split(",")
-        for order in options.orders.split(",")
-    ]
+    cases = [Case(*size, order) for size in options.sizes for order in options.orders]
     samples = measured(_SIDES, _role, cases, options.repeat)
     moved = [(asked[0].bytes, asked[0].rounds) for asked in samples["asker"]]
     bare = measured(_SIDES, _bare, moved, options.repeat)["asker"]

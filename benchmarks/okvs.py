@@ -18,6 +18,7 @@ import numpy as np
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import SYSTEM, uint64
 
+from ._options import several, whole
 from .harness import floors
 from .harness.timing import seconds_each, turns
 from .record import Record, middle
@@ -31,15 +32,15 @@ T = TypeVar("T")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes and repetitions."""
-    parser.add_argument("--log2n", default="12,16,20", help="keys, as powers of two")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--log2n", type=several, default="12,16,20", help="keys, as powers of two")
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure the three steps for every size and both widths."""
     records: list[Record] = []
-    for power in options.log2n.split(","):
-        count = 1 << int(power)
+    for power in options.log2n:
+        count = 1 << power
         keys, parameters = uint64(SYSTEM, (count, 2)), Parameters.of(count)
         for words in (1, 2):
             values = uint64(SYSTEM, (count, words))

@@ -27,12 +27,13 @@ from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
+from ._options import several, whole
 from .harness import floors, machine
 from .harness.timing import Work, turns
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
-SWEEP = "--bits 1024,1536,2048,3072,4096 --count 64 --repeat 5"
+SWEEP = "--bits 1024,2048,3072,4096 --count 64 --repeat 5"
 GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product
@@ -53,9 +54,11 @@ class Operation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--bits", default="2048,3072", help="lengths of keys, with commas between")
-    parser.add_argument("--count", type=int, default=512, help="numbers in a vector")
-    parser.add_argument("--repeat", type=int, default=7, help="measurements of each")
+    parser.add_argument(
+        "--bits", type=several, default="2048,3072", help="lengths of keys, with commas between"
+    )
+    parser.add_argument("--count", type=whole, default=512, help="numbers in a vector")
+    parser.add_argument("--repeat", type=whole, default=7, help="measurements of each")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
 
@@ -64,7 +67,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     records = []
     cores = machine.core_counts()
     with kernels.use(options.backend):
-        for bits in (int(text) for text in options.bits.split(",")):
+        for bits in options.bits:
             secret, public = paillier.keygen(bits, allow_weak=True)
             for operation in _operations(secret, public, options.count):
                 records += _measured(operation, bits, cores, options.repeat)
@@ -154,26 +157,8 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
     factors = rng.integers(1 << 31, 1 << 32, count) * rng.choice([-1, 1], count)
     x, y = public.encrypt(values), secret.encrypt(values[::-1])
     theirs = Theirs(secret, public, values, factors)
-
-    def holds(expected: NDArray[Any]) -> Callable[[Ciphertexts], bool]:
-        return lambda result: np.array_equal(secret.decrypt(result), expected)
-
-    products = values.astype(object) * factors
     return [
-        Operation(
-            "encrypt_public",
-            Work(lambda: public.encrypt(values), count),
-            holds(values),
-            theirs.encrypt(),
-            theirs.nth_powers(),
-        ),
-        Operation(
-            "encrypt_owner",
-            Work(lambda: secret.encrypt(values), count),
-            holds(values),
-            theirs.encrypt(),
-            theirs.owner_powers(),
-        ),
+        *_encryptions(secret, public, values, theirs),
         *_packed(secret, public, count, theirs),
         Operation(
             "decrypt",
@@ -185,33 +170,58 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
         Operation(
             "add",
             Work(lambda: x + y, count),
-            holds(values + values[::-1]),
+            _holds(secret, values + values[::-1]),
             theirs.add(),
             theirs.products(),
             "gmp.mulmod",
         ),
-        Operation(
-            "multiply_32_bit",
-            Work(lambda: x * factors, count),
-            holds(products),
-            theirs.multiply(),
-            theirs.powers(),
-        ),
-        Operation(
-            "multiply_32_bit_negative",
-            Work(lambda: x * -abs(factors), count),
-            holds(values.astype(object) * -abs(factors)),
-            theirs.multiply(negative=True),
-            theirs.powers(),
-        ),
+        *_multiplications(secret, x, values, factors, theirs),
         Operation(
             "rerandomize",
             Work(x.rerandomized, count),
-            holds(values),
+            _holds(secret, values),
             floor=theirs.nth_powers(),
         ),
         _received(public, x, values, secret),
         *_dot(secret, rng),
+    ]
+
+
+def _holds(secret: SecretKey, expected: NDArray[Any]) -> Callable[[Ciphertexts], bool]:
+    return lambda result: np.array_equal(secret.decrypt(result), expected)
+
+
+def _encryptions(
+    secret: SecretKey, public: PublicKey, values: NDArray[Any], theirs: Theirs
+) -> list[Operation]:
+    return [
+        Operation(
+            f"encrypt_{who}",
+            Work(lambda encrypt=encrypt: encrypt(values), len(values)),
+            _holds(secret, values),
+            theirs.encrypt(),
+            floor,
+        )
+        for who, encrypt, floor in (
+            ("public", public.encrypt, theirs.nth_powers()),
+            ("owner", secret.encrypt, theirs.owner_powers()),
+        )
+    ]
+
+
+def _multiplications(
+    secret: SecretKey, x: Ciphertexts, values: NDArray[Any], factors: NDArray[Any], theirs: Theirs
+) -> list[Operation]:
+    negative = -abs(factors)
+    return [
+        Operation(
+            name,
+            Work(lambda by=by: x * by, len(values)),
+            _holds(secret, values.astype(object) * by),
+            theirs.multiply(negative=by is negative),
+            theirs.powers(),
+        )
+        for name, by in (("multiply_32_bit", factors), ("multiply_32_bit_negative", negative))
     ]
 
 

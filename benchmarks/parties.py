@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,17 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from mpc.errors import ChannelError
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
-from mpc.net.link import Link
+from mpc.net.link import LINGER_SECONDS, Frame, Link
 from mpc.net.mesh import Mesh
 from mpc.net.peer import Address, Peer
 from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
 from mpc.net.traced import Traced
+from mpc.pb.v1.arith_pb2 import Opening
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.protocols.opening import AHEAD, BLOCK_BYTES
+from mpc.protocols.triples import dealer
 
 from .harness.profile import staged
 from .record import Record, middle
@@ -41,6 +45,8 @@ LINKS: dict[str, tuple[float, float]] = {
 }
 """What can be put on top of the loopback: megabits a second, and milliseconds one way."""
 SHAPES = ("tls", *LINKS)
+DEALER = "dealer"
+"""Who makes correlations where that is not what is measured, and takes no other part."""
 
 Job = Callable[["Seat", Any], Any]
 
@@ -60,19 +66,54 @@ def link_params(way: str) -> dict[str, object]:
     )
 
 
+class Way:
+    """A link that is as it is until it is given a shape, and counts from then on.
+
+    So what is made ready need not wait for a long link. Both ends take the shape at a moment when
+    nothing is on its way.
+    """
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def take(self, shape: str) -> Traced:
+        """Be of this shape from now on; what counts."""
+        self._link = traced = Traced(shaped(self._link, shape), digest=False)
+        return traced
+
+    @property
+    def peer(self) -> str:
+        return self._link.peer
+
+    def put(self, frame: Frame, timeout: float | None = None) -> None:
+        self._link.put(frame, timeout)
+
+    def get(self, timeout: float | None = None) -> Frame:
+        return self._link.get(timeout)
+
+    def close(self, timeout: float | None = LINGER_SECONDS) -> None:
+        self._link.close(timeout)
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A party's place at the table: how to connect it with the others, under each shape."""
+    """A party's place at the table: how to connect it with the others."""
 
     me: str
     names: tuple[str, ...]
     links: dict[str, Any]
 
-    def mesh(self, shape: str = "tls") -> tuple[Mesh, list[Traced]]:
-        """A mesh of all, and its links, which count."""
-        traced = {n: Traced(shaped(link, shape), digest=False) for n, link in self.links.items()}
-        channels = {name: Channel(link) for name, link in traced.items()}
-        return Mesh(self.me, self.names, channels), list(traced.values())
+    def mesh(self) -> Mesh:
+        """A mesh of all, over the links as they are."""
+        return Mesh(self.me, self.names, {n: Channel(link) for n, link in self.links.items()})
+
+    def ways(self) -> tuple[Mesh, list[Way]]:
+        """A mesh of all, and its links, which can take a shape."""
+        ways = {name: Way(link) for name, link in self.links.items()}
+        channels = {name: Channel(way) for name, way in ways.items()}
+        return Mesh(self.me, self.names, channels), list(ways.values())
 
     def together(self) -> None:
         """Wait until all are here."""
@@ -160,27 +201,28 @@ def timed(
     ready: Callable[[Mesh], Any],
     work: Callable[[Any], Any],
     right: Callable[[Any], bool],
+    *,
+    idle: bool = False,
 ) -> Times:
     """``work`` on what ``ready`` makes of a mesh, which is not counted; nor is the first run.
 
-    From when the first party begins, so that none gains from one that was ahead, to the result.
+    From when the first party begins that is not ``idle``, so that none gains from one that was
+    ahead, to the result. ``ready`` is done over the links as they are, and only then do they take
+    their shape: preparing over a long one would take the time of what is measured many times over.
     """
     seconds, checked, stages = [], True, defaultdict[str, list[float]](list)
     for turn in range(repeat + 1):
-        mesh, links = seat.mesh(shape)
+        mesh, ways = seat.ways()
         held = ready(mesh)
-        before = [link.traffic for link in links]
         seat.together()
+        links = [way.take(shape) for way in ways]
         with staged() as own:
             begun = time.perf_counter()
             found = work(held)
             ended = time.perf_counter()
-        moved = [
-            link.traffic.sent_bytes + link.traffic.received_bytes - t.sent_bytes - t.received_bytes
-            for link, t in zip(links, before, strict=True)
-        ]
-        rounds = [link.traffic.rounds - t.rounds for link, t in zip(links, before, strict=True)]
-        whole = ended - seat.began(begun)
+        moved = [link.traffic.sent_bytes + link.traffic.received_bytes for link in links]
+        rounds = [link.traffic.rounds for link in links]
+        whole = ended - seat.began(math.inf if idle else begun)
         # The first run compiles or loads the kernels.
         if turn:
             seconds.append(whole)
@@ -190,19 +232,40 @@ def timed(
     return Times(seconds, sum(moved), max(rounds), checked, dict(stages))
 
 
+def dealing(seat: Seat, shape: str, repeat: int, *, deals: bool = True) -> Times:
+    """The dealer's part while the others are ``timed``: it makes what they ask for beforehand."""
+    return timed(
+        seat, shape, repeat, dealer.serve if deals else _nothing, _nothing, _always, idle=True
+    )
+
+
+def without_dealer(mesh: Mesh) -> Mesh:
+    """Those that compute."""
+    names = [name for name in mesh.names if name != DEALER]
+    return Mesh(mesh.me, names, {name: mesh.channel(name) for name in names if name != mesh.me})
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
 def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
     """``size`` bytes with each, half of them each way, in so many rounds, and nothing else; in
     blocks of the size that an opening has."""
     words = np.zeros(max(1, size // (16 * max(1, rounds))), np.uint64)
     block = BLOCK_BYTES // words.itemsize
     starts = range(0, len(words), block)
-    frames = [Column(**columns.pack(words[start : start + block])) for start in starts]
+    blocks = [words[start : start + block] for start in starts]
     for _ in range(rounds):
-        for step in range(len(frames) + AHEAD):
-            for channel in channels if step < len(frames) else ():
-                channel.send(frames[step])
+        for step in range(len(blocks) + AHEAD):
+            for channel in channels if step < len(blocks) else ():
+                channel.send(Opening(), words=blocks[step])
             for channel in channels if step >= AHEAD else ():
-                columns.unpack_uint64(channel.recv(Column), peer=channel.peer)
+                columns.unpack_uint64(channel.recv(Opening).words, peer=channel.peer)
 
 
 def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:
@@ -216,7 +279,8 @@ def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *e
     def bare(mesh: Mesh) -> None:
         exchange([mesh.channel(name) for name in others], size, rounds)
 
-    return timed(seat, shape, repeat, lambda mesh: mesh, bare, lambda _: True).median
+    idle = not (here or others)
+    return timed(seat, shape, repeat, lambda mesh: mesh, bare, _always, idle=idle).median
 
 
 def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
@@ -229,14 +293,63 @@ def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
         for name in names:
             pipes[name], there = context.Pipe()
             arguments = (name, tuple(names), Path(folder), there, job, options)
-            children.append(context.Process(target=_party, args=arguments))
+            children.append(context.Process(target=_party, args=arguments, daemon=True))
             children[-1].start()
+            there.close()
             pipes[name].send(ports)
-            ports[name] = pipes[name].recv()
-        results = {name: pipes[name].recv() for name in names}
-        for child in children:
-            child.join()
+            ports[name] = heard(name, pipes[name])
+        return gathered(pipes, children)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a process says of its end, and whether it ended for what a peer did."""
+
+    words: str
+    follows: bool = False
+
+
+def hand_back(parent: Connection, work: Callable[[], Any]) -> None:
+    """Send what ``work`` gives to the process that waits in ``gathered``, or why it fails."""
+    try:
+        found = work()
+    except Exception as error:
+        parent.send(_Failed(f"{type(error).__name__}: {error}", isinstance(error, ChannelError)))
+        raise
+    parent.send(found)
+
+
+def gathered(pipes: Mapping[str, Connection], children: Sequence[Any]) -> dict[str, Any]:
+    """What the processes at ``pipes`` hand back. RuntimeError with the words of the one that failed
+    first, if one did: the others lost their peer."""
+    results = {name: _heard(pipe) for name, pipe in pipes.items()}
+    for child in children:
+        child.join()
+    failed = [
+        (found.follows, name, found.words)
+        for name, found in results.items()
+        if isinstance(found, _Failed)
+    ]
+    if failed:
+        _, name, words = min(failed)
+        raise RuntimeError(f"{name} failed: {words}")
     return results
+
+
+def heard(name: str, pipe: Connection) -> Any:
+    """What the process of ``name`` says next. RuntimeError when it has ended."""
+    match _heard(pipe):
+        case _Failed(words=words):
+            raise RuntimeError(f"{name} failed: {words}")
+        case found:
+            return found
+
+
+def _heard(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, ConnectionResetError):
+        return _Failed("its process was killed")
 
 
 def _party(
@@ -264,6 +377,6 @@ def _party(
         assert endpoint.address is not None
         parent.send(endpoint.address.port)
         links = {peer.name: endpoint.connect(peer.name) for peer in peers}
-        parent.send(job(Seat(me, names, links), options))
+        hand_back(parent, lambda: job(Seat(me, names, links), options))
         for link in links.values():
             link.close()

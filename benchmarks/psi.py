@@ -7,7 +7,8 @@ with 100 Mbit/s and 50 ms one way on top of the plain one (``lan``: 1 Gbit/s and
 10 Mbit/s and 100 ms). The floor is the same ids compared by exchanging truncated hashes, which
 protects nothing, over the same link in the same run. Memory is a side's peak above what it held
 before the run, its input included in that; by stage it is looked at in a run of its own, as are the
-bytes.
+bytes and the rounds. ``psi.cpu`` and, by stage, ``psi.stage_cpu`` are of all threads of a side;
+what is computed between two stages counts for the later one.
 
 Over a shaped link the floor is the link itself: the bytes of both ways at its bandwidth, one after
 the other, and ``FLIGHTS`` times its latency. A flight is a run of messages one way that the other
@@ -34,6 +35,7 @@ from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.items import Items
 from mpc.protocols import psi
 
+from ._options import several, some_of, whole
 from ._sides import Sample, Stage, measured
 from .parties import LINKS, link_params
 from .record import Record, middle
@@ -50,6 +52,7 @@ FLIGHTS = 9
 store; tags. Small sets need no trees, and so fewer. A test counts them."""
 
 _SIDES = ("receiver", "sender")
+_FORMS = ("malicious", "semi-honest", "hashes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,17 @@ class Case:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, links and protocols."""
-    parser.add_argument("--log2n", default="12,16,20", help="items of a side, as powers of two")
-    parser.add_argument("--items", default="", help="more sizes, such as 10000000")
     parser.add_argument(
-        "--links", default="tls,plain,wan", help=f"of tls, plain, {', '.join(LINKS)}"
+        "--log2n", type=several, default="12,16,20", help="items of a side, as powers of two"
     )
-    parser.add_argument("--security", default="malicious,semi-honest,hashes")
+    parser.add_argument("--items", type=several, default=(), help="more sizes, such as 10000000")
+    parser.add_argument(
+        "--links",
+        type=some_of("tls", "plain", *LINKS),
+        default="tls,plain,wan",
+        help=f"of tls, plain, {', '.join(LINKS)}",
+    )
+    parser.add_argument("--security", type=some_of(*_FORMS), default=",".join(_FORMS))
     parser.add_argument("--unbalanced", type=int, default=1000, help="against the largest; 0: none")
     parser.add_argument(
         "--shaped-most",
@@ -88,20 +96,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1 << 20,
         help="items of a side over links that are shaped",
     )
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every case over every link."""
-    sizes = [1 << int(power) for power in options.log2n.split(",") if power]
-    sizes += [int(size) for size in options.items.split(",") if size]
-    forms = options.security.split(",")
+    sizes = [*(1 << power for power in options.log2n), *options.items]
+    forms = options.security
     cases = [Case(size, size, form) for size in sizes for form in forms]
     if options.unbalanced:
         cases += [Case(options.unbalanced, max(sizes), form) for form in forms]
     records: list[Record] = []
     every = cases
-    for link in options.links.split(","):
+    for link in options.links:
         cases = every
         if link in LINKS:
             cases = [c for c in every if max(c.receiver, c.sender) <= options.shaped_most]
@@ -146,9 +153,10 @@ def _records(
         cpu, apart = middle([sample.cpu for sample in timed[side]])
         records.append(_part("psi.cpu", {**params, "side": side}, cpu, apart))
         for stage, last in samples[side][-1].stages.items():
-            times = [sample.stages[stage].wall for sample in timed[side]]
+            runs = [sample.stages[stage] for sample in timed[side]]
             where = {**params, "side": side, "stage": stage}
-            records.append(_part("psi.stage", where, *middle(times), last))
+            records.append(_part("psi.stage", where, *middle([run.wall for run in runs]), last))
+            records.append(_part("psi.stage_cpu", where, *middle([run.cpu for run in runs])))
     return records
 
 
@@ -178,6 +186,7 @@ def _part(
         median=median,
         spread=spread,
         bytes=stage and stage.bytes,
+        rounds=stage and stage.rounds,
         peak_rss_mb=stage and stage.memory,
         checked=True,
     )

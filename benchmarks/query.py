@@ -30,9 +30,10 @@ from mpc.primitives.rng import SYSTEM
 from mpc.protocols import query
 from mpc.testing import seeded
 
+from ._options import several, some_of, whole
 from ._sides import in_two_processes
 from .harness.timing import Work, seconds_each
-from .parties import link_params
+from .parties import LINKS, link_params
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
@@ -79,21 +80,26 @@ class Times:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The list's size, how many queries, and links."""
-    parser.add_argument("--log2n", default="20", help="entries, as powers of two")
-    parser.add_argument("--singles", type=int, default=300, help="queries of one id")
-    parser.add_argument("--batch", type=int, default=1000, help="ids in one call")
-    parser.add_argument("--links", default="tls,plain", help="of tls, plain, lan, wan, slow")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--log2n", type=several, default="20", help="entries, as powers of two")
+    parser.add_argument("--singles", type=whole, default=300, help="queries of one id")
+    parser.add_argument("--batch", type=whole, default=1000, help="ids in one call")
+    parser.add_argument(
+        "--links",
+        type=some_of("tls", "plain", *LINKS),
+        default="tls,plain",
+        help="of tls, plain, lan, wan, slow",
+    )
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Prepare lists, and measure the asker over every link."""
     records = []
     product = _multiplication()
-    for power in map(int, options.log2n.split(",")):
+    for power in options.log2n:
         plan = Plan(1 << power, options.singles, options.batch, options.repeat)
         with tempfile.TemporaryDirectory() as path:
-            records += _of_one_list(plan, Path(path), options.links.split(","), product)
+            records += _of_one_list(plan, Path(path), list(options.links), product)
     return records
 
 

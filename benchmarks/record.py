@@ -127,3 +127,9 @@ def write_json(records: Sequence[Record], path: Path) -> None:
 def quantity(value: float) -> str:
     """Three digits that matter, or all of a large number before its point."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def shown_size(value: object) -> str:
+    """A power of two as such, when it is large; all else as it is."""
+    power = isinstance(value, int) and value >= 256 and value.bit_count() == 1
+    return f"2^{int(str(value)).bit_length() - 1}" if power else str(value)

@@ -28,6 +28,7 @@ from mpc.kernels.ristretto import portable
 from mpc.primitives.items import Items
 from mpc.testing import seeded
 
+from ._options import several, whole
 from .harness import floors
 from .harness.timing import seconds_each, turns
 from .record import Record, middle
@@ -55,8 +56,8 @@ class Operation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
-    parser.add_argument("--count", default="4096", help="elements in a vector")
-    parser.add_argument("--repeat", type=int, default=9, help="measurements of each")
+    parser.add_argument("--count", type=several, default="4096", help="elements in a vector")
+    parser.add_argument("--repeat", type=whole, default=9, help="measurements of each")
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     for backend in backends:
         with kernels.use(backend, threads=1):
             floor = _product_seconds(options.repeat) if backend == "simd" else _gmp_seconds()
-            for count in map(int, options.count.split(",")):
+            for count in options.count:
                 # The reference takes a hundred times as long.
                 few = count if backend == "simd" else max(SHOWN, count // 256)
                 for operation in _operations(few, sodium):

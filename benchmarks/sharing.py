@@ -35,6 +35,7 @@ from mpc.protocols.triples import Triples, kinds, sines, vole
 from mpc.protocols.triples.kinds import Arrays, Kind, Words
 
 from . import parties
+from ._options import several, two_or_more, whole
 from .parties import Seat, Times, exchanged, timed
 from .record import Record, middle
 from .vole import PipeLink
@@ -50,11 +51,15 @@ GROWS_WITH = (("count",), ("parties",))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Counts and sizes."""
-    parser.add_argument("--count", default="20000", help="of each kind but the matrices")
-    parser.add_argument("--rows", default="100000", help="against a matrix")
-    parser.add_argument("--features", type=int, default=32, help="its size")
-    parser.add_argument("--parties", default="2,3,5", help="how many make products together")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument(
+        "--count", type=several, default="20000", help="of each kind but the matrices"
+    )
+    parser.add_argument("--rows", type=several, default="100000", help="against a matrix")
+    parser.add_argument("--features", type=whole, default=32, help="its size")
+    parser.add_argument(
+        "--parties", type=two_or_more, default="2,3,5", help="how many make products together"
+    )
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -80,7 +85,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     finally:
         near.send(None)
         process.join()
-    for count in map(int, options.parties.split(",")):
+    for count in options.parties:
         names = [f"party_{place}" for place in range(count)]
         times, floor = parties.play(names, _together, options)[names[0]]
         params = {"kind": "products", "parties": count, "count": _first(options)}
@@ -90,7 +95,7 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _first(options: argparse.Namespace) -> int:
     """The least of the counts asked for."""
-    return min(map(int, options.count.split(",")))
+    return min(options.count)
 
 
 def _together(seat: Seat, options: argparse.Namespace) -> tuple[Times, float]:
@@ -104,7 +109,7 @@ def _together(seat: Seat, options: argparse.Namespace) -> tuple[Times, float]:
 
     def right(mine: Arrays) -> bool:
         words = np.concatenate([mine[name] for name in "abc"])
-        shown = seat.mesh()[0].exchange(Column(**columns.pack(words.view(np.uint8).reshape(-1, 8))))
+        shown = seat.mesh().exchange(Column(**columns.pack(words.view(np.uint8).reshape(-1, 8))))
         whole = sum((columns.unpack_uint64(m, peer=n) for n, m in shown.items()), start=words)
         a, b, c = np.split(whole, 3)
         return np.array_equal(a * b, c)
@@ -152,8 +157,8 @@ def _measured(pipe: Connection, options: argparse.Namespace) -> list[Record]:
     one_row = kinds.Against(0, features, 1, 1)
     records.append(near.seconds("sharing.first_row", one_row, options.repeat, anew=True))
     records.append(near.seconds("sharing.row", one_row, options.repeat))
-    made = [kind for n in map(int, options.count.split(",")) for kind in _kinds(n)]
-    made += [kinds.Against(0, features, 1, rows) for rows in map(int, options.rows.split(","))]
+    made = [kind for n in options.count for kind in _kinds(n)]
+    made += [kinds.Against(0, features, 1, rows) for rows in options.rows]
     return records + [near.rate(kind, options.repeat) for kind in made]
 
 
@@ -257,6 +262,8 @@ def _holds(kind: Kind, mine: Arrays, theirs: Arrays) -> bool:
     operands = {}
     if isinstance(kind, kinds.Against):
         operands[kind.number] = mine["b"] + theirs["b"]
+        # Each party has left out what it can multiply alone.
+        whole["c"] = whole["c"] + sum(part["a"] @ part["b"] for part in (mine, theirs))
     units = 2 * sines.ERROR_UNITS + 0.5 if isinstance(kind, kinds.Sines) else 0
     return all(
         bool(np.all(np.abs((whole[name] - array).view(np.int64)) <= units))

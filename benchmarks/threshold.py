@@ -24,6 +24,7 @@ from mpc.protocols.triples import vole
 
 from . import parties
 from ._lists import ASKER, keys, listed, names
+from ._options import several, sizes, some_of, whole
 from .parties import Seat, Times, exchanged, link_params, timed
 from .record import Record
 
@@ -37,17 +38,31 @@ GROWS_WITH = (("keys",), ("rows",), ("holders",))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Holders, sizes, outputs, links."""
-    parser.add_argument("--holders", default="3,8,16", help="how many, with commas between")
-    parser.add_argument("--sizes", default="1000x100000", help="keys x entries of each list")
-    parser.add_argument("--outputs", default="bit,count", help="of bit, count")
-    parser.add_argument("--shapes", default="tls", help="of " + ", ".join(parties.SHAPES))
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument(
+        "--holders", type=several, default="3,8,16", help="how many, with commas between"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=sizes("keys", "entries"),
+        default="1000x100000",
+        help="keys x entries of each list",
+    )
+    parser.add_argument(
+        "--outputs", type=some_of("bit", "count"), default="bit,count", help="of bit, count"
+    )
+    parser.add_argument(
+        "--shapes",
+        type=some_of(*parties.SHAPES),
+        default="tls",
+        help="of " + ", ".join(parties.SHAPES),
+    )
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size with every number of holders."""
     records = []
-    for holders in (int(number) for number in options.holders.split(",")):
+    for holders in options.holders:
         measured = parties.play(names(holders), _job, options)
         for case, (times, floor) in measured[ASKER].items():
             asked, rows, output, shape = case
@@ -62,10 +77,9 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
     found = {}
-    for size in options.sizes.split(","):
-        asked, rows = (int(number) for number in size.split("x"))
-        for output in options.outputs.split(","):
-            for shape in options.shapes.split(","):
+    for asked, rows in options.sizes:
+        for output in options.outputs:
+            for shape in options.shapes:
                 times = _measured(seat, asked, rows, output, shape, options.repeat)
                 floor = exchanged(seat, shape, options.repeat, times, *seat.names)
                 found[asked, rows, output, shape] = times, floor

@@ -29,6 +29,7 @@ from mpc.primitives import lpn, puncturable
 from mpc.protocols import ot, vole
 from mpc.protocols.vole.rings import elements
 
+from ._options import several, some_of, whole
 from .harness import floors
 from .harness.timing import turns
 from .record import Record, middle
@@ -44,14 +45,18 @@ _BASES = 128
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Counts and rings."""
-    parser.add_argument("--counts", default="4096,65536,1363149", help="correlations of a run")
-    parser.add_argument("--rings", default=",".join(_RINGS), help="of " + ", ".join(_RINGS))
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument(
+        "--counts", type=several, default="4096,65536,1363149", help="correlations of a run"
+    )
+    parser.add_argument(
+        "--rings", type=some_of(*_RINGS), default=",".join(_RINGS), help="of " + ", ".join(_RINGS)
+    )
+    parser.add_argument("--repeat", type=whole, default=5)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure AES, the local parts, base transfers, and every ring at every count."""
-    counts = [int(count) for count in options.counts.split(",")]
+    counts = list(options.counts)
     with kernels.use(threads=1):
         keys = aes.schedule(bytes(16))
         floor = floors.aes()
@@ -65,7 +70,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     process = context.Process(target=_far, args=(far,))
     process.start()
     try:
-        records += _protocols(near, counts, options.rings.split(","), options.repeat, blocks)
+        records += _protocols(near, counts, list(options.rings), options.repeat, blocks)
     finally:
         near.send(None)
         process.join()

@@ -83,6 +83,26 @@ def test_a_slow_run_is_repeated_before_it_counts() -> None:
     )
 
 
+def test_what_slows_memory_for_all_widens_the_limits() -> None:
+    held = {HERE: {**known()[HERE], gates.MEMORY: {"floor": "aes", "ratio": 0.02, "noise": 0.0}}}
+
+    def measure(names: Sequence[str]) -> dict[str, Measured]:
+        assert list(names) == ["g", gates.MEMORY]
+        return {"g": Measured("aes", 2.8, 0.01), gates.MEMORY: Measured("aes", memory, 0.01)}
+
+    memory = 0.024
+    (verdict,) = check.judge(held, HERE, measure, ["g"])
+    assert verdict.limit == pytest.approx(2.0 * (1 + check.LEAST + 0.2))
+    assert not verdict.slower
+    memory = 0.018  # faster than ever: the limit stays
+    (verdict,) = check.judge(held, HERE, measure, ["g"])
+    assert verdict.limit == pytest.approx(2.0 * (1 + check.LEAST))
+    assert verdict.slower
+    memory = 0.024  # of a processor that the baseline does not know, nothing is known
+    assert check.contention(known(), HERE, Measured("aes", 9.0, 0.0)) == 0
+    assert check.contention(held, "elsewhere", Measured("aes", 9.0, 0.0)) == 0
+
+
 def test_on_another_processor_the_largest_ratio_serves_with_a_wide_margin() -> None:
     others = {**known(1.0, processor="one"), **known(2.0, processor="two")}
     assert not judged(others, 4.0)[0].slower
@@ -110,11 +130,11 @@ def test_the_committed_baseline_has_every_gate_and_no_other() -> None:
     assert "portable" in held
     for kind, processors in held.items():
         for processor, entries in processors.items():
-            assert entries.keys() == GATES.keys(), (kind, processor)
+            assert entries.keys() - {gates.MEMORY} == GATES.keys(), (kind, processor)
             assert all(entry["ratio"] > 0 for entry in entries.values())
 
 
-@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("name", [*GATES, gates.MEMORY])
 def test_every_gate_measures_something(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "TURNS", 3)
     monkeypatch.setattr(gates, "SECONDS", 0.0)

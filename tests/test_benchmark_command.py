@@ -6,16 +6,21 @@ from __future__ import annotations
 import ast
 import json
 import os
+import signal
 import subprocess
 import sys
+import textwrap
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks import parties
 from benchmarks.__main__ import main
 from benchmarks.harness import catalog, isolated, profile, timing
+from benchmarks.parties import Seat
 from benchmarks.record import Record, read_json, write_json
 from mpc.cli import bench
 from mpc.errors import ConfigError
@@ -62,7 +67,24 @@ def test_a_benchmark_that_fails_is_named_with_its_last_words(
 
 def test_a_benchmark_that_takes_too_long_is_ended() -> None:
     with pytest.raises(RuntimeError, match=r"took more than 0\.1 s"):
-        isolated.run_one("okvs", isolated.Setting(), seconds=0.1)
+        isolated.run_one("okvs", isolated.Setting(), 0.1)
+    assert isolated.Setting("sweep").seconds() > isolated.Setting().seconds()
+
+
+def test_its_parties_are_ended_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    waits = f"""
+        import pathlib, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        pathlib.Path({str(started)!r}).write_text(str(child.pid))
+        time.sleep(600)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(waits)]
+    monkeypatch.setattr(catalog, "started", lambda *_given, **_named: (command, dict(os.environ)))
+    with pytest.raises(RuntimeError, match="took more than 10 s"):
+        isolated.run_one("psi", isolated.Setting(), 10)
+    status = Path("/proc", started.read_text(), "status")
+    assert not status.exists() or "zombie" in status.read_text()
 
 
 def test_run_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +97,79 @@ def test_run_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert left.value.code == 0
     assert "python -m benchmarks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("run okvs --cores 0", "'0' is not a whole number of at least 1"),
+        ("okvs --log2n 8,x", "'x' is not a whole number of at least 1"),
+        ("okvs --repeat 0", "'0' is not a whole number of at least 1"),
+        ("computing --parties 1", "'1' is not a whole number of at least 2"),
+        ("lookup --sizes 10x20", "'10x20' is not keys x rows x values"),
+        ("psi --links tls,moon", "'moon' is none of tls, plain, lan, 20ms, wan, slow"),
+        ("scoring --forms anew,old", "'old' is none of prepared, split, anew, decision"),
+    ],
+)
+def test_a_wrong_option_is_said_before_anything_is_measured(
+    asked: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(asked.split())
+    assert left.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("okvs --json no/such/file", "no/such/file cannot be written"),
+        ("run okvs --json .", r"\. cannot be written"),
+        ("report okvs --json no/such/file", "no/such/file cannot be written"),
+        ("report okvs --readme no.md", r"there is no no\.md"),
+        ("report --from nowhere", "there is no nowhere/machine.json"),
+        ("check --file nowhere", "there is no nowhere"),
+        ("baseline --file no/such/file", "no/such/file cannot be written"),
+    ],
+)
+def test_a_file_that_is_not_there_is_said_before_anything_is_measured(
+    asked: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=why):
+        main(asked.split())
+    assert not list(tmp_path.iterdir())
+
+
+def _ends(seat: Seat, how: str) -> None:
+    if seat.me == "one":
+        seat.together()  # the other does not come
+    elif how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ValueError("out of paper")
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [("fails", "other failed: ValueError: out of paper"), ("killed", "its process was killed")],
+)
+def test_a_party_that_fails_is_named_with_its_words_and_not_the_one_that_waits(
+    how: str, why: str
+) -> None:
+    with pytest.raises(RuntimeError, match=why):
+        parties.play(("one", "other"), _ends, how)
+
+
+def test_a_party_that_ends_before_it_listens_is_named() -> None:
+    with pytest.raises(RuntimeError, match="one failed: its process was killed"):
+        parties.play(("one", "other"), _ends, _Unreadable())
+
+
+class _Unreadable:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
 
 
 def test_a_missing_package_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

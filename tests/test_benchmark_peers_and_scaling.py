@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def test_slopes_of_times_of_rates_and_of_costs_per_item() -> None:
     shown = found[0].record()
     assert shown.benchmark == "psi.wall.slope"
     assert shown.params["over"] == "x 10..1000"
+    assert replace(found[0], sizes=(256.0, 2.0**22)).record().params["over"] == "x 2^8..2^22"
 
 
 def test_the_error_of_a_slope_is_that_of_the_points() -> None:

@@ -31,6 +31,17 @@ def test_psi(tmp_path, capsys):
     names = {record["params"]["stage"] for record in stages}
     assert names == {"hash", "okvs", "vole", "transfer", "tags", "match"}
     assert all(record["peak_rss_mb"] >= 0 for record in stages)
+    cpu = [record for record in found if record["benchmark"] == "psi.stage_cpu"]
+    assert [record["params"] for record in cpu] == [record["params"] for record in stages]
+    rounds = {}
+    for side in ("receiver", "sender"):
+        params = {"x": 512, "y": 512, "form": "malicious", "link": "tls", "side": side}
+        mine = [r for r in found if params.items() <= r["params"].items()]
+        (whole,) = [r["median"] for r in mine if r["benchmark"] == "psi.cpu"]
+        parts = [r["median"] for r in mine if r["benchmark"] == "psi.stage_cpu"]
+        assert 0 < sum(parts) <= whole
+        rounds[side] = sum(r["rounds"] for r in mine if r["benchmark"] == "psi.stage")
+    assert rounds["receiver"] == walls[0]["rounds"] > rounds["sender"] > 1
     vole = [record["bytes"] for record in stages if record["params"]["stage"] == "vole"]
     assert min(vole) > 100_000
     shown = capsys.readouterr().out

@@ -118,6 +118,19 @@ def test_every_picture_is_an_svg_that_hatches_and_markers_tell_apart() -> None:
     assert {name: svg for name, _, svg in report.plots(run_of_everything())} == found
 
 
+def test_curves_are_of_the_best_backend_and_say_how_sure_a_slope_is() -> None:
+    records = [
+        record("ristretto.mul", "us/op", speed, count=count, backend=backend)
+        for backend, speed in (("simd", 9.0), ("portable", 900.0))
+        for count in (1 << 8, 1 << 12, 1 << 16)
+    ]
+    ((name, _, svg),) = [plot for plot in report.plots(records) if plot[0].startswith("growth")]
+    assert name == "growth-0"
+    text = svg.decode()
+    assert text.count("∝ n^") == 1
+    assert "ristretto.mul  (cost of one ∝ n^0.00 ± 0.00)" in text
+
+
 def test_a_run_of_little_makes_a_page_too(tmp_path: Path) -> None:
     page = report.write(tmp_path, [record("okvs.rows", checked=False)], FACTS).read_text()
     assert "0 results were right, 1 wrong" in page
@@ -179,10 +192,10 @@ def test_report_from_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_report_of_a_quick_run(tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    assert (
-        main(["report", "okvs", "--quick", "--backend", "portable", "--output", str(output)]) == 0
-    )
+    output, file = tmp_path / "out", tmp_path / "records.json"
+    asked = ["report", "okvs", "--quick", "--backend", "portable", "--json", str(file)]
+    assert main([*asked, "--output", str(output)]) == 0
+    assert read_json(file) == report.read(output)[0]
     page = (output / "index.html").read_text()
     assert "Key-value store" in page
     assert "okvs.encode" in page

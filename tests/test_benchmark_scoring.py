@@ -4,38 +4,116 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from benchmarks import computing, scoring
+from benchmarks import computing, parties, scoring
+from benchmarks.parties import LINKS, Seat, Times, timed
+from mpc.net.channel import Channel
+from mpc.net.memory import pair
+from mpc.net.mesh import Mesh
+from mpc.pb.v1.columns_pb2 import Column
 
 SCORING = ["--features", "3", "--few", "3", "--key-bits", "2048"]
 ON_SHARES = "prepared,split,anew,decision,reasons"
+# Bytes and rounds of what is measured, however it was prepared.
+SCORES = {
+    "prepared": (703, 1),
+    "split": (543, 1),
+    "anew": (86709, 7),
+    "decision": (4608, 8),
+    "reasons": (9919, 19),
+}
+OPERATIONS = {"mul": (9674, 1), "truncate": (4874, 1), "less_than": (25110, 7), "matmul": (2662, 1)}
 
 
 @pytest.mark.parametrize(
     ("module", "arguments", "expected"),
     [
-        (scoring, [*SCORING, "--rows", "20", "--shapes", "tls", "--forms", ON_SHARES], 5),
-        (scoring, [*SCORING, "--rows", "1", "--shapes", "20ms", "--forms", "paillier"], 1),
-        (computing, ["--count", "300", "--matrix", "9", "--shapes", "tls"], 4),
+        (scoring, [*SCORING, "--rows", "20", "--shapes", "tls", "--forms", ON_SHARES], SCORES),
+        (scoring, [*SCORING, "--rows", "1", "--shapes", "20ms", "--forms", "paillier"], None),
+        (computing, ["--count", "300", "--matrix", "9", "--shapes", "tls"], OPERATIONS),
     ],
 )
 def test_the_benchmark_checks_its_results(
-    module: ModuleType, arguments: list[str], expected: int
+    module: ModuleType, arguments: list[str], expected: dict[str, tuple[int, int]] | None
 ) -> None:
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     records = module.run(parser.parse_args([*arguments, "--repeat", "1"]))
     assert all(record.checked for record in records)
     walls = [record for record in records if record.benchmark.endswith(".wall")]
-    assert len(walls) == expected
+    if expected is not None:
+        names = [str(r.params.get("form", r.params.get("operation"))) for r in walls]
+        traffic = [(record.bytes, record.rounds) for record in walls]
+        assert dict(zip(names, traffic, strict=True)) == expected
     for record in walls:
-        assert record.bytes is not None
-        assert record.rounds is not None
+        assert record.bytes
+        assert record.rounds
         assert record.floor is not None
         assert record.median > 0
+
+
+def test_a_long_link_is_measured_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = argparse.ArgumentParser()
+    scoring.add_arguments(parser)
+    runs: list[tuple[str, int]] = []
+    monkeypatch.setattr(scoring, "_measured", lambda _seat, _case, *asked: runs.append(asked))
+    options = parser.parse_args(["--rows", "1", "--forms", "prepared", "--shapes", "tls,wan"])
+    scoring._job(Seat("bank", ("bank", "tax"), {}), options)
+    assert runs == [("tls", 5), ("wan", 3)]
+
+
+def _takes_turns(seat: Seat, turns: int) -> tuple[Times, list[float]]:
+    """Exchanges made ready, and as many measured, over a long link."""
+    preparing = []
+
+    def exchange(mesh: Mesh) -> None:
+        for _ in range(turns):
+            for name in mesh.peers:
+                mesh.channel(name).exchange(Column())
+
+    def ready(mesh: Mesh) -> Mesh:
+        begun = time.perf_counter()
+        exchange(mesh)
+        preparing.append(time.perf_counter() - begun)
+        return mesh
+
+    return timed(seat, "slow", 1, ready, exchange, lambda _: True), preparing
+
+
+def test_a_link_takes_its_shape_when_all_is_ready_and_counts_from_then_on() -> None:
+    times, preparing = parties.play(("one", "other"), _takes_turns, 4)["one"]
+    latency = LINKS["slow"][1] / 1e3
+    assert min(times.seconds) >= 4 * latency
+    assert max(preparing) < 3 * latency
+    assert times.rounds == 4
+    assert times.bytes == 8 * _frame_bytes()
+
+
+def _frame_bytes() -> int:
+    near, far = pair()
+    Channel(near).send(Column())
+    return len(far.get())
+
+
+def test_the_dealer_does_not_start_the_clock() -> None:
+    near, far = pair()
+    seats = [
+        Seat("bank", ("bank", "tax"), {"tax": near}),
+        Seat("tax", ("bank", "tax"), {"bank": far}),
+    ]
+
+    def began(place: int) -> Any:
+        return seats[place].began((2.0, math.inf)[place])
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(began, range(2))) == [2.0, 2.0]
 
 
 def test_the_stages_of_a_score_on_shares_are_measured_on_both_sides() -> None:

@@ -84,6 +84,50 @@ def test_phe_is_never_imported() -> None:
     assert not {name for name in names if name.split(".")[0] in {"phe", "pickle", "dill"}}
 
 
+def drawn_elsewhere(tree: ast.AST) -> list[str]:
+    """Generators that are not of the system or a seed's AES, and defaults that are not SYSTEM."""
+    found = [name for name in imported(tree) if name.split(".")[0] == "random"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"np.random", "numpy.random"}:
+            found.append(ast.unparse(node))
+        if isinstance(node, ast.FunctionDef):
+            named = [*node.args.posonlyargs, *node.args.args][::-1]
+            pairs = [
+                *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
+                *zip(named, node.args.defaults[::-1], strict=False),
+            ]
+            found += [
+                f"{node.name}(rng={ast.unparse(default)})"
+                for argument, default in pairs
+                if argument.arg == "rng" and default is not None
+                if ast.unparse(default) not in {"SYSTEM", "..."}  # as overloads have
+            ]
+    return found
+
+
+def test_secrets_are_drawn_from_the_system() -> None:
+    """Masks from a generator that is not cryptographic are a fault that others had."""
+    crypto = ("kernels", "primitives", "protocols", "net")
+    files = [path for layer in crypto for path in (ROOT / "mpc" / layer).rglob("*.py")]
+    faults = {str(path): drawn_elsewhere(ast.parse(path.read_text())) for path in files}
+    assert len(faults) > 100
+    assert {path: found for path, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import random",
+        "def f():\n    from random import randbytes",
+        "masks = np.random.default_rng(1).bytes(8)",
+        "def f(x, rng=Prg(bytes(32))): ...",
+        "def f(x, *, rng=None): ...",
+    ],
+)
+def test_another_generator_is_found(source: str) -> None:
+    assert drawn_elsewhere(ast.parse(source))
+
+
 def test_every_source_file_names_its_licence() -> None:
     files = [
         path

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from mpc.kernels import BACKENDS
 
+from .._options import whole
 from ..record import Record, show, write_json
 from . import catalog, peers, profile, scaling, timing
 from .isolated import Setting, run_each
@@ -30,6 +32,7 @@ def _one(name: str, arguments: Sequence[str]) -> int:
     """A benchmark in this process, with options of its own."""
     module = catalog.load(name)
     options = catalog.parse(name, module, arguments)
+    _can_be_written(options.json)
     with (
         profile.collected(name, wanted=options.profile) as more,
         timing.spending(options.seconds),
@@ -101,7 +104,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--quick", action="store_true", help="small sizes and few repeats")
     size.add_argument("--sweep", action="store_true", help="a range of sizes, with fitted slopes")
     parser.add_argument("--backend", choices=BACKENDS, help="default: the best here")
-    parser.add_argument("--cores", type=int, metavar="N", help="threads of a process; default: all")
+    parser.add_argument(
+        "--cores", type=whole, metavar="N", help="threads of a process; default: all"
+    )
     parser.add_argument("--peers", action="store_true", help="beside public libraries from PyPI")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
     parser.add_argument("--profile", action="store_true", help="show the time of each stage")
@@ -116,12 +121,14 @@ def _list(_options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from . import check
 
+    _is_there(options.file)
     return check.check(options.backend, file=options.file)
 
 
 def _baseline(options: argparse.Namespace) -> int:
     from . import check
 
+    _can_be_written(options.file)
     return check.baseline(options.backend, file=options.file)
 
 
@@ -133,8 +140,20 @@ def _run(options: argparse.Namespace) -> int:
     return int(any(" failed: " in note for note in notes)) or code
 
 
+def _can_be_written(file: Path | None) -> None:
+    """End the program before it measures for what it could not write."""
+    if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+        raise SystemExit(f"{file} cannot be written")
+
+
+def _is_there(file: Path) -> None:
+    if not file.is_file():
+        raise SystemExit(f"there is no {file}")
+
+
 def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
     """What the benchmarks that are asked for found, and notes on what is missing."""
+    _can_be_written(options.json)
     if unknown := sorted(set(options.names) - set(catalog.names())):
         raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
     size = next((which for which in catalog.SIZES if getattr(options, which)), None)
@@ -150,7 +169,11 @@ def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
 def _report(options: argparse.Namespace) -> int:
     from . import machine, readme, report
 
+    _can_be_written(options.json)
+    if options.readme is not None:
+        _is_there(options.readme)
     if options.source is not None:
+        _is_there(options.source / "machine.json")
         records, facts = report.read(options.source)
         notes: list[str] = []
     else:
@@ -159,6 +182,8 @@ def _report(options: argparse.Namespace) -> int:
         if notes:
             facts["not measured"] = "; ".join(notes)
     print(report.write(options.output, records, facts))
+    if options.json is not None:
+        write_json(records, options.json)
     if options.readme is not None:
         readme.refresh(options.readme, records, facts)
     for note in notes:

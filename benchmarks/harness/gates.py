@@ -65,8 +65,9 @@ class Measured:
 
 def measure(names: Sequence[str]) -> dict[str, Measured]:
     """Measure these gates, in this process and on one thread."""
+    gates = {**GATES, MEMORY: _memory}
     with kernels.use(threads=1), spending(SECONDS):
-        return {name: _measured(GATES[name]()) for name in names}
+        return {name: _measured(gates[name]()) for name in names}
 
 
 def _measured(gate: Gate) -> Measured:
@@ -234,6 +235,16 @@ GATES: dict[str, Callable[[], Gate]] = {
     "bits.planes": _planes,
     "channel.message": _message,
 }
+
+
+MEMORY = "machine.memory"
+"""Nothing of ours, and not a gate: how long memory takes beside arithmetic. Caches and memory are
+shared with all that runs, and when others use them this goes up, and the ratios of what reads
+tables with it."""
+
+
+def _memory() -> Gate:
+    return Gate("aes", floors.copy(), floors.aes())
 
 
 def main(names: Sequence[str]) -> None:

@@ -7,11 +7,13 @@ threads in its environment, where ``mpc.kernels`` looks for them.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ..record import Record, read_json
 from . import catalog
 
 SECONDS = 1800.0
+SWEEP_SECONDS = 7200.0
 SPEND_SECONDS = 1.5  # on one measurement, beyond its repeats
 
 
@@ -37,6 +40,10 @@ class Setting:
         more = [] if self.size == "quick" else ["--seconds", str(SPEND_SECONDS)]
         return [*size, *more, *(["--profile"] if self.profile else [])]
 
+    def seconds(self) -> float:
+        """How long one may take."""
+        return SWEEP_SECONDS if self.size == "sweep" else SECONDS
+
     def variables(self) -> dict[str, str]:
         """What the environment of each benchmark's process says of it."""
         found = {}
@@ -47,9 +54,7 @@ class Setting:
         return found
 
 
-def run_each(
-    names: Sequence[str], setting: Setting, seconds: float = SECONDS
-) -> tuple[list[Record], dict[str, str]]:
+def run_each(names: Sequence[str], setting: Setting) -> tuple[list[Record], dict[str, str]]:
     """The records of all that ran, and why the others did not."""
     records: list[Record] = []
     failed: dict[str, str] = {}
@@ -57,7 +62,7 @@ def run_each(
         begun = time.monotonic()
         print(f"{name} ...", file=sys.stderr, end=" ", flush=True)
         try:
-            records += run_one(name, setting, seconds)
+            records += run_one(name, setting, setting.seconds())
         except RuntimeError as error:
             failed[name] = str(error)
         took = f"{time.monotonic() - begun:.1f} s"
@@ -65,26 +70,38 @@ def run_each(
     return records, failed
 
 
-def run_one(name: str, setting: Setting, seconds: float = SECONDS) -> list[Record]:
+def run_one(name: str, setting: Setting, seconds: float) -> list[Record]:
     """A benchmark's records; RuntimeError, with its last words, when it has none."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "records.json")
         asked = (catalog.PACKAGE, name, "--json", str(file), *setting.arguments())
         command, environment = catalog.started(*asked, **setting.variables())
-        try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(f"took more than {seconds:g} s") from None
+        code, words = _ended(command, environment, seconds)
         if not file.exists():
-            words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            raise RuntimeError(words[-1])
+            raise RuntimeError((words.strip().splitlines() or [f"exit code {code}"])[-1])
         return read_json(file)
+
+
+def _ended(
+    command: Sequence[str], environment: Mapping[str, str], seconds: float
+) -> tuple[int, str]:
+    """The exit code and what was said on stderr; after ``seconds`` it and its parties are ended."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, words = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"took more than {seconds:g} s") from None
+    finally:
+        if process.poll() is None:  # or this was interrupted
+            # The parties are processes of their own, and would wait for each other.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return process.returncode, words

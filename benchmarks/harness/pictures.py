@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..record import Record, faster, quantity
+from ..record import Record, faster, quantity, shown_size
 from . import profile
 from .scaling import Curve
 
@@ -51,17 +51,14 @@ def _drawn(draw: Callable[[Figure], None], height: float) -> bytes:
 def label(record: Record) -> str:
     """What tells a figure from the others, in few words."""
     shown = {n: v for n, v in record.params.items() if n not in _SAID_ELSEWHERE}
-    words = " ".join(str(v) if isinstance(v, str) else f"{n}={_size(v)}" for n, v in shown.items())
+    words = " ".join(
+        str(v) if isinstance(v, str) else f"{n}={shown_size(v)}" for n, v in shown.items()
+    )
     return f"{record.benchmark} {words}".strip()
 
 
 _SAID_ELSEWHERE = {"kernels", "backend", "cores", "expansion", "over"}
 _SAID_ELSEWHERE |= {"bandwidth_mbit", "latency_ms"}  # which the link's name stands for
-
-
-def _size(value: object) -> str:
-    power = isinstance(value, int) and value >= 256 and value.bit_count() == 1
-    return f"2^{int(str(value)).bit_length() - 1}" if power else str(value)
 
 
 def ratios(rows: Sequence[tuple[str, str, float]], title: str) -> bytes:
@@ -120,7 +117,7 @@ def growth(curves: Sequence[Curve], title: str, names: Sequence[str]) -> bytes:
                 linestyle=_DASHES[place % len(_DASHES)],
                 markersize=4,
                 linewidth=1.2,
-                label=f"{name}  (cost ∝ n^{curve.slope:.2f})",
+                label=f"{name}  ({_grows(curve)})",
             )
         axes.set_xscale("log", base=2)
         _log(axes, "y")
@@ -131,6 +128,12 @@ def growth(curves: Sequence[Curve], title: str, names: Sequence[str]) -> bytes:
         figure.legend(loc="outside lower center", ncols=1)
 
     return _drawn(draw, 2.6 + 0.17 * len(curves))
+
+
+def _grows(curve: Curve) -> str:
+    """Of rates and of costs per item, it is that of one item."""
+    what = "cost of one" if "/" in curve.unit else "cost"
+    return f"{what} ∝ n^{curve.slope:.2f} ± {curve.error:.2f}"
 
 
 def stages(stacks: Mapping[str, Mapping[str, float]], title: str) -> bytes:

@@ -83,7 +83,7 @@ def plots(records: Sequence[Record]) -> Iterator[tuple[str, str, bytes]]:
 def _growth(records: Sequence[Record]) -> Iterator[tuple[str, str, bytes]]:
     for place, ((subject, size, _), found) in enumerate(_curves(records).items()):
         names = [pictures.label(curve.record()).replace(".slope", "") for curve in found]
-        text = f"Cost of {subject} over {size}, with the slope fitted to it."
+        text = f"Cost of {subject} over {size}, with the slope fitted to it and its error."
         yield f"growth-{place}", text, pictures.growth(found, f"{subject} over {size}", names)
 
 
@@ -95,6 +95,7 @@ def _curves(records: Sequence[Record]) -> dict[tuple[str, str, str], list[scalin
             continue
         grows_with = getattr(catalog.load(subject), "GROWS_WITH", ())
         own = [r for r in records if r.benchmark.startswith(f"{subject}.")]
+        own = pictures.of_best_backend(own)
         own = [r for r in own if "stage" not in r.params and "side" not in r.params]
         for curve in scaling.curves(own, grows_with):
             if curve.params.get("cores", 1) == 1 and curve.params.get("ring") != "square":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..record import Record
+from ..record import Record, shown_size
 
 LEAST = 3  # sizes, for a slope to say anything
 
@@ -35,7 +35,8 @@ class Curve:
 
     def record(self) -> Record:
         """The slope among the records of the run."""
-        over = f"{self.size} {self.sizes[0]:g}..{self.sizes[-1]:g}"
+        first, last = (shown_size(int(self.sizes[place])) for place in (0, -1))
+        over = f"{self.size} {first}..{last}"
         return Record(
             benchmark=f"{self.benchmark}.slope",
             params={**self.params, "over": over},

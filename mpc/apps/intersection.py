@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two-party intersection by whichever protocol is the faster one for the sizes at hand.
 
-    both     SetSize    exchanged
-    small sets          protocols.psi_dh: Diffie-Hellman, no set-up, some 20 µs an item
-    all others          protocols.psi: OKVS and silent vector OLE, some 15 ms and 0.5 µs an item
+    both     SetSize    exchanged: |X| or |Y|, and what counts as small here
+    small sets          protocols.psi_dh: Diffie-Hellman, no set-up, the same for every item
+    all others          protocols.psi: OKVS and silent vector OLE, a set-up and little an item
 
-``SMALL`` is where the two take the same time, measured between two threads of one machine (1,000
-and 1,000 items: 23 ms and 30 ms; 2,000 and 2,000: 39 ms and 31 ms); processes and networks move it
-little, since both send a few dozen bytes an item in a few rounds.
+``small`` says up to how many items of both sides together the first takes less time. Each side
+sends what it is for its own kernels, and the smaller one counts, so that both choose alike. By
+``python -m benchmarks intersection``, CPU of both sides for as many items on each (with AVX-512
+IFMA: time, between two threads):
+
+    items of a side      psi_dh    psi        and they meet at, items of both
+    AVX-512   1,000       23 ms    30 ms
+              2,000       39 ms    31 ms      2,500
+    AVX2        250       58 ms    57 ms
+                800      174 ms    60 ms        490
+    portable    400      1.1 s    2.2 s
+              1,600      4.3 s    2.2 s       1,630
 
 Learns: the receiver, which of its items the sender holds; both, the number of the other's items.
 Semi-honest, as ``psi_dh`` is: ``psi`` holds against malicious peers as well, and a caller who needs
@@ -21,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.net.channel import Channel
 from mpc.pb.v1.intersection_pb2 import SetSize
 from mpc.primitives.items import Items
@@ -28,7 +38,14 @@ from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import psi, psi_dh
 from mpc.protocols.psi import Progress
 
-SMALL = 2_500  # items of both sides together
+_SMALL = {"wide": 2_500, "narrow": 480, "portable": 1_600}
+
+
+def small() -> int:
+    """Up to how many items of both sides together ``psi_dh`` takes less time on these kernels."""
+    if kernels.backend() == "portable":
+        return _SMALL["portable"]
+    return _SMALL["wide" if kernels.wide() else "narrow"]
 
 
 def receiver(
@@ -45,8 +62,8 @@ def receiver(
     """
     mine = Items.of(items)
     mine.check_distinct()
-    small, _ = _agree(channel, len(mine))
-    if small:
+    few, _ = _agree(channel, len(mine))
+    if few:
         return psi_dh.receiver(channel, mine, rng=rng)
     return psi.receiver(channel, mine, memory=memory, progress=progress, rng=rng)
 
@@ -62,8 +79,8 @@ def sender(
     """Let the receiver find out which of its items are among ``items``; how many it has."""
     mine = Items.of(items)
     mine.check_distinct()
-    small, others = _agree(channel, len(mine))
-    if small:
+    few, others = _agree(channel, len(mine))
+    if few:
         psi_dh.sender(channel, mine, rng=rng)
     else:
         psi.sender(channel, mine, memory=memory, progress=progress, rng=rng)
@@ -72,5 +89,7 @@ def sender(
 
 def _agree(channel: Channel, count: int) -> tuple[bool, int]:
     """Whether the protocol is that for small sets, and the peer's size."""
-    others = int(channel.exchange(SetSize(items=count)).items)
-    return count + others <= SMALL, others
+    own = small()
+    theirs = channel.exchange(SetSize(items=count, small=own))
+    others = int(theirs.items)
+    return count + others <= min(own, theirs.small), others

@@ -13,12 +13,10 @@ import csv
 import gzip
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -33,6 +31,7 @@ from mpc.apps.id_columns import Ids
 from mpc.apps.identifiers import Scheme
 from mpc.apps.row_report import first_rows
 from mpc.errors import ConfigError, DataError
+from mpc.primitives.whole_file import replacing, sweep
 
 _CSV_SUFFIXES = (".csv", ".csv.gz")
 # Two threads read blocks of this size; DuckDB's own choice, 32 MB, needs twice the memory.
@@ -277,11 +276,14 @@ def _kind(kind: Any) -> str:
 def write(path: str | Path, table: pa.Table) -> None:
     """Write ``table`` to the CSV or Parquet file ``path``, whole or not at all.
 
-    The file is readable by its owner only. Raises ``ConfigError`` when it cannot be written.
+    The file is readable by its owner only; of one whose writer is killed no row stays behind, or
+    where the file system knows only files with names, until the next one is written to ``path``.
+    Raises ``ConfigError`` when it cannot be written.
     """
     path = Path(path)
     check_target(path)
-    with _whole_file(path) as file:
+    sweep(path.parent, path.name)
+    with replacing(path) as file:
         if path.suffix == ".parquet":
             pa.parquet.write_table(table, file)
         else:
@@ -299,29 +301,6 @@ def check_target(path: str | Path) -> None:
         raise ConfigError(f"the folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise ConfigError(f"this user may not write into {path.parent}; choose another folder")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` when the block ends well, and vanishes when it does not.
-
-    A process killed before that leaves the old file, if there was one, and a hidden ``.part`` file.
-    """
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as fault:
-        raise ConfigError(f"{path} cannot be written: {fault.strerror}") from fault
-    part = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as fault:
-        raise ConfigError(f"{path} cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _unreadable(path: Path, fault: Exception) -> DataError:

@@ -7,26 +7,28 @@ import _thread
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import event
 
 from mpc import kernels
 from mpc.kernels import doubles
-from mpc.kernels.lanes import WORD
+from mpc.kernels.lanes import WORD, address, emits
 
 log = logging.getLogger("mpc.kernels")
 
-Piece = tuple[int, int]
+# Starting a thread costs about as much as 0.04 ms of work, so parts below this are not worth one.
+LEAST_SECONDS = 0.15e-3
 
-# Starting a thread costs about as much as 0.06 ms of work, so pieces below this are not worth one.
-LEAST_SECONDS = 0.2e-3
+TURNS = 32
+"""How often a thread takes a part of a loop, at most, if such parts may be small."""
 
 inner = njit(nogil=True, error_model="numpy")
 """For functions that kernels call: compiled with their callers, and cached inside them."""
@@ -82,20 +84,22 @@ _notice = _Notice()
 class Routine:
     """Compiled once, at first use, and cached on disk; kernels call it by its address."""
 
-    __slots__ = ("_compiled", "_function")
+    __slots__ = ("_address", "_compiled", "_function")
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
         self._compiled: Any = None
+        self._address = 0
 
     @property
     def address(self) -> int:
         """Where it begins, in this process."""
-        if self._compiled is None:
+        if not self._address:
             of = types.void(*[types.intp] * self._function.__code__.co_argcount)
             with event.install_listener("numba:compile", _notice):
                 self._compiled = cfunc(of, cache=True, error_model="numpy")(self._function)
-        return int(self._compiled.address)
+            self._address = int(self._compiled.address)
+        return self._address
 
 
 def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
@@ -105,32 +109,72 @@ def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
         builder.call(builder.inttoptr(address, of.as_pointer()), args)
 
 
+@emits(types.int64, types.intp, types.int64)
+def take(builder: Any, address: Any, many: Any) -> Any:
+    """Add to the word at an address, which other threads do too; what it was before."""
+    place = builder.inttoptr(address, WORD.as_pointer())
+    return builder.atomic_rmw("add", place, many, "monotonic")
+
+
+def body(_start: int, _stop: int, *_args: Any) -> None:
+    """What ``_by_turns`` does: each kernel has its own function under this name."""
+
+
+def _by_turns(taken: Any, count: int, many: int, *args: Any) -> None:
+    """Do ``many`` of ``range(count)`` at a time, from where other threads have got to."""
+    first = take(address(taken), many)
+    while first < count:
+        body(first, min(first + many, count), *args)
+        first = take(address(taken), many)
+
+
 class Kernel:
     """A compiled loop over ``range(start, stop)``, which are its first two arguments."""
 
     __slots__ = ("_dispatcher",)
 
     def __init__(self, function: Callable[..., None]) -> None:
-        self._dispatcher: Any = _kernel(function)
+        # A global of the loop, because numba does not find in its cache what has a closure.
+        names = {"__name__": __name__, "address": address, "body": inner(function), "take": take}
+        loop = FunctionType(_by_turns.__code__, names, function.__name__)
+        loop.__qualname__ = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
+        self._dispatcher: Any = _kernel(loop)
 
     def __call__(self, start: int, stop: int, *args: Any) -> None:
+        self._run(np.array([start]), stop, stop - start, *args)
+
+    def _run(self, *args: Any) -> None:
         if self._dispatcher.overloads:
-            self._dispatcher(start, stop, *args)
+            self._dispatcher(*args)
             return
         with event.install_listener("numba:compile", _notice):
-            self._dispatcher(start, stop, *args)
+            self._dispatcher(*args)
 
-    def over(self, count: int, seconds: float, *args: Any, scratch: Callable[[], Any]) -> None:
-        """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``."""
-        pieces = min(count, threads_for(count * seconds))
-        if pieces <= 1:
+    def over(
+        self,
+        count: int,
+        seconds: float,
+        *args: Any,
+        scratch: Callable[[], Any],
+        least: int | None = None,
+    ) -> None:
+        """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``.
+
+        Each thread takes a part as large as those of the others. Or with ``least``, many equal
+        ones, of about so many at least, as long as there are some: then a thread that begins late,
+        or is kept waiting by other work of the machine, just does fewer.
+        """
+        threads = min(count, threads_for(count * seconds))
+        if threads <= 1:
             self(0, count, *args, scratch())
             return
-        bounds = [-(-count * i // pieces) for i in range(pieces + 1)]
-        work = _Work(pairwise(bounds), lambda piece: self(*piece, *args, scratch()))
+        rounds = 1 if least is None else max(1, min(TURNS, -(-count // threads) // least))
+        many = -(-count // (threads * rounds))
+        taken = np.zeros(1, np.int64)
+        work = _Work(threads - 1, lambda: self._run(taken, count, many, *args, scratch()))
         # Bare threads: those of ``threading`` cost twice as much to start. They end with the work,
         # so that there is nothing to lose at a fork.
-        for _ in range(pieces - 1):
+        for _ in range(threads - 1):
             _thread.start_new_thread(work.help, ())
         work.finish()
 
@@ -142,40 +186,47 @@ def threads_for(seconds: float) -> int:
 
 
 class _Work:
-    """Pieces that several threads take and do; the longest first.
+    """A loop that several threads go through together, each until nothing of it is left.
 
-    Whoever waits for them takes what the others have not begun: on a busy machine a thread may be
-    late, and then nothing is lost by having started it.
+    Whoever waits for them goes through it too: on a busy machine a thread may be late, and then
+    nothing is lost by having started it, and it is not waited for.
     """
 
-    __slots__ = ("_do", "_error", "_pieces", "_undone")
+    __slots__ = ("_begun", "_do", "_error", "_waiting")
 
-    def __init__(self, pieces: Iterable[Piece], do: Callable[[Piece], None]) -> None:
+    def __init__(self, helpers: int, do: Callable[[], None]) -> None:
         self._do = do
-        self._pieces = deque((piece, _thread.allocate_lock()) for piece in pieces)
-        self._undone = [done for _, done in self._pieces]
+        self._begun = [_thread.allocate_lock() for _ in range(helpers)]
+        self._waiting = deque(self._begun)
         self._error: BaseException | None = None
-        for done in self._undone:
+        for done in self._begun:
             done.acquire()
 
     def help(self) -> None:
-        """Do pieces until none is left to begin."""
-        while self._pieces:
-            try:
-                piece, done = self._pieces.popleft()
-            except IndexError:  # another thread was faster
-                return
-            try:
-                self._do(piece)
-            except BaseException as error:
-                self._error = error
-            finally:
-                done.release()
+        """Take part, unless all is done."""
+        try:
+            done = self._waiting.popleft()
+        except IndexError:
+            return
+        try:
+            self._do()
+        except BaseException as error:
+            self._error = error
+        finally:
+            done.release()
 
     def finish(self) -> None:
-        """Help, wait until all pieces are done, and raise what one of them raised."""
-        self.help()
-        for done in self._undone:
-            done.acquire()
+        """Take part, wait for those who do, and raise what one of them raised."""
+        try:
+            self._do()
+        finally:
+            # Nobody is to begin any more: whom this takes from the list is not waited for.
+            while True:
+                try:
+                    self._waiting.popleft().release()
+                except IndexError:
+                    break
+            for done in self._begun:
+                done.acquire()
         if self._error is not None:
             raise self._error

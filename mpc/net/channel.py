@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
+from numpy.typing import NDArray
 
 from mpc.errors import MpcError, PeerAborted, PeerClosed, PeerTimeout, ProtocolError
+from mpc.net import columns
 from mpc.net.link import Frame, Link
 
 M = TypeVar("M", bound=Message)
@@ -32,9 +34,13 @@ _ABORT_SECONDS = 3.0
 _REASON = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
-def encode(message: Message) -> bytes:
-    """The frame that carries ``message``."""
-    return _frame(_MESSAGE, message.DESCRIPTOR.full_name, message.SerializeToString())
+def encode(message: Message, **bulk: NDArray[Any]) -> bytes:
+    """The frame that carries ``message``, and ``bulk`` for columns of it by their names."""
+    of = message.DESCRIPTOR
+    parts: list[bytes | NDArray[Any]] = [message.SerializeToString()]
+    for name, array in bulk.items():
+        parts += columns.field(of.fields_by_name[name].number, array)
+    return _frame(_MESSAGE, of.full_name, *parts)
 
 
 class Channel:
@@ -54,9 +60,12 @@ class Channel:
         """The name of the other side."""
         return self._link.peer
 
-    def send(self, message: Message) -> None:
-        """Send ``message``. Raises ``ChannelError`` when the peer is gone or takes nothing."""
-        self.put(encode(message))
+    def send(self, message: Message, **bulk: NDArray[Any]) -> None:
+        """Send ``message``. Raises ``ChannelError`` when the peer is gone or takes nothing.
+
+        ``bulk`` are large columns of it by their names, left out of ``message``.
+        """
+        self.put(encode(message, **bulk))
 
     def put(self, frame: bytes) -> None:
         """Send a frame of ``encode``: for one message that goes to many peers."""
@@ -95,7 +104,7 @@ class Channel:
         """Tell the peer the class name of ``error``, nothing else of it, and close."""
         reason = error.reason if isinstance(error, PeerAborted) else type(error).__name__
         with suppress(MpcError):
-            self._link.put(_frame(_ABORT, reason[:64], b""), _ABORT_SECONDS)
+            self._link.put(_frame(_ABORT, reason[:64]), _ABORT_SECONDS)
         with suppress(MpcError):
             self._link.close(_ABORT_SECONDS)
 
@@ -126,9 +135,10 @@ class Channel:
                 raise PeerAborted(self.peer, name) from None
 
 
-def _frame(sort: int, name: str, body: bytes) -> bytes:
+def _frame(sort: int, name: str, *body: bytes | NDArray[Any]) -> bytes:
     encoded = name.encode("ascii", "replace")
-    return b"".join((bytes((sort, len(encoded))), encoded, body))
+    # It takes any buffers, as the arrays of columns are.
+    return b"".join((bytes((sort, len(encoded))), encoded, *body))  # type: ignore[arg-type]
 
 
 def _split(peer: str, frame: Frame) -> tuple[int, str, memoryview]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
+from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, MpcError, PeerAborted, PeerClosed, PeerUnreachable
 from mpc.net.channel import Channel, encode
@@ -42,9 +43,9 @@ class Mesh:
         except KeyError:
             raise ConfigError(f"{name!r} is not a peer of {self.me!r}: {self.peers}") from None
 
-    def broadcast(self, message: Message) -> None:
-        """Send ``message`` to every peer."""
-        frame = encode(message)
+    def broadcast(self, message: Message, **bulk: NDArray[Any]) -> None:
+        """Send ``message``, with ``bulk`` for large columns of it, to every peer."""
+        frame = encode(message, **bulk)
         for channel in self._channels.values():
             channel.put(frame)
 

@@ -16,24 +16,27 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from mpc.errors import MessageTooLarge, PeerClosed, PeerTimeout, ProtocolError
+from mpc.net import columns
 from mpc.net.link import LINGER_SECONDS, Frame
 from mpc.net.queue import FrameQueue
 from mpc.net.runtime import aio, detached
 from mpc.pb.v1.link_pb2 import Chunk
 
-CHUNK_BYTES = 1 << 20
+# A MiB, and room for what stands around it in a message and a frame: protocols send blocks of that
+# size, which then go in one chunk.
+CHUNK_BYTES = (1 << 20) + (1 << 12)
 # A chunk with its tags and lengths. gRPC itself refuses a message above this.
 MAX_MESSAGE_BYTES = CHUNK_BYTES + 64
 
 _END = Chunk(end=True).SerializeToString()
-# Field number and wire type 2, a value of announced length.
-_DATA_TAG = bytes((Chunk.DATA_FIELD_NUMBER << 3 | 2,))
+# A field's number and its wire type: 0, a number, or 2, a value of announced length.
+_SIZE_TAG, _DATA_TAG = Chunk.SIZE_FIELD_NUMBER << 3, Chunk.DATA_FIELD_NUMBER << 3 | 2
 
 SERVICE, METHOD = "mpc.v1.Link", "Carry"
 
@@ -193,7 +196,7 @@ class StreamLink:
         self._outgoing.drop(closed)
         self._frame_put.give()
 
-    async def _receive(self, stream: Stream) -> Chunk:
+    async def _receive(self, stream: Stream) -> _Piece:
         try:
             message = await stream.read()
         except Exception as error:  # gRPC raises several classes when a stream breaks
@@ -201,7 +204,7 @@ class StreamLink:
         if message is aio.EOF:
             raise _BrokenError
         try:
-            return Chunk.FromString(message)
+            return _read(message)
         except DecodeError:
             raise ProtocolError(
                 self._peer, f"sent {len(message)} bytes that are no {Chunk.DESCRIPTOR.full_name}"
@@ -255,7 +258,7 @@ class _Joiner:
         """Whether a frame has begun and not ended."""
         return self._frame is not None
 
-    def add(self, chunk: Chunk) -> Frame | None:
+    def add(self, chunk: _Piece) -> Frame | None:
         """Take the next chunk; return the frame that it completes."""
         data = chunk.data
         if self._frame is None:
@@ -294,17 +297,44 @@ def _cut(frame: Frame) -> Iterator[bytes]:
 def _chunk(size: int, data: memoryview) -> bytes:
     """``Chunk(size=size, data=data)``, encoded with one copy where protobuf makes four."""
     head = Chunk(size=size).SerializeToString()
-    return b"".join((head, _DATA_TAG, _varint(len(data)), data)) if data else head
+    if not data:
+        return head
+    return b"".join((head, columns.delimited(Chunk.DATA_FIELD_NUMBER, len(data)), data))
 
 
-def _varint(value: int) -> bytes:
-    """A length as protobuf writes it: seven bits in a byte, the lowest first."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+class _Piece(NamedTuple):
+    """What a ``Chunk`` says."""
+
+    size: int
+    data: Frame
+    end: bool = False
+
+
+def _read(message: bytes) -> _Piece:
+    """What ``_chunk`` wrote, without a copy; what is laid out otherwise is read by protobuf."""
+    size = at = 0
+    try:
+        if message[0] == _SIZE_TAG:
+            size, at = _varint(message, 1)
+        if message[at] == _DATA_TAG:
+            length, at = _varint(message, at + 1)
+            if at + length == len(message):
+                return _Piece(size, memoryview(message)[at:])
+    except IndexError:
+        pass
+    chunk = Chunk.FromString(message)
+    return _Piece(chunk.size, chunk.data, chunk.end)
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """The number that begins at a byte, and where it ends; IndexError where it does not."""
+    number = 0
+    for place in range(10):
+        byte = message[at + place]
+        number |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return number, at + place + 1
+    raise IndexError
 
 
 async def _send(stream: Stream, message: bytes) -> None:

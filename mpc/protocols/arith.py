@@ -209,9 +209,20 @@ def _rows(triples: Triples, fixed_: Fixed, count: int) -> tuple[Words, Words]:
 
 
 def _product(mesh: Mesh, d: Words, e: Words, b: Words, a: Words, c: Words) -> Words:
-    """A share of (d + a) (e + b) from a share of c = a b."""
-    right = b + e if mesh.me == mesh.names[0] else b
-    return np.asarray(c + ring.matmul(d, right) + ring.matmul(a, e))
+    """A share of (d + a) (e + b), where the shares of c are without each party's own a b.
+
+    Each party adds (d + its a) (e + its b), one product where Beaver's form takes two. Of n parties
+    together that has d e n times, so each takes n - 1 times its part of the rows of d e off. It is
+    Beaver's share but for multiples of d e, which all know. What d holds is used up.
+    """
+    parties, party = len(mesh.names), mesh.names.index(mesh.me)
+    mine = slice(len(d) * party // parties, len(d) * (party + 1) // parties)
+    surplus = np.uint64(parties - 1) * ring.matmul(d[mine], e)
+    d += a
+    z = ring.matmul(d, e + b)
+    z += c
+    z[mine] -= surplus
+    return z
 
 
 def _joined(parts: list[Words]) -> Words:

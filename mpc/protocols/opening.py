@@ -86,7 +86,7 @@ def _exchanged(mesh: Mesh, step: str, words: NDArray[Any]) -> Iterator[tuple[sli
     for group in range(0, len(places), AHEAD):
         ahead = places[group : group + AHEAD]
         for place in ahead:
-            mesh.broadcast(pb.Opening(step=step, words=columns.pack(words[place])))
+            mesh.broadcast(pb.Opening(step=step), words=words[place])
         for place in ahead:
             for name, message in mesh.gather(pb.Opening).items():
                 yield place, _checked(name, step, message, words[place])

@@ -33,13 +33,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError, CryptoError, ParameterMismatch, ProtocolError
-from mpc.kernels import matching
+from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import psi_sum_pb2 as pb
@@ -68,13 +68,20 @@ class Aggregate:
 
 
 def receiver(
-    channel: Channel, items: Any, *, allow_weak: bool = False, rng: Rng = SYSTEM
+    channel: Channel,
+    items: Any,
+    *,
+    duplicates: Literal["error", "first"] = "error",
+    allow_weak: bool = False,
+    rng: Rng = SYSTEM,
 ) -> Aggregate:
     """The size of the intersection, and the total of the sender's values over it.
 
-    ``items``: what ``Items.of`` takes, distinct. ``allow_weak`` admits keys below 2048 bits.
+    ``items``: what ``Items.of`` takes. One that occurs twice is a ``DataError``; with
+    ``duplicates="first"`` its first row stands for it. ``allow_weak`` admits keys below 2048 bits.
     """
-    mine = _distinct(items)
+    mine = Items.of(items)
+    mine = mine.take(_distinct(mine, duplicates))
     theirs = _agree(channel, pb.PsiSumOffer(role="receiver", count=len(mine)))
     public = _public(channel, theirs.key, allow_weak) if theirs.key else None
     secret, order = ristretto.scalar(rng), permutation(rng, len(mine))
@@ -106,16 +113,19 @@ def sender(
     *,
     key: SecretKey | None = None,
     fraction_bits: int = 0,
+    duplicates: Literal["error", "first"] = "error",
     rng: Rng = SYSTEM,
 ) -> int:
     """Let the receiver learn the size of the intersection, and the total of ``values`` over it.
 
     ``values``: one number for each item, rounded to ``fraction_bits``, which are public; they go
-    under ``key``, which is made for this or kept from other runs. Returns how many items the
-    receiver has.
+    under ``key``, which is made for this or kept from other runs. With ``duplicates="first"`` the
+    value of an item's first row counts. Returns how many items the receiver has.
     """
-    mine = _distinct(items)
+    mine = Items.of(items)
     held = _values(values, len(mine), key)
+    rows = _distinct(mine, duplicates)
+    mine, held = mine.take(rows), held if key is None else held[rows]
     offer = pb.PsiSumOffer(role="sender", count=len(mine), fraction_bits=fraction_bits)
     if key is not None:
         offer.key = key.public.to_bytes()
@@ -140,10 +150,15 @@ def sender(
     return int(theirs.count)
 
 
-def _distinct(items: Any) -> Items:
-    held = Items.of(items)
-    held.check_distinct()
-    return held
+def _distinct(items: Items, duplicates: str) -> NDArray[np.intp]:
+    """The rows of the items that count, ascending."""
+    if duplicates not in ("error", "first"):
+        raise ConfigError(f"duplicates is error or first, not {duplicates!r}")
+    if duplicates == "error":
+        items.check_distinct()
+        return np.arange(len(items))
+    digests = hashing.digests(items.data, items.offsets, person=b"mpc:item", size=16)
+    return np.sort(np.unique(digests, axis=0, return_index=True)[1])
 
 
 def _values(values: Any, count: int, key: SecretKey | None) -> NDArray[Any]:

@@ -14,6 +14,7 @@ import pytest
 from mpc.apps import tables
 from mpc.apps.tables import Table
 from mpc.errors import ConfigError, DataError
+from mpc.primitives.whole_file import replacing
 from tests.apps.reading import ids_of
 
 
@@ -155,10 +156,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tables.os, "fsync", full)
-    with pytest.raises(ConfigError, match=r"a\.csv cannot be written: No space left on device"):
+    with pytest.raises(ConfigError, match=r"cannot write .*a\.csv: No space left on device"):
         tables.write(path, pa.table({"a": [1]}))
-    monkeypatch.setattr(tables.tempfile, "mkstemp", full)
-    with pytest.raises(ConfigError, match="cannot be written: No space left"):
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.os, "open", full)
+        with pytest.raises(ConfigError, match="No space left"):
+            tables.write(path, pa.table({"a": [1]}))
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pa.csv, "write_csv", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         tables.write(path, pa.table({"a": [1]}))
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
@@ -179,20 +188,47 @@ def test_targets_that_cannot_be_written(tmp_path):
             tables.check_target(tmp_path / "folder.csv" / "a.csv")
 
 
-def test_a_killed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.csv"
+_KILLED = """
+import os, sys
+import pyarrow as pa, pyarrow.csv, pyarrow.parquet
+from mpc.apps import tables
+if sys.argv[2] == "named":
+    os.O_TMPFILE = 0
+def killed(table, file):
+    file.write(b"row of the result"); file.flush(); os.kill(os.getpid(), 9)
+pyarrow.csv.write_csv = pyarrow.parquet.write_table = killed
+tables.write(sys.argv[1], pa.table({"a": [1]}))
+"""
+
+
+def killed_write(path, files):
+    command = [sys.executable, "-c", _KILLED, str(path), files]
+    assert subprocess.run(command, check=False).returncode == -9
+    return sorted(p.name for p in path.parent.iterdir() if b"row" in p.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_killed_write_leaves_the_old_file_and_nothing_else(tmp_path, name):
+    path = tmp_path / name
     path.write_text("old")
-    program = (
-        "import os, sys, signal, pyarrow as pa, pyarrow.csv\n"
-        "from mpc.apps import tables\n"
-        "def killed(table, file): file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
-        "pyarrow.csv.write_csv = killed\n"
-        "tables.write(sys.argv[1], pa.table({'a': [1]}))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
-    assert done.returncode == -9
+    assert killed_write(path, "unnamed") == []
+    assert [p.name for p in tmp_path.iterdir()] == [name]
     assert path.read_text() == "old"
-    assert not [p for p in tmp_path.iterdir() if p.suffix == ".csv" and p != path]
+
+
+def test_where_files_need_names_the_next_write_clears_up(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    (left,) = killed_write(path, "named")
+    assert left.startswith(".a.csv.")
+    monkeypatch.setattr(tables.os, "O_TMPFILE", 0)
+    with replacing(path) as file:
+        # Another that is still writing keeps its file.
+        tables.write(path, pa.table({"a": [1]}))
+        assert len(list(tmp_path.iterdir())) == 2
+        file.write(b"a\n2\n")
+    assert path.read_bytes() == b"a\n2\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
 # Days

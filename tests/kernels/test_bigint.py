@@ -182,6 +182,11 @@ def test_from_bytes_takes_canonical_numbers_only(backend):
         for wrong in (n, n + 1, (1 << (8 * width)) - 1):
             with pytest.raises(EncodingOverflow, match="element 1"):
                 ring.from_bytes(np.concatenate([packed(0), packed(wrong)]))
+        # Those that only their lower words tell, among others.
+        mixed = np.concatenate([packed(v) for v in (n - 1, 5, n - (1 << 70), n - (1 << 64))])
+        assert ring.decode(ring.from_bytes(mixed)) == [n - 1, 5, n - (1 << 70), n - (1 << 64)]
+        with pytest.raises(EncodingOverflow, match="element 2"):
+            ring.from_bytes(np.concatenate([mixed[:2], packed(n), mixed]))
         with pytest.raises(ConfigError):
             ring.from_bytes(np.zeros((2, width + 1), np.uint8))
 
@@ -204,6 +209,9 @@ def test_what_cannot_be_inverted(backend):
         for bad in (0, p, q * 5):
             with pytest.raises(CryptoError, match="factor"):
                 ring.inverse(ring.encode([1, 2, bad, 3, 4]))
+            for place in (0, 7, 21, 40, 46):  # of several lane groups, and of what is left
+                with pytest.raises(CryptoError, match="factor"):
+                    ring.inverse(ring.encode([bad if i == place else i + 1 for i in range(47)]))
 
 
 def test_product_of_rows(backend):
@@ -237,6 +245,17 @@ def test_embed_and_log(backend, bits):
     assert ring.root.decode(ring.root.mul(both, both)) == [a * a % n for a in sums]
 
 
+@pytest.mark.parametrize("bits", [64, 512, 1500])
+def test_modulo_the_root(backend, bits):
+    rng = random.Random(bits)
+    n = rng.getrandbits(bits) | 1 | (1 << (bits - 1))
+    ring = bigint.modulo_square(n)
+    xs = [0, 1, n - 1, n, n + 1, n * n - 1, n * n - n, *draw(rng, n * n, 12)]
+    x = ring.encode(xs)
+    assert ring.root.decode(ring.modulo_root(x)) == [a % n for a in xs]
+    assert ring.root.decode(ring.modulo_root(ring.square(x))) == [a * a % n for a in xs]
+
+
 @pytest.mark.parametrize(
     ("p_bits", "q_bits"),
     [(512, 512), (1024, 1024), (1536, 1536), (100, 1000), (521, 513), (64, 64)],
@@ -259,6 +278,19 @@ def test_chinese_remainders(backend, p_bits, q_bits):
         assert ring.decode(crt.join(halves)) == xs
         again = crt.join([part.square(half) for part, half in zip(parts, halves, strict=True)])
         assert ring.decode(again) == [a * a % n for a in xs]
+        for exponents in ([p - 1, 5], [0, q - 2], [0, 0]):
+            moduli = [part.moduli[0] for part in parts]
+            powers = crt.power(halves, exponents)
+            for part, power, m, e in zip(parts, powers, moduli, exponents, strict=True):
+                assert part.decode(power) == [pow(a, e, m) for a in xs]
+        scaled = ring.decode(Crt(ring, parts, [3, q]).join(halves))
+        assert [a % moduli[0] for a in scaled] == [3 * a % moduli[0] for a in xs]
+        assert [a % moduli[1] for a in scaled] == [q * a % moduli[1] for a in xs]
+        for wrong in ([1], [1, -1]):
+            with pytest.raises(ConfigError, match="exponents"):
+                crt.power(halves, wrong)
+        with pytest.raises(ConfigError, match="scales"):
+            Crt(ring, parts, [1])
         with pytest.raises(ConfigError):
             crt.join(halves[:1])
         with pytest.raises(ConfigError, match="multiply"):

@@ -48,6 +48,7 @@ def everything(count):
         ring.comb(ring.encode([3]), 40).power(exponents),
         ring.joint_comb(ring.encode(range(2, 12)), 4).power(exponents),
         crt.join(crt.split(x)),
+        crt.join(crt.power(crt.split(x), [P - 1, 77])),
         ring.embed(ring.root.encode(range(count))),
         ring.inverse(x),
         ring.product(x),
@@ -58,7 +59,8 @@ def everything(count):
         found += [ring.multiexp(x, np.array(signed[:rows])) for rows in (1, 2, 9)]
         found += [ring.multiexp(x, np.array(narrow))]
     logs = ring.root.to_bytes(ring.log(ring.embed(ring.root.encode(range(count)))))
-    return [ring.to_bytes(y).tobytes() for y in found] + [logs.tobytes()]
+    product = ring.root.to_bytes(ring.root.product(ring.modulo_root(x)))
+    return [y.tobytes() for y in (*map(ring.to_bytes, found), logs, product)]
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -85,6 +87,18 @@ def test_a_joint_comb(backend):
         for bad in (ring.encode([]), 4), (ring.encode([2]), 0), (ring.encode([2]), 9):
             with pytest.raises(ConfigError):
                 ring.joint_comb(*bad)
+
+
+@needs_simd
+@pytest.mark.parametrize("count", [256, 300, 513])
+def test_many_turns_at_one_comb(count):
+    rng = random.Random(count)
+    packed = np.frombuffer(rng.randbytes(5 * count), np.uint8).reshape(count, 5)
+    expected = [pow(3, int.from_bytes(row, "little"), P) for row in packed]
+    for threads in (1, 2, 3):
+        with kernels.use("simd", threads=threads):
+            ring = bigint.modulo(P)
+            assert ring.decode(ring.comb(ring.encode([3]), 40).power(packed)) == expected
 
 
 @needs_simd
@@ -138,17 +152,70 @@ def test_an_error_in_a_thread_is_raised():
 
     began = threading.Event()
 
-    def do(piece):
+    def do():
         if threading.current_thread() is threading.main_thread():
             assert began.wait(60)
         else:
             began.set()
-            raise ValueError(f"piece {piece}")
+            raise ValueError("in a thread")
 
-    work = _Work([(0, 1), (1, 2)], do)
+    work = _Work(1, do)
     _thread.start_new_thread(work.help, ())
-    with pytest.raises(ValueError, match="piece"):
+    with pytest.raises(ValueError, match="in a thread"):
         work.finish()
+
+
+@needs_simd
+def test_an_error_of_the_caller_waits_for_the_threads():
+    """They write to arrays that the caller lets go."""
+    from mpc.kernels.compiled import _Work
+
+    began, failed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def do():
+        if threading.current_thread() is threading.main_thread():
+            assert began.wait(60)
+            failed.set()
+            raise ValueError("in the caller")
+        began.set()
+        assert failed.wait(60)
+        ended.set()
+
+    work = _Work(1, do)
+    _thread.start_new_thread(work.help, ())
+    with pytest.raises(ValueError, match="in the caller"):
+        work.finish()
+    assert ended.is_set()
+
+
+@needs_simd
+@pytest.mark.timeout(60)
+def test_who_comes_late_is_not_waited_for():
+    from mpc.kernels.compiled import _Work
+
+    done = []
+    work = _Work(2, lambda: done.append(threading.get_ident()))
+    work.finish()
+    work.help()
+    assert done == [threading.get_ident()]
+
+
+@needs_simd
+@pytest.mark.parametrize("least", [None, 1, 3, 8, 1000])
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_every_turn_is_taken_once(threads, least):
+    from mpc.kernels.bits_simd import MASKS, _transpose
+
+    for count in (0, 1, 2, 7, 64, 1023):
+        # Turning bits over twice gives them back; a turn left out, or taken beyond, shows.
+        source = np.arange(64 * (count + 1), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        turned, back = (np.full(len(source), 7, np.uint64) for _ in range(2))
+        with kernels.use("simd", threads=threads):
+            for out, of in ((turned, source), (back, turned)):
+                scratch = lambda: np.empty(64, np.uint64)  # noqa: E731
+                _transpose.over(count, 1.0, out, MASKS, of, scratch=scratch, least=least)
+        assert np.array_equal(back[: 64 * count], source[: 64 * count])
+        assert (back[64 * count :] == 7).all()
 
 
 @needs_simd

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ConfigError, PeerAborted, PeerClosed, PeerTimeout, ProtocolError
-from mpc.net import memory
-from mpc.net.channel import Channel
+from mpc.net import columns, memory
+from mpc.net.channel import Channel, encode
 from mpc.net.handshake import digest
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
+from mpc.pb.v1.arith_pb2 import Opening
 from mpc.pb.v1.columns_pb2 import Column, Strings
 from mpc.pb.v1.session_pb2 import Hello, Parameter
 from mpc.testing import grpc_pair, run_mesh, run_pair, seeded
@@ -33,6 +36,37 @@ def test_any_bytes_are_a_message_or_a_protocol_error(frame: bytes) -> None:
         said = str(error)
     assert said.startswith("left: ")
     assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(300, dtype=np.uint64),
+        np.arange(6, dtype=">i8"),
+        np.arange(24, dtype=np.uint8).reshape(4, 6)[::2, ::3],
+        np.arange(6, dtype=np.float64).reshape(2, 3).T,
+        np.arange(5, dtype="<u2"),
+        np.empty(0, np.uint64),
+        np.empty((3, 0), np.uint64),
+        np.zeros(1 << 17, np.uint64),
+    ],
+)
+def test_a_bulk_column_is_written_as_protobuf_does(array: Any) -> None:
+    whole = Opening(step="mul", words=columns.pack(array))
+    assert encode(Opening(step="mul"), words=array) == encode(whole)
+
+    def send(channel: Channel) -> None:
+        channel.send(Opening(step="mul"), words=array)
+
+    assert run_pair(send, lambda channel: channel.recv(Opening))[1] == whole
+
+
+def test_what_is_no_bulk_column() -> None:
+    for array in (np.array(["a"]), np.array(1)):
+        with pytest.raises(TypeError, match="a column holds numbers"):
+            encode(Opening(), words=array)
+    with pytest.raises(KeyError, match="numbers"):
+        encode(Opening(), numbers=np.arange(3))
 
 
 @pytest.mark.parametrize("reason", [b"a b", b"", b"<script>", b"x" * 80, b"\xff\xfe", b"9lives"])

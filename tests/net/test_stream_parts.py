@@ -10,13 +10,14 @@ import threading
 from contextlib import suppress
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mpc.errors import MessageTooLarge, PeerClosed, PeerTimeout, ProtocolError
 from mpc.net.queue import FrameQueue
 from mpc.net.runtime import LOOP, SharedLoop
-from mpc.net.stream import CHUNK_BYTES, MAX_MESSAGE_BYTES, _chunk, _cut, _Joiner
+from mpc.net.stream import CHUNK_BYTES, MAX_MESSAGE_BYTES, _chunk, _cut, _Joiner, _read
 from mpc.pb.v1.link_pb2 import Chunk
 
 
@@ -26,6 +27,35 @@ from mpc.pb.v1.link_pb2 import Chunk
 @settings(max_examples=200)
 def test_a_chunk_is_encoded_as_protobuf_does(size: int, data: bytes) -> None:
     assert _chunk(size, memoryview(data)) == Chunk(size=size, data=data).SerializeToString()
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=40),
+        st.builds(Chunk, size=st.integers(0, 2**64 - 1), data=st.binary(), end=st.booleans()).map(
+            Chunk.SerializeToString
+        ),
+        # The fields the other way round, twice, and cut short.
+        st.tuples(st.integers(0, 300), st.binary(min_size=1, max_size=200), st.integers(0, 9)).map(
+            lambda t: (
+                (Chunk(data=t[1]).SerializeToString() * 2)[t[2] :]
+                + Chunk(size=t[0]).SerializeToString()
+            )
+        ),
+    )
+)
+@example(b"")
+@example(b"\x08" + b"\x80" * 12)
+@example(b"\x12\x03ab")
+def test_a_chunk_is_read_as_protobuf_does(message: bytes) -> None:
+    try:
+        chunk = Chunk.FromString(message)
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            _read(message)
+        return
+    size, data, end = _read(message)
+    assert (size, bytes(data), end) == (chunk.size, chunk.data, chunk.end)
 
 
 def test_no_chunk_is_above_the_limit_of_a_message() -> None:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
@@ -72,6 +74,45 @@ def test_input_and_output_stand_in_for_those_of_the_file(folder: Path) -> None:
     play(folder, "blacklist", bank=bank)
     assert pyarrow.parquet.read_table(folder / "out.parquet").num_rows == 2
     assert not (folder / "bank" / "listed.csv").exists()
+
+
+def test_ids_of_other_types_on_each_side_are_the_same_ids(folder: Path) -> None:
+    """Digits in a CSV file, text and whole numbers in Parquet: no side waits for the other."""
+    numbers = range(1_000, 1_000 + ROWS)
+    listed = list(numbers)[::3]
+    kinds = {"bank": None, "tax_office": None, "lender_b": pa.string(), "lender_c": pa.int64()}
+    for name, kind in kinds.items():
+        held = list(numbers) if name == "bank" else [*listed, 77]
+        path = folder / name / ("ids.csv" if kind is None else "ids.parquet")
+        if kind is None:
+            path.write_text("\n".join(["id", *map(str, held)]) + "\n")
+        else:
+            text = held if kind == pa.int64() else [str(number) for number in held]
+            pyarrow.parquet.write_table(pa.table({"id": pa.array(text, kind)}), path)
+        (folder / name / "party.toml").write_text(_reads(folder / name / "party.toml", path.name))
+    reports = play(folder, "blacklist")
+    assert all(isinstance(report, runs.Report) for report in reports.values()), reports
+    rows = rows_of(folder / "bank" / "listed.csv")
+    assert [int(row["id"]) for row in rows] == list(numbers)
+    for row in rows:
+        for holder in companies.HOLDERS:
+            assert row[f"listed_by_{holder}"] == str(int(row["id"]) in listed).lower()
+
+
+def test_ids_of_a_type_that_is_none_are_refused_before_anyone_is_called(folder: Path) -> None:
+    path = folder / "lender_b" / "ids.parquet"
+    pyarrow.parquet.write_table(pa.table({"id": pa.array([1e3, 2e3])}), path)
+    (folder / "lender_b" / "party.toml").write_text(
+        _reads(folder / "lender_b" / "party.toml", path.name)
+    )
+    with pytest.raises(DataError, match="'id' holds numbers, but ids are text or whole numbers"):
+        one(folder, "lender_b", "blacklist")
+
+
+def _reads(party: Path, file: str) -> str:
+    """The configuration with every dataset in ``file``, under ids of no scheme."""
+    text = re.sub(r'file = "\w+\.(csv|parquet)"', f'file = "{file}"', party.read_text())
+    return re.sub(r'id = \[.*\]\nidentifier = "uscc"', 'id = ["id"]', text)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -11,14 +11,16 @@ import numpy as np
 from google.protobuf.message import Message
 
 from mpc import testing
+from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.rng import uint64
 from mpc.primitives.sharing import Share
 from mpc.protocols import arith, seeds
 from mpc.protocols.triples import Triples, kinds
-from mpc.protocols.triples.kinds import Arrays, Field, Kind, Operand
+from mpc.protocols.triples.kinds import Against, Arrays, Field, Kind, Operand
 
 
 class Ideal:
@@ -29,6 +31,7 @@ class Ideal:
         self._party = party
         self._parties = parties
         self._operands: dict[int, Any] = {}
+        self._masks: dict[int, Any] = {}
 
     def make(self, kind: Kind) -> Arrays:
         kind = kinds.whole(kind)
@@ -37,7 +40,12 @@ class Ideal:
         if isinstance(kind, Operand):
             self._operands[kind.number] = free["b"][0]
         whole = free | kind.complete(free, self._operands)
-        return {f.name: self._share(whole[f.name], f) for f in fields}
+        shares = {f.name: self._share(whole[f.name], f) for f in fields}
+        if isinstance(kind, Operand):
+            self._masks[kind.number] = shares["b"][0]
+        if isinstance(kind, Against):
+            shares["c"] = kind.apart(shares["a"], shares["c"], self._masks)
+        return shares
 
     def close(self) -> None:
         """There is nobody to tell."""
@@ -79,7 +87,9 @@ class Recording:
         self._channel = channel
         self._change = change
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, **bulk: Any) -> None:
+        for name, array in bulk.items():
+            getattr(message, name).CopyFrom(Column(**columns.pack(array)))
         if self._change is not None:
             self._change(message)
         self._channel.send(message)

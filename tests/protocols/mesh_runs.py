@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,22 @@ def by_dealer(role: Role, parties: int, *, seed: object = 0, **options: Any) -> 
 
 
 def by_file(
-    role: Role, parties: int, folder: Path, demand: list[Kind], *, seed: object = 0, **options: Any
+    role: Role,
+    parties: int,
+    folder: Path,
+    demand: list[Kind],
+    *,
+    fixed: Sequence[tuple[int, int, int]] = (),
+    seed: object = 0,
+    **options: Any,
 ) -> dict[str, Any]:
-    """The same with triples that were prepared, as ``demand`` says, by a dealer, and saved."""
+    """The same with triples that were prepared, as ``demand`` says, by a dealer, and saved; and
+    with masks of ``fixed`` rows and columns, and so many rows against each."""
 
     def save(mesh: Mesh, triples: Triples) -> None:
         triples.prepare(demand)
+        for rows, columns, count in fixed:
+            triples.prepare_fixed(rows, columns, count)
         file.save(mesh, folder / mesh.me, triples, KEY, rng=seeded(f"{seed} {mesh.me}"))
 
     by_dealer(save, parties, seed=seed)
@@ -87,6 +97,15 @@ def whole(kind: Kind, shares: list[Arrays]) -> Arrays:
         values[field.name] = add.reduce(stacked, axis=0)
         assert values[field.name].dtype == np.uint64
     return values
+
+
+def whole_rows(kind: kinds.Against, masks: list[Any], shares: list[Arrays]) -> Arrays:
+    """The same for rows against an operand of which the parties have shares ``masks``: with the
+    products of its own factors that each party has left out."""
+    own = [share["a"] @ mask for share, mask in zip(shares, masks, strict=True)]
+    left_out: Any = sum(own, np.zeros_like(shares[0]["c"]))
+    values = whole(kind, shares)
+    return values | {"c": values["c"] + left_out}
 
 
 def holds(

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from mpc import kernels, testing
 from mpc.errors import ConfigError, CryptoError, DataError, KeyMismatch, PeerClosed, ProtocolError
+from mpc.kernels import ring
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
 from mpc.net.traced import Traced
@@ -80,6 +83,30 @@ def test_matrices(parties):
         for found, wanted in zip(results, expected, strict=True):
             assert found.shape == wanted.shape
             assert found.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+def test_a_matrix_product_takes_a_party_little_more_than_one(parties, monkeypatch):
+    """With its triple ready: one of the whole, and one of its part of the rows; not two."""
+    done, multiply = [], ring.matmul
+
+    def counted(x, y):
+        done.append((x.shape[0] * x.shape[1] * y.shape[1], threading.current_thread().name))
+        return multiply(x, y)
+
+    # What making the triple takes goes by another name.
+    monkeypatch.setattr(arith, "ring", SimpleNamespace(matmul=counted))
+
+    def job(p):
+        x, y = p.share(np.ones((10, 4))), p.share(np.ones((4, 6)), owner=1)
+        return p.reveal(arith.matmul(p.mesh, x, y, p.triples)), threading.current_thread().name
+
+    results = compute(parties, job)
+    for product, thread in results:
+        assert np.abs(product - 4).max() < 1e-5
+        mine = sum(count for count, name in done if name == thread)
+        assert 240 + 24 * (10 // parties) <= mine <= 240 + 24 * -(-10 // parties)
+    assert sum(count for count, _ in done) == 240 * (parties + 1)
 
 
 def test_many_products_of_any_shapes_take_one_round():

@@ -37,9 +37,9 @@ def tags_sent(right, seed, security="malicious"):
             name = b"mpc.v1.IntersectTags"
             if name in frame[:40]:
                 body = frame[2 + len(name) :]
-                got.append(
-                    columns.unpack(pb.IntersectTags.FromString(body).tags, width=16, peer="")
-                )
+                tags = pb.IntersectTags.FromString(body).tags
+                width = len(tags.data) // tags.count
+                got.append(columns.unpack(tags, width=width, peer=""))
             return frame
 
     run_pair(
@@ -58,10 +58,12 @@ def test_tags_tell_nothing_of_the_order_of_items():
     assert not np.array_equal(forward, tags_sent(names, 2))
 
 
-def test_tags_and_store_look_uniform():
-    sent = tags_sent(ids(0, 4000), 3)
+@pytest.mark.parametrize(("security", "width"), [("malicious", 16), ("semi-honest", 8)])
+def test_tags_and_store_look_uniform(security, width):
+    sent = tags_sent(ids(0, 4000), 3, security)
+    assert sent.shape == (4000, width)
     # The leading bytes of sorted tags are uniform over the whole message, as the others are.
-    for column in (0, 7, 8, 15):
+    for column in (0, 3, width // 2, width - 1):
         counts = np.bincount(sent[:, column], minlength=256)
         assert ((counts - len(sent) / 256) ** 2 / (len(sent) / 256)).sum() < 400
     stores = []
@@ -75,7 +77,7 @@ def test_tags_and_store_look_uniform():
             super().put(frame, timeout)
 
     left, right = memory_link.pair()
-    run(Watching(left, []), right, ["same", *ids(0, 3000)], ids(0, 10))
+    run(Watching(left, []), right, ["same", *ids(0, 3000)], ids(0, 10), security=security)
     counts = np.bincount(np.frombuffer(b"".join(stores), np.uint8), minlength=256)
     expected_count = counts.sum() / 256
     assert ((counts - expected_count) ** 2 / expected_count).sum() < 400

@@ -65,6 +65,26 @@ def test_cardinality_as_a_flag_of_the_intersection():
         cardinality(twice, ids(0, 1))
 
 
+def test_of_items_that_occur_twice_the_first_counts_on_request(key):
+    mine, theirs = ["b", "a", "b"], ["a", "x", "a", "b", "a"]
+    values = np.array([1, 2, 4, 8, 16])
+
+    def total(left="first", right="first"):
+        return run_pair(
+            lambda channel: psi_sum.receiver(channel, mine, duplicates=left, allow_weak=True),
+            lambda channel: psi_sum.sender(channel, theirs, values, key=key, duplicates=right),
+        )
+
+    assert total() == (Aggregate(2, 9), 2)
+    for sides in (("error", "first"), ("first", "error")):
+        with pytest.raises(DataError, match="repeat an earlier one"):
+            total(*sides)
+    with pytest.raises(ConfigError, match="duplicates is error or first, not 'last'"):
+        total("last")
+    with pytest.raises(ConfigError, match=r"values of shape \(3,\) for 5 items"):
+        psi_sum.sender(None, theirs, values[:3], key=key, duplicates="first")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -8,7 +8,7 @@ from dataclasses import replace
 import mesh_runs
 import numpy as np
 import pytest
-from mesh_runs import SOURCES, by_dealer, by_file, by_vole, holds, whole
+from mesh_runs import SOURCES, by_dealer, by_file, by_vole, holds, whole, whole_rows
 
 from mpc import kernels
 from mpc.protocols import triples as pool
@@ -96,7 +96,8 @@ def test_rows_by_vector_ole_on_the_portable_kernels():
         (mask, left), (other, right) = by_vole(role, 2).values()
     operands = {0: mask.mask + other.mask}
     kind = kinds.Against(0, 1, 1, 256)
-    assert holds(kind, whole(kind, [left, right]), operands)
+    values = whole_rows(kind, [mask.mask, other.mask], [left, right])
+    assert holds(kind, values, operands)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -143,11 +144,12 @@ def test_rows_against_a_fixed_operand(source, parties, tmp_path):
     results = list(run(source, role, parties, tmp_path).values())
     for which in range(2):
         kind = results[0][which].kind
-        operand = sum(np.array(result[which].mask) for result in results)
+        masks = [np.array(result[which].mask) for result in results]
         for index, count in enumerate(counts):
             against = kinds.Against(kind.number, kind.rows, kind.columns, count)
             shares = [result[2][which][index] for result in results]
-            assert holds(against, whole(against, shares), {kind.number: operand})
+            values = whole_rows(against, masks, shares)
+            assert holds(against, values, {kind.number: sum(masks)})
 
 
 def test_fixed_operands_from_a_file(tmp_path):
@@ -167,5 +169,6 @@ def test_fixed_operands_from_a_file(tmp_path):
 
     left, right = run_mesh(dict.fromkeys(mesh_runs.names(2), use)).values()
     kind = kinds.Against(left[0].kind.number, 3, 1, 5)
-    values = whole(kind, [left[1], right[1]])
-    assert holds(kind, values, {kind.number: left[0].mask + right[0].mask})
+    masks = [left[0].mask, right[0].mask]
+    values = whole_rows(kind, masks, [left[1], right[1]])
+    assert holds(kind, values, {kind.number: sum(masks)})

@@ -21,20 +21,22 @@ Modulo the square of n, which is Paillier's ring, with integers m modulo n besid
     ring.root                                the ring of integers modulo n
     ring.embed(m)                            1 + m*n, of m: a vector of ring.root
     ring.log(x)                              back: m of x = 1 + m*n
+    ring.modulo_root(x)                      x modulo n: a vector of ring.root
 
     crt = Crt(ring, parts)                   parts: rings whose coprime moduli multiply to ring's
     crt.split(x), crt.join(vectors)          the Chinese remainder theorem
+    crt.power(vectors, exponents)            each part to its own secret power, all at once
 
 Exponents that are secret come as uint8 (count, width), little-endian, which is what random bytes
 are, or as one non-negative int for all elements.
 
 **Time and secrets.** In the simd backend ``reduce``, ``to_bytes``, ``mul``, ``square``, ``power``,
-``Comb.power``, ``embed``, ``log``, ``product`` and ``Crt`` take no branch and touch no address that
-depends on values or exponents; of an exponent only the width shows. In the portable backend
-``power`` is GMP's ``mpz_powm_sec``, which tells an exponent of zero and the number of its machine
-words, and the rest is not constant-time: a comb picks table entries by secret digits. ``inverse``,
-``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and ``decode`` are constant-time in
-neither: the first three are for public exponents and blinded values.
+``Comb.power``, ``embed``, ``log``, ``modulo_root``, ``product`` and ``Crt`` take no branch and
+touch no address that depends on values or exponents; of an exponent only the width shows. In the
+portable backend ``power`` is GMP's ``mpz_powm_sec``, which tells an exponent of zero and the number
+of its machine words, and the rest is not constant-time: a comb picks table entries by secret
+digits. ``inverse``, ``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and ``decode`` are
+constant-time in neither: the first three are for public exponents and blinded values.
 """
 
 from __future__ import annotations
@@ -85,12 +87,15 @@ def modulo_square(root: int | Sequence[int]) -> SquareRing:
 class Crt:
     """The Chinese remainder theorem between ``ring`` and ``parts``, whose moduli multiply to its.
 
-    Either all are plain rings, or all are modulo squares.
+    Either all are plain rings, or all are modulo squares. With ``scales``, `join` first multiplies
+    each part by one of them, which costs nothing.
     """
 
     __slots__ = ("_plan", "parts", "ring")
 
-    def __init__(self, ring: Ring, parts: Sequence[Ring]) -> None:
+    def __init__(
+        self, ring: Ring, parts: Sequence[Ring], scales: Sequence[int] | None = None
+    ) -> None:
         if any(len(r.moduli) != 1 for r in (ring, *parts)):
             raise ConfigError("the Chinese remainder theorem is between rings of one modulus each")
         if len({type(r) for r in (ring, *parts)}) > 1:
@@ -102,7 +107,11 @@ class Crt:
             raise ConfigError("the moduli of the parts share factors")
         self.ring = ring
         self.parts = tuple(parts)
-        self._plan: CrtPlan = ring.arithmetic.crt([part.arithmetic for part in parts])
+        scales = [1] * len(parts) if scales is None else scales
+        if len(scales) != len(parts):
+            raise ConfigError(f"{len(scales)} scales do not fit {len(parts)} parts")
+        arithmetics = [part.arithmetic for part in parts]
+        self._plan: CrtPlan = ring.arithmetic.crt(arithmetics, scales)
 
     def __repr__(self) -> str:
         return f"Crt({self.ring!r}, <{len(self.parts)} parts>)"
@@ -112,13 +121,27 @@ class Crt:
         self.ring.check(x)
         return self._plan.split(x)
 
+    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
+        """The elements of each part to its own exponent, which is secret and not negative.
+
+        Of the exponents the length of the longest shows. Parts are raised side by side, so that
+        several threads have work even where each part has less than a lane group.
+        """
+        self._check(parts)
+        if len(exponents) != len(parts) or min(exponents) < 0:
+            raise ConfigError(f"power takes {len(parts)} exponents that are not negative")
+        return self._plan.power(parts, exponents)
+
     def join(self, parts: Sequence[Residues]) -> Residues:
-        """The elements that leave ``parts``."""
+        """The elements that leave ``parts``, or those times the scales."""
+        self._check(parts)
+        return self._plan.join(parts)
+
+    def _check(self, parts: Sequence[Residues]) -> None:
         if len(parts) != len(self.parts) or len({len(part) for part in parts}) != 1:
-            raise ConfigError(f"join takes {len(self.parts)} vectors of one length")
+            raise ConfigError(f"there are {len(self.parts)} parts, of one length")
         for ring, part in zip(self.parts, parts, strict=True):
             ring.check(part)
-        return self._plan.join(parts)
 
 
 def _arithmetic(moduli: tuple[int, ...], *, square: bool) -> Arithmetic:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -25,6 +25,10 @@ class CrtPlan(Protocol):
     """The constants of one Chinese remainder theorem."""
 
     def split(self, x: Residues) -> list[Residues]: ...
+
+    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
+        """Each part to its own power; there are as many elements in all."""
+        ...
 
     def join(self, parts: Sequence[Residues]) -> Residues: ...
 
@@ -77,6 +81,10 @@ class Arithmetic(Protocol):
         """The product of all elements, of which there is at least one, modulo one number."""
         ...
 
+    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
+        """Inverses modulo one number, from those that ``few`` finds of some products."""
+        ...
+
     def embed(self, m: Residues) -> Residues:
         """1 + m*n modulo n**2; m is of the ring modulo n."""
         ...
@@ -85,4 +93,8 @@ class Arithmetic(Protocol):
         """m of 1 + m*n."""
         ...
 
-    def crt(self, parts: Sequence[Self]) -> CrtPlan: ...
+    def modulo_root(self, x: Residues) -> Residues:
+        """Elements modulo n**2, modulo n."""
+        ...
+
+    def crt(self, parts: Sequence[Self], scales: Sequence[int]) -> CrtPlan: ...

@@ -36,6 +36,12 @@ Words = NDArray[np.uint64]
 
 Lanes = Any
 
+Table = tuple[int, int, int]
+"""Where buckets begin, words from one to the next, and bytes from those of one lane to the next."""
+
+Modulus = tuple[int, int, int, int, Routines]
+"""Where a modulus and the scratch of products begin; limbs, digits, and the products."""
+
 DIGIT = 32
 """A step is the number of a base, and from this bit on the digit of its exponent."""
 
@@ -129,6 +135,48 @@ def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
 
 
 @kernel
+def flatten_all(
+    start: int, stop: int, flat: Words, pitch: int, x: Words, rows: int, scratch: Words
+) -> None:
+    """The limbs of each element in a row, ``pitch`` words from one to the next."""
+    lanes, held = address(scratch), address(scratch) + ROW
+    for lane in range(COUNT):
+        scratch[0, 0, lane] = lane << DIGIT
+    for group in range(start, stop):
+        copy(held, address(x) + ROW * rows * group, rows)
+        spread_bucket(held, address(flat) + 8 * pitch * COUNT * group, lanes, pitch, 0)
+
+
+@inner
+def arrange_window(
+    steps: Words,
+    counts: NDArray[np.int64],
+    exponents: Words,
+    base: int,
+    element: int,
+    terms: range,
+    parity: int,
+    parities: int,
+    seen: NDArray[np.int64],
+) -> None:
+    """The steps of one window: those that meet their bucket first, and then the others."""
+    at = 0
+    for late in range(2):
+        for term in terms:
+            digit = exponents[(element + term) // COUNT, (element + term) % COUNT]
+            if digit == 0 or digit % np.uint64(parities) != np.uint64(parity):
+                continue
+            bucket = digit // np.uint64(parities) + np.uint64(parities - 1)
+            if late == 0 and seen[bucket] < 0:
+                seen[bucket] = term
+            elif late == 0 or seen[bucket] == term:
+                continue
+            steps[at] = np.uint64(base + term) | bucket << np.uint64(DIGIT)
+            at += 1
+        counts[late] = at
+
+
+@kernel
 def arrange_all(
     start: int,
     stop: int,
@@ -159,25 +207,64 @@ def arrange_all(
         share, rest = rest % shares, rest // shares
         output, row = rest % outputs, rest // outputs
         for window in range(windows):
-            place, at = span * windows + window, 0
             seen[:] = -1
-            for late in range(2):
-                for term in range(share, terms, shares):
-                    element = output * terms + term
-                    digit = np.uint64(0)
-                    if place < exponents.shape[1]:
-                        digit = exponents[element // 8, place, element % 8]
-                    if digit == 0 or digit % np.uint64(parities) != np.uint64(parity):
-                        continue
-                    digit = digit // np.uint64(parities) + np.uint64(parities - 1)
-                    if late == 0 and seen[digit] < 0:
-                        seen[digit] = term
-                    elif late == 0 or seen[digit] == term:
-                        continue
-                    number = np.uint64(row * terms + term)
-                    steps[task // 8, window, at, task % 8] = number | digit << np.uint64(DIGIT)
-                    at += 1
-                counts[task, window, late] = at
+            place = span * windows + window
+            if place < exponents.shape[1]:
+                arrange_window(
+                    steps[task // COUNT, window, :, task % COUNT],
+                    counts[task, window],
+                    exponents[:, place],
+                    row * terms,
+                    output * terms,
+                    range(share, terms, shares),
+                    parity,
+                    parities,
+                    seen,
+                )
+
+
+@inner
+def multiply_into_buckets(
+    buckets: Table, bases: int, steps: int, counts: NDArray[np.int64], x: int, y: int, ring: Modulus
+) -> None:
+    """Each step's base into its bucket, which the first of the steps find empty."""
+    table, pitch, apart = buckets
+    modulus, work, limbs, digits, routines = ring
+    for at in range(counts[1]):
+        step = steps + ROW * at
+        collect_base(x, bases, step, pitch)
+        if at >= counts[0]:
+            collect_bucket(y, table, step, pitch, apart)
+            mul(routines, x, x, y, modulus, work, limbs, digits)
+        spread_bucket(x, table, step, pitch, apart)
+
+
+@inner
+def raise_buckets(
+    total: int,
+    running: int,
+    x: int,
+    named: int,
+    buckets: Table,
+    last: int,
+    first: int,
+    ring: Modulus,
+) -> None:
+    """The product of the buckets from ``first`` to ``last``, each as often as it stands in this.
+
+    ``running`` is left as the product of all.
+    """
+    table, pitch, apart = buckets
+    modulus, work, limbs, digits, routines = ring
+    for entry in range(last, first - 1, -1):
+        store(named, 0, broadcast(np.uint64(entry << DIGIT)))
+        collect_bucket(x, table, named, pitch, apart)
+        if entry == last:
+            copy(running, x, limbs * digits)
+            copy(total, x, limbs * digits)
+        else:
+            mul(routines, running, running, x, modulus, work, limbs, digits)
+            mul(routines, total, total, running, modulus, work, limbs, digits)
 
 
 @kernel
@@ -213,36 +300,26 @@ def pippenger_all(
     running, total = x + ROW * pitch, x + ROW * 2 * pitch
     named, buckets = x + ROW * 3 * pitch, x + ROW * (3 * pitch + 1)
     apart = 8 * pitch * entries
+    table = (buckets, pitch, apart)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-        copy(to, modulus + ROW * (limbs + 1), rows)
+        ring, one = (modulus, work, limbs, digits, routines), modulus + ROW * (limbs + 1)
+        copy(to, one, rows)
         for i in range(windows - 1, -1, -1):
-            if i < windows - 1:
-                for _ in range(window):
-                    square(routines, to, to, modulus, work, limbs, digits)
-            copy(x, modulus + ROW * (limbs + 1), rows)
+            for _ in range(window if i < windows - 1 else 0):
+                square(routines, to, to, modulus, work, limbs, digits)
+            copy(x, one, rows)
             fill(buckets, entries, x, named, pitch)
-            for at in range(counts[group, i, 1]):
-                step = address(steps) + ROW * ((group * windows + i) * most + at)
-                collect_base(x, address(bases), step, pitch)
-                if at >= counts[group, i, 0]:
-                    collect_bucket(running, buckets, step, pitch, apart)
-                    mul(routines, x, x, running, modulus, work, limbs, digits)
-                spread_bucket(x, buckets, step, pitch, apart)
-            store(named, 0, broadcast(np.uint64((entries - 1) << DIGIT)))
-            collect_bucket(running, buckets, named, pitch, apart)
-            copy(total, running, rows)
-            for entry in range(entries - 2, 1 if halved else 0, -1):
-                store(named, 0, broadcast(np.uint64(entry << DIGIT)))
-                collect_bucket(x, buckets, named, pitch, apart)
-                mul(routines, running, running, x, modulus, work, limbs, digits)
-                mul(routines, total, total, running, modulus, work, limbs, digits)
+            step = address(steps) + ROW * (group * windows + i) * most
+            multiply_into_buckets(table, address(bases), step, counts[group, i], x, running, ring)
+            first = 2 if halved else 1
+            raise_buckets(total, running, x, named, table, entries - 1, first, ring)
             if halved:
                 # A digit is twice its half, and one more if it is odd.
                 square(routines, total, total, modulus, work, limbs, digits)
                 store(named, 0, broadcast(np.uint64(1 << DIGIT)))
                 collect_bucket(x, buckets, named, pitch, apart)
                 mul(routines, running, running, x, modulus, work, limbs, digits)
-                keep(running, modulus + ROW * (limbs + 1), load(address(odd), 8 * group), rows)
+                keep(running, one, load(address(odd), 8 * group), rows)
                 mul(routines, total, total, running, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)

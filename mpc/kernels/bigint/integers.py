@@ -31,7 +31,7 @@ def packed_exponents(exponents: Exponents, bits: int | None) -> tuple[NDArray[np
 
 
 def magnitudes(integers: Integers) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Magnitudes as uint8 (count, width), and which are negative."""
+    """Magnitudes as uint8 (count, width), in whole words, and which are negative."""
     array = np.asarray(integers)
     if array.dtype.kind in "iub":
         # -2**63 has no int64 magnitude, but its two's complement is right once read as unsigned.
@@ -39,7 +39,7 @@ def magnitudes(integers: Integers) -> tuple[NDArray[np.uint8], NDArray[np.bool_]
         words = sizes.astype("<u8").reshape(-1, 1)
         return words.view(np.uint8), array < 0
     values = [index(value) for value in integers]
-    width = max((abs(value).bit_length() + 7) // 8 for value in values) if values else 0
+    width = 8 * max(-(-abs(value).bit_length() // 64) for value in values) if values else 0
     packed = b"".join(abs(value).to_bytes(width, "little") for value in values)
     negative = np.array([value < 0 for value in values], dtype=np.bool_)
     return np.frombuffer(packed, np.uint8).reshape(len(values), width), negative
@@ -54,9 +54,17 @@ def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 def bit_length(packed: NDArray[np.uint8]) -> int:
     """The bit length of the largest of public little-endian integers."""
-    columns = packed.max(axis=tuple(range(packed.ndim - 1)), initial=0)
-    used = np.flatnonzero(columns)
-    return int(8 * used[-1] + int(columns[used[-1]]).bit_length()) if used.size else 0
+    rows = packed.reshape(-1, packed.shape[-1]) if packed.size else np.zeros((1, 1), np.uint8)
+    rows = rows.view(np.uint64) if rows.shape[1] % 8 == 0 else rows
+    seen = np.bitwise_or.reduce(rows, axis=0).tobytes()
+    return int.from_bytes(seen, "little").bit_length()
+
+
+def nonzero(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of public integers (..., width) are not 0."""
+    words = packed.view(np.uint64) if packed.shape[-1] % 8 == 0 else packed
+    # Rows of one word are the common case, and slow to sum up one by one.
+    return np.any(words, axis=-1) if words.shape[-1] != 1 else np.not_equal(words[..., 0], 0)
 
 
 def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:
@@ -74,6 +82,17 @@ def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:
 
 def below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether each little-endian integer is below its bound (one bound for all, or one each)."""
+    # Most are told by their highest word.
+    top = -(-packed.shape[1] // 8) - 1
+    highest, limit = (spaced_words(array[:, 8 * top :])[:, 0] for array in (packed, bounds))
+    found = highest < limit
+    if (alike := np.flatnonzero(highest == limit)).size:
+        limits = bounds if len(bounds) == 1 else bounds[alike]
+        found[alike] = _below(packed[alike], limits)
+    return found
+
+
+def _below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     words, limits = spaced_words(packed), spaced_words(bounds)
     differs = (words != limits)[:, ::-1]
     first = words.shape[1] - 1 - np.argmax(differs, axis=1)

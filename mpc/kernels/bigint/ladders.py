@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import ROW
-from mpc.kernels.bigint.lookups import FOUR, look_up, look_up_four, scan
+from mpc.kernels.bigint.lookups import look_up_next, scan
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
-from mpc.kernels.compiled import kernel
+from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import address, load
 
 TOGETHER = 32
@@ -20,6 +20,23 @@ TOGETHER = 32
 Words = NDArray[np.uint64]
 
 Lanes = Any
+
+
+@inner
+def raise_and_multiply(
+    routines: Routines,
+    to: int,
+    squarings: int,
+    factor: int,
+    modulus: int,
+    work: int,
+    limbs: int,
+    digits: int,
+) -> None:
+    """to**(2**squarings) * factor, in its place."""
+    for _ in range(squarings):
+        square(routines, to, to, modulus, work, limbs, digits)
+    mul(routines, to, to, factor, modulus, work, limbs, digits)
 
 
 @kernel
@@ -55,10 +72,8 @@ def power_all(
                 mul(routines, to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
         scan(to, table, load(exponent + ROW * (windows - 1), 0), entries, rows)
         for i in range(windows - 2, -1, -1):
-            for _ in range(window):
-                square(routines, to, to, modulus, work, limbs, digits)
             scan(factor, table, load(exponent + ROW * i, 0), entries, rows)
-            mul(routines, to, to, factor, modulus, work, limbs, digits)
+            raise_and_multiply(routines, to, window, factor, modulus, work, limbs, digits)
 
 
 @kernel
@@ -95,31 +110,27 @@ def straus_all(
     while begin < stop:
         share = begin // groups
         end = min(begin + TOGETHER, stop, (share + 1) * groups)
-        base, count = (
-            terms * share // shares,
-            terms * (share + 1) // shares - terms * share // shares,
-        )
+        base = terms * share // shares
+        count = terms * (share + 1) // shares - base
         for i in range(passes * count):
             term = base + i % count
             table = address(tables) + 8 * entries * rows * term
             digit = address(exponents) + ROW * ((passes - 1 - i // count) * terms + term)
             digit -= step * share * groups
+            squarings = window if term == base else 0
             first = begin
             while first < end:
-                last = first + FOUR if first + FOUR <= end else first + 1
-                if last > first + 1:
-                    look_up_four(factors, table, digit + step * first, step, entries, rows)
-                else:
-                    look_up(factors, table, digit + step * first, entries, rows)
-                for group in range(first, last):
+                found = look_up_next(
+                    factors, table, digit + step * first, step, end - first, entries, rows
+                )
+                for group in range(first, first + found):
                     modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
                     factor = factors + ROW * rows * (group - first)
-                    if term == base and i > 0:
-                        for _ in range(window):
-                            square(routines, to, to, modulus, work, limbs, digits)
                     if i == 0:
                         copy(to, factor, rows)
                     else:
-                        mul(routines, to, to, factor, modulus, work, limbs, digits)
-                first = last
+                        raise_and_multiply(
+                            routines, to, squarings, factor, modulus, work, limbs, digits
+                        )
+                first += found
         begin = end

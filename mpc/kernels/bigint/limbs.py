@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.integers import spaced_words
-from mpc.kernels.bigint.loops import digits_all, join_all, split_all
+from mpc.kernels.bigint.loops import digits_all, split_all
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 
 Words = NDArray[np.uint64]
@@ -23,24 +23,16 @@ def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
     words = spaced_words(packed)
     out = zero_groups(-(-len(packed) // LANES), limbs)
     split_all.over(
-        len(packed), _SECONDS * limbs, out, words, words.shape[1] - 1, limbs, scratch=lambda: words
+        len(packed),
+        _SECONDS * limbs,
+        out,
+        words,
+        words.shape[1] - 1,
+        limbs,
+        scratch=lambda: words,
+        least=LANES,
     )
     return out
-
-
-def join_packed(rows: Words, count: int, width: int) -> NDArray[np.uint8]:
-    """Little-endian integers (count, width) of canonical limbs in lane groups."""
-    words = np.zeros((count, -(-width // 8)), np.uint64)
-    join_all.over(
-        count,
-        _SECONDS * words.shape[1],
-        words,
-        words.shape[1],
-        rows,
-        rows.shape[1],
-        scratch=lambda: words,
-    )
-    return words.view(np.uint8)[:, :width].copy()
 
 
 def split_integers(values: Sequence[int], limbs: int) -> Words:
@@ -65,6 +57,7 @@ def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
         window,
         windows,
         scratch=lambda: words,
+        least=LANES,
     )
     return out
 

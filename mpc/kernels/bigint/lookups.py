@@ -126,6 +126,18 @@ def look_up_four(out: int, table: int, digits: int, step: int, entries: int, row
 
 
 @inner
+def look_up_next(
+    out: int, table: int, digits: int, step: int, left: int, entries: int, rows: int
+) -> int:
+    """For four lane groups, or for one if fewer are left; returns for how many."""
+    if left >= FOUR:
+        look_up_four(out, table, digits, step, entries, rows)
+        return FOUR
+    look_up(out, table, digits, entries, rows)
+    return 1
+
+
+@inner
 def scan(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
     """Of a table (entries, rows, 8), in each lane the entry that its digit names."""
     for row in range(0, rows, BLOCK):

@@ -27,6 +27,7 @@ from mpc.kernels.bigint.montgomery import (
 )
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
+    COUNT,
     LIMB_BITS,
     add,
     address,
@@ -76,30 +77,6 @@ def multiply_all(
             limbs,
             digits,
         )
-
-
-@kernel
-def fold_all(
-    start: int,
-    stop: int,
-    out: Words,
-    x: Words,
-    count: int,
-    n: Words,
-    _n_step: int,
-    limbs: int,
-    digits: int,
-    routines: Routines,
-    scratch: Words,
-) -> None:
-    """Of ``count`` groups of x: out[i] = x[i] * x[i + len(out)] * x[i + 2*len(out)] ..."""
-    rows, modulus = limbs * digits, address(n)
-    for group in range(start, stop):
-        to = address(out) + ROW * rows * group
-        copy(to, address(x) + ROW * rows * group, rows)
-        for other in range(group + len(out), count, len(out)):
-            factor = address(x) + ROW * rows * other
-            mul(routines, to, to, factor, modulus, address(scratch), limbs, digits)
 
 
 @kernel
@@ -164,12 +141,29 @@ def combine_all(
                 mul(routines, to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
 
 
+@inner
+def put_words(out: Words, limbs: Words, rows: int, lane: int) -> None:
+    """The words of a number of canonical limbs (rows, 8), in one lane."""
+    for word in range(len(out)):
+        row, shift = 64 * word // LIMB_BITS, np.uint64(64 * word % LIMB_BITS)
+        value, have = np.uint64(0), -np.int64(shift)
+        while have < 64 and row < rows:
+            limb = limbs[row, lane]
+            if have < 0:
+                value |= limb >> np.uint64(-have)
+            else:
+                value |= limb << np.uint64(have)
+            have += LIMB_BITS
+            row += 1
+        out[word] = value
+
+
 @kernel
 def finish_all(
     start: int,
     stop: int,
-    out: Words,
     x: Words,
+    packed: Words,
     n: Words,
     n_step: int,
     limbs: int,
@@ -177,12 +171,12 @@ def finish_all(
     routines: Routines,
     scratch: Words,
 ) -> None:
-    """Canonical limbs of the numbers that x stands for, out of Montgomery form."""
-    rows = limbs * digits
-    work = address(scratch)
+    """The words of the numbers that x stands for, out of Montgomery form, (elements, words)."""
+    rows, work = limbs * digits, address(scratch)
     value, wide = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    to = wide + ROW * rows
     for group in range(start, stop):
-        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        modulus = address(n) + n_step * group
         clear(wide, rows)
         store(wide, 0, broadcast(np.uint64(1)))
         mul(routines, value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
@@ -198,6 +192,9 @@ def finish_all(
             copy(wide, value, limbs)
             add_exactly(routines, wide, high, modulus, limbs)
             carry(to, wide, rows)
+        for lane in range(min(COUNT, len(packed) - COUNT * group)):
+            canonical = scratch[0, SCRATCH * limbs + 2 * rows :]
+            put_words(packed[COUNT * group + lane], canonical, rows, lane)
 
 
 @kernel
@@ -276,27 +273,6 @@ def split_all(
                 if shift > np.uint64(64 - LIMB_BITS):
                     value |= source[word + 1] << (np.uint64(64) - shift)
             to[row, element % 8] = value & LIMB
-
-
-@kernel
-def join_all(
-    start: int, stop: int, packed: Words, words: int, x: Words, rows: int, _scratch: Words
-) -> None:
-    """The opposite: as many words of each element."""
-    for element in range(start, stop):
-        source, to = x[element // 8], packed[element]
-        for word in range(words):
-            row, shift = 64 * word // LIMB_BITS, np.uint64(64 * word % LIMB_BITS)
-            value, have = np.uint64(0), -np.int64(shift)
-            while have < 64 and row < rows:
-                limb = source[row, element % 8]
-                if have < 0:
-                    value |= limb >> np.uint64(-have)
-                else:
-                    value |= limb << np.uint64(have)
-                have += LIMB_BITS
-                row += 1
-            to[word] = value
 
 
 @kernel

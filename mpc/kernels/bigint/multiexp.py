@@ -15,15 +15,16 @@ The cheaper of the two, by a count of products, is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.buckets import arrange_all, pippenger_all
-from mpc.kernels.bigint.integers import bit_length
+from mpc.kernels.bigint.buckets import arrange_all, flatten_all, pippenger_all
+from mpc.kernels.bigint.folds import rejoin_all
+from mpc.kernels.bigint.integers import bit_length, nonzero
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, aligned, cut
 from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
@@ -47,6 +48,10 @@ POWERS_OF_TWO = (1, 2, 4, 8, 16)
 
 SECONDS_PER_STEP = 5e-9
 """About what arranging one digit takes; decides only how batches are cut."""
+
+
+SECONDS_PER_ROW = 5e-9
+"""About what moving a row of eight words takes."""
 
 
 def entries(window: int) -> int:
@@ -82,7 +87,7 @@ def straus(
     out = lane_groups(shares * groups, rows)
     args = (table, digits, groups, terms, shares, window, passes, entries(window))
     products = passes * terms / shares + squarings
-    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows)
+    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows, least=2 * FOUR)
     for part in _halves(shares):
         half = LANES * part * groups
         pair = Residues(out[: part * groups], half), Residues(out[part * groups :], half)
@@ -111,7 +116,7 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     rows, bits = len(bases) // terms, bit_length(exponents)
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
-    used = int(np.count_nonzero(_any_byte(exponents), axis=1).max())
+    used = int(np.count_nonzero(nonzero(exponents), axis=1).max())
     alone = _plan(terms, used, outputs, rows, bits, 1)
     plan = _plan(terms, used, outputs, rows, bits, threads_for(arithmetic.seconds(alone.cost)))
     if not plan.buckets:
@@ -199,9 +204,9 @@ def _with_buckets(
     first = entries * (1 - (1 - 1 / entries) ** steps)
     products = steps - first + FIRST * first + 2 * entries + SQUARING * window
     products += (parities - 1) * (SQUARING + 2)
-    rejoin = SQUARING * bits * (1 - 1 / spans) + (shares * parities - 1) + (spans - 1)
-    busiest = -(-groups // threads) * windows * products
-    return replace(plan, cost=busiest + -(-outputs // LANES) * rejoin)
+    blocks = -(-groups // _block(plan)) if plan.tasks > 1 else 0
+    rejoin = -(-blocks // threads) * _rejoining(plan, bits)
+    return replace(plan, cost=-(-groups // threads) * windows * products + rejoin)
 
 
 def _pippenger_of_rows(
@@ -219,6 +224,8 @@ def _pippenger_of_rows(
         _pippenger(arithmetic, bases, exponents[start : start + slab], bits, plan)
         for start in range(0, outputs, slab)
     ]
+    if len(found) == 1:
+        return found[0]
     # Each slab is (rows, its outputs); the result is (rows, outputs).
     order = [np.arange(len(x)).reshape(rows, -1) for x in found]
     offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
@@ -233,10 +240,24 @@ def _pippenger(
     bits: int,
     plan: _Plan,
 ) -> Residues:
+    windows, most = -(-bits // (plan.window * plan.spans)), -(-exponents.shape[1] // plan.shares)
+    tasks = len(bases) // exponents.shape[1] * len(exponents) * plan.tasks
+    steps, counts = _arranged(exponents, bits, plan, tasks, windows)
+    pitch = -(-arithmetic.rows // LANES) * LANES
+    out = lane_groups(len(steps), arithmetic.rows)
+    flat, odd = _flat(bases, pitch), _odd(plan, len(steps))
+    args = (flat, pitch, steps, counts, most, plan.window, windows, odd)
+    extra = 3 * pitch + 1 + (pitch << plan.window)
+    arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
+    return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
+
+
+def _arranged(
+    exponents: NDArray[np.uint8], bits: int, plan: _Plan, tasks: int, windows: int
+) -> tuple[Words, NDArray[np.int64]]:
+    """Steps (groups, windows, most, 8), and how many are first ones in all lanes, and in any."""
     outputs, terms, width = exponents.shape
-    windows, most = -(-bits // (plan.window * plan.spans)), -(-terms // plan.shares)
-    tasks = len(bases) // terms * outputs * plan.tasks
-    groups = -(-tasks // LANES)
+    groups, most = -(-tasks // LANES), -(-terms // plan.shares)
     steps = zero_groups(groups, windows * most).reshape(groups, windows, most, LANES)
     # Lanes that are left over multiply nothing, and do not keep the others from skipping products.
     counts = np.full((groups * LANES, windows, 2), [most, 0])
@@ -254,17 +275,25 @@ def _pippenger(
         windows,
         scratch=lambda: np.empty(1 << plan.window, np.int64),
     )
-    counts = counts.reshape(groups, LANES, windows, 2)
-    counts = np.stack([counts[..., 0].min(axis=1), counts[..., 1].max(axis=1)], axis=-1)
-    rows = arithmetic.rows
-    pitch = -(-rows // LANES) * LANES
-    flat = lane_groups(len(bases), pitch // LANES).reshape(len(bases), pitch)
-    flat[:, :rows] = _by_element(bases)
-    out = lane_groups(groups, rows)
-    args = (flat, pitch, steps, counts, most, plan.window, windows, _odd(plan, groups))
-    extra = 3 * pitch + 1 + (pitch << plan.window)
-    arithmetic.run(pippenger_all, windows * (most + (2 << plan.window)), out, *args, extra=extra)
-    return _rejoin(arithmetic, Residues(out, tasks), plan, windows)
+    of_lanes = counts.reshape(groups, LANES, windows, 2)
+    return steps, np.stack([of_lanes[..., 0].min(axis=1), of_lanes[..., 1].max(axis=1)], axis=-1)
+
+
+def _flat(bases: Residues, pitch: int) -> Words:
+    """The limbs of each base in a row, ``pitch`` words from one to the next."""
+    groups, rows, _ = bases.data.shape
+    flat = lane_groups(groups * LANES, pitch // LANES)
+    flatten_all.over(
+        groups,
+        rows * SECONDS_PER_ROW,
+        flat,
+        pitch,
+        bases.data,
+        rows,
+        scratch=lambda: lane_groups(1, pitch + 1),
+        least=1,
+    )
+    return flat
 
 
 def _odd(plan: _Plan, groups: int) -> Words:
@@ -276,25 +305,32 @@ def _odd(plan: _Plan, groups: int) -> Words:
 
 
 def _rejoin(arithmetic: SimdArithmetic, x: Residues, plan: _Plan, windows: int) -> Residues:
-    """From tasks (outputs, shares, parities, spans) to outputs, halving their number each time."""
-    for parts in _halves(plan.shares * plan.parities):
-        pairs = np.arange(len(x)).reshape(-1, 2, parts * plan.spans)
-        x = arithmetic.mul(x[pairs[:, 0].ravel()], x[pairs[:, 1].ravel()])
-    for spans in _halves(plan.spans):
-        bits = windows * plan.window * plan.spans // (2 * spans)
-        low, high = np.arange(len(x)).reshape(-1, 2).T
-        x = arithmetic.mul(arithmetic.square(x[high], bits), x[low])
-    return x
+    """From tasks (outputs, shares, parities, spans) to outputs."""
+    if plan.tasks == 1:
+        return x
+    size, bits = _block(plan), windows * plan.window
+    blocks = x.data.reshape(-1, size * arithmetic.rows, LANES)
+    args = (size, plan.tasks, plan.spans, bits)
+    arithmetic.run(
+        rejoin_all, _rejoining(plan, bits * plan.spans), blocks, *args, extra=arithmetic.rows
+    )
+    return x[:: plan.tasks]
+
+
+def _block(plan: _Plan) -> int:
+    """Groups that hold the tasks of an output."""
+    return -(-plan.tasks // LANES)
+
+
+def _rejoining(plan: _Plan, bits: int) -> float:
+    """Products that it takes to rejoin a block of groups."""
+    joins = sum(-(-tasks // LANES) for tasks in _halves(plan.tasks))
+    return joins + SQUARING * bits * (1 - 1 / plan.spans)
 
 
 def _halves(count: int) -> list[int]:
     """count/2, count/4, ... 1 for a power of two."""
     return [count >> i for i in range(1, count.bit_length())]
-
-
-def _any_byte(exponents: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Nonzero where an exponent (..., width) is; by columns, since rows are short."""
-    return reduce(np.bitwise_or, np.moveaxis(exponents, -1, 0))
 
 
 def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.uint64]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import cycle
@@ -85,21 +85,26 @@ class PortableArithmetic:
         n = self.moduli[0]
         return _residues([reduce(lambda a, b: a * b % n, x.data)])
 
+    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
+        return few(x)
+
     def embed(self, m: Residues) -> Residues:
         return _residues(1 + a * n for a, n in zip(m.data, cycle(self.roots), strict=False))
 
     def log(self, x: Residues) -> Residues:
         return _residues((a - 1) // n for a, n in zip(x.data, cycle(self.roots), strict=False))
 
-    def crt(self, parts: Sequence[PortableArithmetic]) -> PortableCrt:
+    def modulo_root(self, x: Residues) -> Residues:
+        return _residues(a % n for a, n in zip(x.data, cycle(self.roots), strict=False))
+
+    def crt(self, parts: Sequence[PortableArithmetic], scales: Sequence[int]) -> PortableCrt:
         whole = self.moduli[0]
         moduli = tuple(part.moduli[0] for part in parts)
-        cofactors = (whole // n for n in moduli)
-        return PortableCrt(
-            whole,
-            moduli,
-            tuple(c * gmpy2.invert(c, n) for c, n in zip(cofactors, moduli, strict=True)),
+        weights = (
+            whole // n * gmpy2.invert(whole // n, n) * scale
+            for n, scale in zip(moduli, scales, strict=True)
         )
+        return PortableCrt(whole, moduli, tuple(weights))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -136,18 +141,24 @@ class PortableComb:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PortableCrt:
-    """``idempotents[i]`` is 1 modulo the i-th modulus and 0 modulo the others."""
+    """``weights[i]`` is a scale modulo the i-th modulus and 0 modulo the others."""
 
     whole: mpz
     moduli: tuple[mpz, ...]
-    idempotents: tuple[mpz, ...]
+    weights: tuple[mpz, ...]
 
     def split(self, x: Residues) -> list[Residues]:
         return [_residues(value % n for value in x.data) for n in self.moduli]
 
+    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
+        return [
+            _residues(gmpy2.powmod_sec(a, e, n) if e else mpz(1) for a in part.data)
+            for part, e, n in zip(parts, exponents, self.moduli, strict=True)
+        ]
+
     def join(self, parts: Sequence[Residues]) -> Residues:
         columns = zip(*(part.data for part in parts), strict=True)
-        return _residues(sum(map(mul, column, self.idempotents)) % self.whole for column in columns)
+        return _residues(sum(map(mul, column, self.weights)) % self.whole for column in columns)
 
 
 def _integer(row: NDArray[np.uint8]) -> mpz:

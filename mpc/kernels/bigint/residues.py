@@ -84,7 +84,7 @@ def _regroup(blocks: list[NDArray[Any]], positions: NDArray[np.intp]) -> NDArray
 def lane_groups(groups: int, limbs: int) -> NDArray[np.uint64]:
     """Uint64 (groups, limbs, 8) of any content, each vector of eight in one cache line."""
     raw = np.empty(groups * limbs * LANES + _LINE // 8, dtype=np.uint64)
-    skip = -raw.ctypes.data % _LINE // 8
+    skip = -raw.__array_interface__["data"][0] % _LINE // 8
     return raw[skip : skip + groups * limbs * LANES].reshape(groups, limbs, LANES)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import index
 from typing import Any
 
@@ -154,13 +155,10 @@ class Ring:
 
         Raises CryptoError where an element shares a factor with the modulus. Not constant-time.
         """
-        if len(self.moduli) > 1 or len(x) <= 1:
+        if len(self.moduli) > 1:
             return self._inverse_each(x)
-        half = len(x) // 2
-        left, right, rest = x[:half], x[half : 2 * half], x[2 * half :]
-        inverse = self.inverse(concatenate([self.mul(left, right), rest]))
-        pairs = inverse[:half]
-        return concatenate([self.mul(pairs, right), self.mul(pairs, left), inverse[half:]])
+        self.check(x)
+        return self.arithmetic.inverse(x, self._inverse_by_one)
 
     def product(self, x: Residues, rows: int = 1) -> Residues:
         """The product of each of ``rows`` equal runs of elements."""
@@ -202,8 +200,9 @@ class Ring:
             return self.arithmetic.multiexp(bases, packed)
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
             return self._multiexp_raised(bases, exponents, bit_length(packed))
-        signed = np.concatenate([np.where(negative, 0, packed), np.where(negative, packed, 0)])
-        both = self.arithmetic.multiexp(bases, signed.astype(np.uint8))
+        words = packed.view(np.uint64)
+        signed = np.concatenate([words * ~negative, words * negative])
+        both = self.arithmetic.multiexp(bases, signed.view(np.uint8))
         # Each row of bases gave its positive outputs, then its negative ones.
         order = np.arange(len(both)).reshape(-1, 2, outputs)
         below = self.inverse(both[order[:, 1].ravel()])
@@ -224,12 +223,20 @@ class Ring:
         moduli = tuple(self.moduli[position] for position in positions)
         return Ring(moduli, self.arithmetic.part(positions))
 
+    def _inverse_by_one(self, x: Residues) -> Residues:
+        """By one extended gcd, in integers: for a few elements lanes take longer."""
+        n = gmpy2.mpz(self.moduli[0])
+        values = [gmpy2.mpz(value) for value in self.decode(x)]
+        before = list(accumulate(values, lambda a, b: a * b % n, initial=gmpy2.mpz(1)))
+        inverse, found = _inverted(before.pop(), n), []
+        while values:
+            found.append(int(inverse * before.pop() % n))
+            inverse = inverse * values.pop() % n
+        return self.encode(found[::-1])
+
     def _inverse_each(self, x: Residues) -> Residues:
         values = zip(self.decode(x), self._modulus_of(len(x)), strict=True)
-        try:
-            return self.encode([int(gmpy2.invert(value, modulus)) for value, modulus in values])
-        except ZeroDivisionError:
-            raise CryptoError("an element shares a factor with the modulus") from None
+        return self.encode([int(_inverted(value, modulus)) for value, modulus in values])
 
     def check(self, *vectors: Residues) -> None:
         """The kernels read memory by these shapes, so that they are looked at here."""
@@ -263,6 +270,11 @@ class SquareRing(Ring):
         self.check(x)
         return self.arithmetic.log(x)
 
+    def modulo_root(self, x: Residues) -> Residues:
+        """x modulo n, as elements of ``root``."""
+        self.check(x)
+        return self.arithmetic.modulo_root(x)
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comb:
@@ -289,3 +301,10 @@ class Comb:
         if bits > self.bits and exceeds(packed, self.bits):
             raise EncodingOverflow(f"an exponent is wider than the comb's {self.bits} bits")
         return self.table.power(packed)
+
+
+def _inverted(value: Any, modulus: Any) -> Any:
+    try:
+        return gmpy2.invert(value, modulus)
+    except ZeroDivisionError:
+        raise CryptoError("an element shares a factor with the modulus") from None

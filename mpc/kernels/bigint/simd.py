@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
+from mpc.kernels.bigint.integers import packed_exponents
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
     aligned,
     cut,
     in_all_lanes,
-    join_packed,
     split_integers,
     split_packed,
 )
@@ -27,7 +28,6 @@ from mpc.kernels.bigint.loops import (
     combine_all,
     embed_all,
     finish_all,
-    fold_all,
     log_all,
     multiply_all,
     square_all,
@@ -104,10 +104,10 @@ class SimdArithmetic:
         )
 
     def store(self, x: Residues) -> NDArray[np.uint8]:
-        out = self._new(x)
-        self.run(finish_all, 1, out, x.data, extra=2 * self.rows)
         width = max(-(-n.bit_length() // 8) for n in self.moduli)
-        return join_packed(out, len(x), width)
+        words = np.empty((len(x), -(-width // 8)), np.uint64)
+        self.run(finish_all, 1, x.data, words, extra=3 * self.rows)
+        return np.ascontiguousarray(words.view(np.uint8)[:, :width])
 
     def mul(self, x: Residues, y: Residues) -> Residues:
         out, others, step = self._new(x), y.data, ROW * self.rows
@@ -159,17 +159,37 @@ class SimdArithmetic:
         return multiexp.multiexp(self, bases, exponents)
 
     def product(self, x: Residues) -> Residues:
+        groups, rest = divmod(len(x), LANES)
+        tasks = min(groups, threads_for(self.seconds(groups)))
+        parts = lane_groups(tasks + 1, self.rows)
+        if groups:
+            self.run(fold_all, groups / tasks, parts[:tasks], x.data, groups)
+        if rest:
+            parts[tasks] = self.modulus[0, self.limbs + 1 :]
+            parts[tasks, :, :rest] = x.data[groups, :, :rest]
+            tasks += 1
+        out = lane_groups(1, self.rows)
+        self.run(across_all, tasks, out, parts, tasks, extra=self.rows)
+        return Residues(out, 1)
+
+    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
         groups = len(x) // LANES
-        threads = threads_for(self.seconds(groups))
-        for tasks in (threads, 1):
-            if tasks < groups:
-                out = lane_groups(tasks, self.rows)
-                self.run(fold_all, groups / tasks, out, x.data, groups)
-                last = x[LANES * groups :]
-                x, groups = concatenate([Residues(out, LANES * tasks), last]), tasks
-        while (half := len(x) // 2) > 0:
-            x = concatenate([self.mul(x[:half], x[half : 2 * half]), x[2 * half :]])
-        return x
+        runs = min(groups // 2, threads_for(self.seconds(2 * groups)))
+        if runs == 0:
+            return few(x)
+        whole, before = x.data[:groups], lane_groups(groups, self.rows)
+        ends = lane_groups(runs, self.rows)
+        self.run(chain_all, groups / runs, ends, whole, before)
+        found = few(concatenate([Residues(ends, LANES * runs), x[LANES * groups :]]))
+        out = self._new(x)
+        out[groups:] = found.data[runs:]
+        self.run(unchain_all, 2 * groups / runs, found.data[:runs], whole, before, out)
+        return Residues(out, len(x))
+
+    def modulo_root(self, x: Residues) -> Residues:
+        out = lane_groups(len(x.data), self.limbs)
+        out[...] = x.data[:, : self.limbs]
+        return Residues(out, len(x))
 
     def embed(self, m: Residues) -> Residues:
         out = lane_groups(len(m.data), self.rows)
@@ -181,8 +201,8 @@ class SimdArithmetic:
         self.run(log_all, 1, out, x.data, extra=self.rows)
         return Residues(out, len(x))
 
-    def crt(self, parts: Sequence[SimdArithmetic]) -> SimdCrt:
-        return SimdCrt.of(self, parts)
+    def crt(self, parts: Sequence[SimdArithmetic], scales: Sequence[int]) -> SimdCrt:
+        return SimdCrt.of(self, parts, scales)
 
     def constants(self, values: Sequence[int]) -> Words:
         """The factors of :meth:`combine`."""
@@ -204,8 +224,19 @@ class SimdArithmetic:
         madds = (4 if self.digits == 1 else 10) * self.limbs**2
         return products * madds * SECONDS_PER_MADD[not kernels.wide()]
 
-    def run(self, kernel: Kernel, products: float, out: Words, *args: Any, extra: int = 0) -> None:
-        """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch."""
+    def run(
+        self,
+        kernel: Kernel,
+        products: float,
+        out: Words,
+        *args: Any,
+        extra: int = 0,
+        least: int = 1,
+    ) -> None:
+        """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch.
+
+        A thread takes ``least`` groups at a time, or more.
+        """
         rows = SCRATCH * self.limbs + extra
         kernel.over(
             len(out),
@@ -218,6 +249,7 @@ class SimdArithmetic:
             self.digits,
             routines(),
             scratch=lambda: lane_groups(1, rows),
+            least=least,
         )
 
     def _new(self, x: Residues) -> Words:
@@ -258,8 +290,11 @@ class SimdCrt:
     joining: Words
 
     @classmethod
-    def of(cls, whole: SimdArithmetic, parts: Sequence[SimdArithmetic]) -> SimdCrt:
-        joining = [value for part in parts for value in _joining(whole, part)]
+    def of(
+        cls, whole: SimdArithmetic, parts: Sequence[SimdArithmetic], scales: Sequence[int]
+    ) -> SimdCrt:
+        weights = (_joining(whole, *of) for of in zip(parts, scales, strict=True))
+        joining = [weight for weights_of_part in weights for weight in weights_of_part]
         splitting = [part.constants(_splitting(whole, part)) for part in parts]
         return cls(whole, tuple(parts), tuple(splitting), whole.constants(joining))
 
@@ -270,6 +305,31 @@ class SimdCrt:
             padded = _padded(x, self.whole, chunks * part.limbs)
             out.append(part.combine(padded, len(x), factors))
         return out
+
+    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
+        if len({(part.limbs, part.digits) for part in self.parts}) > 1:
+            return [
+                part.power(x, *packed_exponents(exponent, None))
+                for part, x, exponent in zip(self.parts, parts, exponents, strict=True)
+            ]
+        groups, bits = len(parts[0].data), max(exponents).bit_length()
+        packed = b"".join(e.to_bytes(-(-bits // 8), "little") for e in exponents)
+        rows = np.frombuffer(packed, np.uint8).reshape(len(parts), -1)
+        together = Residues(_one_after_another(parts), LANES * groups * len(parts))
+        powers = self._side_by_side(groups).power(
+            together, np.repeat(rows, LANES * groups, axis=0), bits
+        )
+        return [
+            Residues(powers.data[groups * i : groups * (i + 1)], len(part))
+            for i, part in enumerate(parts)
+        ]
+
+    def _side_by_side(self, groups: int) -> SimdArithmetic:
+        """Of so many groups of elements of each part."""
+        first = self.parts[0]
+        moduli = np.concatenate([part.modulus for part in self.parts])
+        modulus = aligned(np.repeat(moduli, groups, axis=0))
+        return SimdArithmetic(first.roots, first.digits, first.limbs, modulus, first.entry)
 
     def join(self, parts: Sequence[Residues]) -> Residues:
         columns = [
@@ -289,12 +349,12 @@ def _splitting(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
     ]
 
 
-def _joining(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
-    """For each digit: its weight, times what is 1 modulo the part and 0 modulo the others."""
+def _joining(whole: SimdArithmetic, part: SimdArithmetic, scale: int) -> list[int]:
+    """For each digit: its weight, times what is ``scale`` modulo the part, 0 modulo the others."""
     modulus = part.moduli[0]
     cofactor = whole.moduli[0] // modulus
     change = _radix(whole.limbs) * pow(_radix(part.limbs), -1, whole.moduli[0])
-    scale = cofactor * pow(cofactor, -1, modulus) * change
+    scale *= cofactor * pow(cofactor, -1, modulus) * change
     return [scale * part.roots[0] ** digit for digit in range(part.digits)]
 
 
@@ -320,6 +380,10 @@ def _powers_of_radix(limbs: int, chunks: int) -> list[int]:
 def _step(array: Words) -> int:
     """Bytes from one group to the next, or 0 where one group serves all."""
     return 0 if len(array) == 1 else ROW * array.shape[1]
+
+
+def _one_after_another(parts: Sequence[Residues]) -> Words:
+    return aligned(np.concatenate([part.data for part in parts]))
 
 
 def _side_by_side(arrays: Sequence[Words]) -> Words:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmpc/pb/v1/intersection.proto\x12\x06mpc.v1\"\x18\n\x07SetSize\x12\r\n\x05items\x18\x01 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmpc/pb/v1/intersection.proto\x12\x06mpc.v1\"\'\n\x07SetSize\x12\r\n\x05items\x18\x01 \x01(\x04\x12\r\n\x05small\x18\x02 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mpc.pb.v1.intersection_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SETSIZE']._serialized_start=40
-  _globals['_SETSIZE']._serialized_end=64
+  _globals['_SETSIZE']._serialized_end=79
 # @@protoc_insertion_point(module_scope)

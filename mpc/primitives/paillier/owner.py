@@ -21,7 +21,10 @@ from mpc.primitives.rng import Rng, below
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Owner:
-    """The rings of one key: ``square`` splits modulo n**2, ``plain`` modulo n."""
+    """The rings of one key: ``square`` splits modulo n**2, ``plain`` joins plaintexts modulo n.
+
+    Those modulo p are scaled by the inverse of what decryption of 1 comes to before that.
+    """
 
     factors: tuple[Factor, Factor]
     square: Crt
@@ -34,14 +37,20 @@ class Owner:
         return cls(
             factors,
             Crt(ring, [factor.ring for factor in factors]),
-            Crt(ring.root, [factor.ring.root for factor in factors]),
+            Crt(
+                ring.root,
+                [factor.ring.root for factor in factors],
+                # (1 + n)**(p - 1) = 1 + (p - 1)*q*p modulo p**2, and (p - 1)*q = -q modulo p.
+                [int(gmpy2.invert(-other, prime)) for prime, other in ((p, q), (q, p))],
+            ),
         )
 
     def decrypt(self, x: Residues) -> list[int]:
         """The plaintexts in [0, n) of elements modulo n**2."""
-        parts = zip(self.factors, self.square.split(x), strict=True)
-        joined = self.plain.join([factor.decrypt(part) for factor, part in parts])
-        return self.plain.ring.decode(joined)
+        exponents = [factor.prime - 1 for factor in self.factors]
+        powers = self.square.power(self.square.split(x), exponents)
+        logs = [f.ring.log(power) for f, power in zip(self.factors, powers, strict=True)]
+        return self.plain.ring.decode(self.plain.join(logs))
 
     def masks(self, count: int, rng: Rng) -> Residues:
         """Masks for new ciphertexts."""
@@ -50,14 +59,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Factor:
-    """One prime, the ring modulo its square, and the powers of h_s there.
-
-    ``unit`` is the inverse of what decryption of 1 comes to before it is scaled.
-    """
+    """One prime, the ring modulo its square, and the powers of h_s there."""
 
     prime: int
     ring: SquareRing
-    unit: Residues
     comb: Comb
 
     @classmethod
@@ -65,18 +70,7 @@ class Factor:
         ring = modulo_square(prime)
         n = prime * other
         base = gmpy2.powmod_sec(subgroup_base(n) % prime**2, n, prime**2)
-        # (1 + n)**(p - 1) = 1 + (p - 1)*q*p modulo p**2, and (p - 1)*q = -q modulo p.
-        unit = gmpy2.invert(-other, prime)
-        return cls(
-            prime,
-            ring,
-            ring.root.encode([int(unit)]),
-            ring.comb(ring.encode([int(base)]), prime.bit_length()),
-        )
-
-    def decrypt(self, x: Residues) -> Residues:
-        """The plaintexts modulo the prime, of elements modulo its square."""
-        return self.ring.root.mul(self.ring.log(self.ring.power(x, self.prime - 1)), self.unit)
+        return cls(prime, ring, ring.comb(ring.encode([int(base)]), prime.bit_length()))
 
     def masks(self, count: int, rng: Rng) -> Residues:
         width = (self.prime.bit_length() + 7) // 8

@@ -40,7 +40,7 @@ def decode(
     except EncodingOverflow as error:
         raise _fault(peer, f"a ciphertext is out of range: {error}") from None
     # One product and one gcd for all. An element that is not invertible is 0, or gives n away.
-    [product] = ring.decode(ring.product(residues))
+    [product] = ring.root.decode(ring.root.product(ring.modulo_root(residues)))
     if gmpy2.gcd(product, n) != 1:
         raise _fault(peer, "a ciphertext is not invertible")
     return residues

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Terms:
     role: str
     security: str
     to_both: bool
-    duplicates: str
+    duplicates: Literal["error", "first"]
     pad_to: int | None
     memory: int
 

@@ -14,35 +14,32 @@ from __future__ import annotations
 from typing import Any
 
 from mpc.errors import ConfigError
-from mpc.kernels import hashing
 from mpc.net.channel import Channel
-from mpc.primitives.items import Items
 from mpc.primitives.rng import Rng
 from mpc.protocols import psi_sum
-from mpc.protocols.psi.agreement import Terms, distinct
+from mpc.protocols.psi.agreement import Terms
 from mpc.protocols.psi.progress import Progress
-
-_KEY_BYTES = 32
 
 
 def receiver(
     channel: Channel, items: Any, terms: Terms, progress: Progress | None, rng: Rng
 ) -> int:
     """The number of common items."""
-    return psi_sum.receiver(channel, _items(items, terms, progress, rng), rng=rng).count
+    _check(terms, progress)
+    return psi_sum.receiver(channel, items, duplicates=terms.duplicates, rng=rng).count
 
 
 def sender(channel: Channel, items: Any, terms: Terms, progress: Progress | None, rng: Rng) -> None:
     """Let the receiver learn the number."""
-    psi_sum.sender(channel, _items(items, terms, progress, rng), rng=rng)
+    _check(terms, progress)
+    psi_sum.sender(channel, items, duplicates=terms.duplicates, rng=rng)
 
 
-def _items(items: Any, terms: Terms, progress: Progress | None, rng: Rng) -> Items:
+def _check(terms: Terms, progress: Progress | None) -> None:
     if terms.security != "semi-honest":
-        raise ConfigError("cardinality_only is semi-honest: say so with security='semi-honest'")
+        raise ConfigError(
+            "cardinality_only is not secure against a malicious peer; where semi-honest will do, "
+            "say so with security='semi-honest'"
+        )
     if terms.to_both or terms.pad_to is not None or progress is not None:
         raise ConfigError("cardinality_only goes with neither to_both, pad_to nor progress")
-    held = Items.of(items)
-    key = rng.bytes(_KEY_BYTES)
-    digests = hashing.digests(held.data, held.offsets, key=key, person=b"psi:item")
-    return held.take(distinct(digests, terms.duplicates))

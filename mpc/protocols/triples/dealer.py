@@ -33,7 +33,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import triples_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols.triples import Triples, kinds
-from mpc.protocols.triples.kinds import Arrays, Field, Kind, Operand, Words
+from mpc.protocols.triples.kinds import Against, Arrays, Field, Kind, Operand, Words
 
 _LARGEST_WORDS = 1 << 21  # of a batch, all arrays of a party together, unless one unit has more
 
@@ -156,12 +156,14 @@ class _Stream:
 
 
 class _Dealt:
-    """This party's side: its stream, and for the first party what the dealer sends."""
+    """This party's side: its stream, for the first party what the dealer sends, and shares of
+    fixed operands."""
 
-    __slots__ = ("_channel", "_party", "_stream")
+    __slots__ = ("_channel", "_operands", "_party", "_stream")
 
     def __init__(self, channel: Channel, stream: _Stream, party: int) -> None:
         self._channel = channel
+        self._operands: dict[int, Words] = {}
         self._stream = stream
         self._party = party
 
@@ -169,13 +171,21 @@ class _Dealt:
         kind = _bounded(kinds.whole(kind))
         self._channel.send(kinds.request(kind))
         arrays = _expanded(kind, self._stream, self._party)
-        if self._party:
-            return arrays
+        if not self._party:
+            arrays |= self._correction(kind)
+        if isinstance(kind, Operand):
+            self._operands[kind.number] = arrays["b"][0]
+        if isinstance(kind, Against):
+            arrays["c"] = kind.apart(arrays["a"], arrays["c"], self._operands)
+        return arrays
+
+    def _correction(self, kind: Kind) -> Arrays:
+        """What the dealer sends to the first party."""
         rest = [(field.name, kinds.shape(kind, field)) for field in kind.fields() if not field.free]
         sizes = [int(np.prod(shape, dtype=np.int64)) for _, shape in rest]
         message = self._channel.recv(pb.Correction)
         words = columns.unpack_uint64(message.words, count=sum(sizes), peer=self._channel.peer)
-        start = 0
+        arrays, start = {}, 0
         for (name, shape), size in zip(rest, sizes, strict=True):
             arrays[name] = words[start : start + size].reshape(shape)
             start += size

@@ -218,7 +218,9 @@ class Operand:
 class Against:
     """c = a @ b for ``count`` rows a and the mask b of the operand of that number.
 
-    With a ``holder`` this party knows a, and shares c with the first party, who knows b.
+    With a ``holder`` this party knows a, and shares c with the first party, who knows b. Without,
+    each party takes its own a times its own b off its share of c (``apart``), so that online one
+    product does instead of two: c is what the factors of different parties come to, added up.
     """
 
     UNIT: ClassVar[int] = 1
@@ -237,6 +239,10 @@ class Against:
 
     def complete(self, free: Arrays, operands: Operands) -> Arrays:
         return {"c": ring.matmul(free["a"], operands[self.number])}
+
+    def apart(self, a: Words, c: Words, operands: Operands) -> Words:
+        """A share of c without the product of the party's own factors, of which it holds shares."""
+        return c if self.holder else c - ring.matmul(a, operands[self.number])
 
 
 Kind: TypeAlias = (

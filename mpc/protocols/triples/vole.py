@@ -45,24 +45,10 @@ from mpc.pb.v1 import triples_pb2 as pb
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
 from mpc.protocols import seeds
 from mpc.protocols.triples import Maker, Triples, kinds, matrices, products, sines
-from mpc.protocols.triples.kinds import (
-    Against,
-    Ands,
-    Arrays,
-    Bits,
-    Kind,
-    Numbers,
-    Operand,
-    Products,
-    Selections,
-    Sines,
-    Squares,
-    Truncations,
-    Words,
-)
+from mpc.protocols.triples.kinds import Arrays, Kind, Words
 from mpc.protocols.triples.partners import Partner
 
-_LARGEST = {Truncations: 1 << 14, Sines: 1 << 14}
+_LARGEST = {kinds.Truncations: 1 << 14, kinds.Sines: 1 << 14}
 _OTHERS = 1 << 20  # at most so many of one kind in a batch: it bounds memory
 
 _ROWS_BY_VOLE = 256  # from so many rows on a run of vector OLE is cheaper, as measured
@@ -118,13 +104,13 @@ class _Pairwise:
         return made
 
     def _made(self, kind: Kind) -> Arrays:
-        if isinstance(kind, Numbers | Truncations):
+        if isinstance(kind, kinds.Numbers | kinds.Truncations):
             return self._from_bits(kind)
-        if isinstance(kind, Against) and self._draws_rows(kind):
+        if isinstance(kind, kinds.Against) and self._draws_rows(kind):
             # Its rows are random, so they may as well be those that come out of vector OLE.
             b = self._operands[kind.number]
             a, shares = _both_ways(next(iter(self._partners.values())), kind.count, b)
-            return {"a": a, "c": ring.matmul(a, b) + shares}
+            return {"a": a, "c": shares}
         free = {
             field.name: uint64(self._rng, kinds.shape(kind, field))
             if field.held_by(self._turn)
@@ -132,7 +118,7 @@ class _Pairwise:
             for field in kind.fields()
             if field.free
         }
-        if isinstance(kind, Against) and kind.holder:
+        if isinstance(kind, kinds.Against) and kind.holder:
             return self._between(kind, free)
         return free | self._rest(kind, free)
 
@@ -140,21 +126,21 @@ class _Pairwise:
         """What follows from the free arrays."""
         rest: Arrays = {}
         match kind:
-            case Products():
+            case kinds.Products():
                 rest = {"c": self._products(free["a"], free["b"])}
-            case Squares():
+            case kinds.Squares():
                 rest = {"c": self._squares(free["a"])}
-            case Ands():
+            case kinds.Ands():
                 rest = {"c": self._ands(free["a"], free["b"])}
-            case Bits():
+            case kinds.Bits():
                 rest = {"number": self._bits(free["packed"])}
-            case Selections():
+            case kinds.Selections():
                 rest = self._selections(free["packed"], free["a"])
-            case Sines():
+            case kinds.Sines():
                 rest = self._sines(kind, free["angle"])
-            case Operand(number=number):
+            case kinds.Operand(number=number):
                 self._operands[number] = free["b"][0]
-            case Against(number=number):
+            case kinds.Against(number=number):
                 rest = self._against(free["a"], self._operands[number])
         return rest
 
@@ -197,6 +183,7 @@ class _Pairwise:
         return np.asarray(a & b ^ np.bitwise_xor.reduce(self._each(cross)))
 
     def _against(self, a: Words, b: Words) -> Arrays:
+        """Without a @ b, as ``Against`` says."""
         (count, inside), width = a.shape, b.shape[1]
         if 0 in (count, inside, width):
             return {"c": np.zeros((count, width), np.uint64)}
@@ -204,14 +191,14 @@ class _Pairwise:
             left = np.repeat(a[:, None, :], width, axis=1).reshape(-1)
             right = np.broadcast_to(b.T, (count, width, inside)).reshape(-1)
             spread = _total(self._each(lambda partner: _cross(partner, left, right)))
-            return {"c": ring.matmul(a, b) + _summed(spread.reshape(count, width, inside))}
+            return {"c": _summed(spread.reshape(count, width, inside))}
 
         def corrected(partner: Partner) -> Words:
             return _corrected(partner, a, b)
 
-        return {"c": ring.matmul(a, b) + _total(self._each(corrected))}
+        return {"c": _total(self._each(corrected))}
 
-    def _between(self, kind: Against, free: Arrays) -> Arrays:
+    def _between(self, kind: kinds.Against, free: Arrays) -> Arrays:
         """Rows that the holder knows, and their products with the first party's matrix."""
         count, inside, width = kind.count, kind.rows, kind.columns
         share: Words = np.broadcast_to(np.uint64(0), (count, width))
@@ -233,7 +220,7 @@ class _Pairwise:
             share = products.words_receiver(partner, spread)
         return free | {"c": _summed(share.reshape(count, width, inside))}
 
-    def _draws_rows(self, kind: Against) -> bool:
+    def _draws_rows(self, kind: kinds.Against) -> bool:
         """Whether vector OLE with the one other party gives the rows as well."""
         large = kind.count >= _ROWS_BY_VOLE and kind.rows and kind.columns
         return bool(large) and not kind.holder and len(self._partners) == 1
@@ -274,7 +261,7 @@ class _Pairwise:
             return np.zeros_like(shares)
         return products.bits_sender(self._partners[self._mesh.names[turn]], shares)
 
-    def _sines(self, kind: Sines, angle: Words) -> Arrays:
+    def _sines(self, kind: kinds.Sines, angle: Words) -> Arrays:
         parties = len(self._mesh.names)
         words = sines.length(parties, kind.fraction_bits)
         factors = sines.own(kind, angle, words)
@@ -289,14 +276,14 @@ class _Pairwise:
         sine, cosine = sines.cut(kind, held, parties, leads=self._turn == 0)
         return {"sine": sine, "cosine": cosine}
 
-    def _from_bits(self, kind: Numbers | Truncations) -> Arrays:
-        width = kind.width if isinstance(kind, Numbers) else bits.WORD
+    def _from_bits(self, kind: kinds.Numbers | kinds.Truncations) -> Arrays:
+        width = kind.width if isinstance(kind, kinds.Numbers) else bits.WORD
         word = uint64(self._rng, kind.count)
         used = bits.unpack(word[:, None], width).reshape(-1)
         number = self._bits(bits.pack(used))[: len(used)].reshape(kind.count, width)
         weights = np.uint64(1) << np.arange(width, dtype=np.uint64)
         total = ring.matmul(number, weights)
-        if isinstance(kind, Numbers):
+        if isinstance(kind, kinds.Numbers):
             return {"word": word, "number": total}
         high = ring.matmul(
             np.ascontiguousarray(number[:, kind.shift : 63]), weights[: 63 - kind.shift]
@@ -305,9 +292,9 @@ class _Pairwise:
 
 
 def _most(kind: Kind) -> int:
-    if isinstance(kind, Against):
+    if isinstance(kind, kinds.Against):
         return matrices.most_rows(max(1, kind.rows))
-    if isinstance(kind, Numbers):
+    if isinstance(kind, kinds.Numbers):
         return _OTHERS // kind.width
     return _LARGEST.get(type(kind), _OTHERS)
 

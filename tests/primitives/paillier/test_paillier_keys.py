@@ -99,7 +99,7 @@ def test_keys_have_exactly_the_length_asked_for(bits: int) -> None:
     assert secret.decrypt(public.encrypt([-3])).tolist() == [-3]
 
 
-@pytest.mark.parametrize("bits", [2048, 3072])
+@pytest.mark.parametrize("bits", [2048, 3072, pytest.param(4096, marks=pytest.mark.slow)])
 def test_strong_keys_need_no_leave(bits: int) -> None:
     secret, public = keygen(bits, rng=seeded(f"strong {bits}"))
     assert public.bits == bits

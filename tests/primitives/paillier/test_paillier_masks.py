@@ -129,11 +129,22 @@ def test_exponents_have_their_length() -> None:
 
 def test_randomness_never_repeats_over_100000_encryptions(keys_of: Callable[..., Keys]) -> None:
     secret, public = keys_of(512)
-    zeros = np.zeros(50_000, dtype=np.int64)
-    rows: set[bytes] = set()
-    for x in (public.encrypt(zeros), secret.encrypt(zeros)):
-        rows |= {row.tobytes() for row in x.to_array()}
+    zeros = np.zeros(25_000, dtype=np.int64)
+    made = [public.encrypt(zeros), secret.encrypt(zeros)]
+    pools = public.masks.pools
+    for fresh in (True, False):
+        public.precompute(15_000, results=15_000)
+        pools.short.wait()
+        pools.uniform.wait()
+        if fresh:
+            # From the pool as far as it goes, and what is made for the rest.
+            made.append(public.encrypt(zeros))
+    pooled = (made[0] + made[1]).rerandomized()
+    made.append(pooled)
+    public.precompute(0)
+    rows = {row.tobytes() for x in made for row in x.to_array()}
     assert len(rows) == 100_000
+    assert not secret.decrypt(pooled).any()
 
 
 # --- the pool ------------------------------------------------------------------------------------

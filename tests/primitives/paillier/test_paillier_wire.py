@@ -131,6 +131,13 @@ def test_a_factor_of_n_as_a_ciphertext_is_refused(keys: Keys) -> None:
     row = np.frombuffer(p.to_bytes(public.ciphertext_bytes, "little"), np.uint8)
     with pytest.raises(ProtocolError, match="not invertible"):
         Ciphertexts.from_array(public, row.reshape(1, -1), peer="tax")
+    good = public.encrypt(range(19)).to_array()
+    assert secret.decrypt(Ciphertexts.from_array(public, good)).tolist() == list(range(19))
+    for place in (0, 7, 8, 18):
+        bad = good.copy()
+        bad[place] = row
+        with pytest.raises(ProtocolError, match="not invertible"):
+            Ciphertexts.from_array(public, bad, peer="tax")
 
 
 # --- what shows ----------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def _answered(opened: Opened, values: Floats, a: Words, c: Words) -> Words:
     channel = mesh.channel(opened.roles.model_owner)
     for part in _blocks(values.shape):
         masked = _fixed(values[part]) - a[part]
-        channel.send(pb.MaskedFeatures(rows=rows, words=columns.pack(masked)))
+        channel.send(pb.MaskedFeatures(rows=rows), words=masked)
     return c[:, 0] + ring.matmul(a, opened.words[mesh.me])
 
 
