@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -177,6 +178,7 @@ def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
     """
     stages: dict[str, Stage] = defaultdict(Stage)
     passed, rounds, used = 0, 0, time.process_time()
+    here = threading.current_thread().name
 
     def note(span: Span) -> None:
         nonlocal passed, rounds, used
@@ -184,6 +186,8 @@ def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
             return  # a part of a stage is in the stage
         stage, traffic = stages[span.name], traced.traffic
         stage.wall += span.wall
+        if span.thread != here:
+            return  # beside a stage of the thread that sends and receives
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
         stage.rounds += traffic.rounds - rounds
         stage.cpu += (now := time.process_time()) - used

@@ -18,15 +18,17 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc import kernels
-from mpc.primitives import paillier
+from mpc.primitives import paillier, ristretto
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
+from mpc.primitives.ristretto import Scalars
 from mpc.primitives.rng import SYSTEM
 
 from ._options import whole
@@ -53,7 +55,7 @@ class Probe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How long to look."""
-    parser.add_argument("--bits", type=whole, default=2048, help="length of the key")
+    parser.add_argument("--bits", type=whole, default=2048, help="length of the Paillier key")
     parser.add_argument("--samples", type=whole, default=4000, help="runs of each operation")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
@@ -151,4 +153,27 @@ def _probes(secret: SecretKey, public: PublicKey) -> list[Probe]:
         factor(32),
         constant=False,
     )
-    return [power, *(simd_only if kernels.backend() == "simd" else []), control]
+    return [power, *([*simd_only, *_of_groups()] if kernels.backend() == "simd" else []), control]
+
+
+def _of_groups() -> list[Probe]:
+    """Multiples by secret scalars: of one element and of a few, which other lanes work on, and of
+    the generator, which has a table. The fixed scalar has a single bit, and a random one's length.
+    """
+
+    def single(count: int) -> Callable[[], Scalars]:
+        return lambda: ristretto.scalars_of([1 << 251] * count)
+
+    def drawn(count: int) -> Callable[[], Scalars]:
+        return lambda: ristretto.scalars(SYSTEM, count)
+
+    def multiple(count: int) -> Probe:
+        points = ristretto.base(ristretto.scalars(SYSTEM, count))
+        run = partial(ristretto.mul, points)
+        return Probe(f"multiple_of_{count}", run, single(count), drawn(count))
+
+    return [
+        multiple(1),
+        multiple(LANES),
+        Probe("multiple_of_generator", ristretto.base, single(1), drawn(1)),
+    ]

@@ -47,9 +47,9 @@ SWEEP = (
 )
 GROWS_WITH = (("x", "y"),)
 
-FLIGHTS = 9
-"""Offers; seed; base transfers; correlated rows; trees; challenge; answer and commitment; share and
-store; tags. Small sets need no trees, and so fewer. A test counts them."""
+FLIGHTS = 7
+"""Offers and choices of base transfers; seed and correlated rows; trees; challenge; answer and
+commitment; share and store; tags. Small sets need no trees, and so fewer. A test counts them."""
 
 _SIDES = ("receiver", "sender")
 _FORMS = ("malicious", "semi-honest", "hashes")

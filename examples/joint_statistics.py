@@ -57,7 +57,8 @@ def delays(name: str) -> Any:
 
 def party(name: str, folder: Path, addresses: dict[str, str]) -> None:
     """The same program at all three."""
-    parameters = {"kind": "statistics", "rows": TERMS.rows, "minimum": TERMS.minimum}
+    # The terms need not be among these: the parties compare them when they make a group.
+    parameters = {"kind": "statistics"}
     with Session.open(config(name, folder, addresses), parameters=parameters) as session:
         mesh = session.mesh(PARTIES)
         for line in figures(mesh):
@@ -84,7 +85,7 @@ def figures(mesh: Mesh) -> list[str]:
     correlation = found[0, 1] / np.sqrt(found[0, 0] * found[1, 1])
     lines = [f"turnover and consumption of companies in arrears correlate by {correlation:.3f}"]
 
-    pooled = statistics.pooled(common, delays(mesh.me), TERMS)
+    pooled = statistics.pooled(mesh, common, delays(mesh.me), TERMS)
     bins = statistics.histogram(mesh, pooled, DELAYS, triples)
     assert bins is not None, "the terms tell it to all"
     for low, high, count, small in zip(

@@ -56,7 +56,13 @@ def use(backend: str | None = None, *, threads: int | None = None) -> Iterator[N
 
 def backend() -> str:
     """``"simd"`` or ``"portable"``: what objects made now will run on."""
-    wanted = _asked[-1].backend or os.environ.get("MPC_KERNELS", "auto")
+    return _asked[-1].backend or _default()
+
+
+@cache
+def _default() -> str:
+    """What the environment asks for, which is looked at once."""
+    wanted = os.environ.get("MPC_KERNELS", "auto")
     if wanted == "auto":
         return "simd" if _simd_fault() is None else "portable"
     _check(wanted, "MPC_KERNELS")
@@ -105,6 +111,7 @@ def features() -> frozenset[str]:
     return frozenset(name for name, has in binding.get_host_cpu_features().items() if has)
 
 
+@cache
 def wide() -> bool:
     """Whether the lanes are registers of AVX-512 with IFMA, rather than pairs of AVX2's."""
     return {"avx512f", "avx512dq", "avx512ifma"} <= features()

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from mpc.kernels import vaes
 
 SIZES = (8, 16, 32)
+_FEW = 8  # below it, one by one with OpenSSL's speed is sooner than to begin with lanes
 _MAX_STRING = (1 << 32) - 1 - 64
 
 
@@ -47,7 +48,7 @@ def digests(
     lengths = np.diff(ends)
     if ends[0] < 0 or ends[-1] > len(data) or bool(np.any((lengths < 0) | (lengths > _MAX_STRING))):
         raise ValueError(f"the offsets of {len(lengths)} strings do not fit {len(data)} bytes")
-    return _kernel().digests(np.ascontiguousarray(data), ends, key, person, size)
+    return _kernel(len(lengths)).digests(np.ascontiguousarray(data), ends, key, person, size)
 
 
 def joined(
@@ -64,7 +65,7 @@ def joined(
     if not fits or len(left) != len(right) or not 1 <= left.shape[1] + right.shape[1] <= 8:
         raise ValueError(f"cannot join rows of {left.shape} and {right.shape} to a block each")
     left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
-    return _kernel().joined(left, right, key, person, size)
+    return _kernel(len(left)).joined(left, right, key, person, size)
 
 
 def _check(key: bytes, person: bytes, size: int) -> None:
@@ -72,8 +73,8 @@ def _check(key: bytes, person: bytes, size: int) -> None:
         raise ValueError(f"a key of {len(key)}, a label of {len(person)}, digests of {size} bytes")
 
 
-def _kernel() -> ModuleType:
-    if vaes.simd():
+def _kernel(count: int) -> ModuleType:
+    if count >= _FEW and vaes.simd():
         from mpc.kernels import hashing_simd
 
         return hashing_simd

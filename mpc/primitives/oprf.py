@@ -24,7 +24,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,14 @@ from mpc.errors import ConfigError, CryptoError, DataError, InvalidKey
 from mpc.kernels import ristretto as kernel
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
-from mpc.primitives.ristretto import ENCODED_BYTES, SCALAR_BYTES, FixedBase, Points, Scalars
+from mpc.primitives.ristretto import (
+    ENCODED_BYTES,
+    SCALAR_BYTES,
+    Combs,
+    FixedBase,
+    Points,
+    Scalars,
+)
 from mpc.primitives.rng import SYSTEM, Rng
 
 SUITE = b"ristretto255-SHA512"
@@ -42,6 +49,9 @@ SEED_BYTES = 32
 OUTPUT_BYTES = 64
 PROOF_BYTES = 2 * SCALAR_BYTES
 MAX_LENGTH = (1 << 16) - 1  # of an item, of ``info``, and of a batch with one proof
+_NO_SCALARS, _ZERO, _ONE = map(ristretto.scalars_of, ([], [0], [1]))
+_M_Z_T2_T3 = ((1,), (1,), (0,), (1,))  # of which of the generator and an element these are
+_FEW = 8  # below it, transcripts are hashed one by one
 
 
 class Mode(IntEnum):
@@ -70,7 +80,7 @@ class Query:
     mode: Mode
     items: Items
     blinds: Scalars
-    points: Points
+    points: Points | None  # only where there are more than one
     elements: NDArray[np.uint8]
     masked: bool
 
@@ -116,6 +126,12 @@ def mask(items: Items, rng: Rng = SYSTEM) -> Query:
     """
     _check_lengths(items)
     blinds = ristretto.scalars(rng, len(items))
+    if len(items) == 1:
+        dst = b"HashToGroup-" + _context(Mode.VOPRF)
+        hashed = np.frombuffer(kernel.expand_one(items[0], dst), np.uint8).reshape(1, -1)
+        known = _generator(kernels.backend())
+        elements, _ = known.sums(ristretto.NONE, ((0,),), blinds, plus=hashed)
+        return Query(Mode.VOPRF, items, blinds, None, elements, masked=True)
     points = _hashed(Mode.VOPRF, items) + ristretto.base(blinds)
     return Query(Mode.VOPRF, items, blinds, points, ristretto.encode(points), masked=True)
 
@@ -128,11 +144,20 @@ def blind_evaluate(
     Raises ``CryptoError`` when one is not an element, or is the identity. With a proof n is 1 to
     65535 (sections 3.3.1 and 3.3.2).
     """
+    if secret.mode is Mode.VOPRF and len(elements) == 1:
+        # Of a single element the composite is a multiple, as all is that is sent or hashed.
+        known = _generator(kernels.backend())
+        evaluated, known = known.sums(elements, ((1,),), secret.scalar)
+        weight = _weights(secret.public, elements, evaluated)
+        return evaluated, _prove(secret, known, weight, ristretto.scalar(rng))
     blinded = ristretto.decode(elements)
     evaluated = ristretto.encode(ristretto.mul(blinded, secret.scalar))
     if secret.mode is Mode.OPRF:
         return evaluated, b""
-    return evaluated, _prove(secret, blinded, elements, evaluated, ristretto.scalar(rng))
+    weights = _weights(secret.public, elements, evaluated)
+    composite = ristretto.encode(ristretto.public_sums((blinded, weights)))
+    _, known = _generator(kernels.backend()).sums(composite, (), _NO_SCALARS)
+    return evaluated, _prove(secret, known, _ONE, ristretto.scalar(rng))
 
 
 def finalize(
@@ -143,6 +168,8 @@ def finalize(
     Raises ``CryptoError`` when they are not elements or when, in mode VOPRF, the proof does not
     show that they were made with the key of ``public``.
     """
+    if query.mode is Mode.VOPRF and len(query.elements) == len(elements) == 1:
+        return _outputs(query.items, _unblinded(query, elements, proof, public))
     evaluated = ristretto.decode(elements)
     if query.mode is Mode.VOPRF:
         _verify(query, evaluated, elements, proof, public)
@@ -204,6 +231,10 @@ def _hashed(mode: Mode, items: Items) -> Points:
 
 def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The hash that ends Finalize, over transcripts laid out one after another."""
+    if len(items) < _FEW:
+        rows = (_sized(items[i]) + _sized(row.tobytes()) for i, row in enumerate(unblinded))
+        hashed = b"".join(hashlib.sha512(row + b"Finalize").digest() for row in rows)
+        return np.frombuffer(hashed, np.uint8).reshape(len(items), OUTPUT_BYTES)
     lengths = _lengths(items)
     sized = np.empty((len(items), 2 + ENCODED_BYTES), np.uint8)
     sized[:, :2] = np.frombuffer(ENCODED_BYTES.to_bytes(2, "big"), np.uint8)
@@ -220,46 +251,79 @@ def _outputs(items: Items, unblinded: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return kernel.digests(data, offsets, b"Finalize")
 
 
-def _prove(
-    secret: SecretKey,
-    blinded: Points,
-    elements: NDArray[np.uint8],
-    evaluated: NDArray[np.uint8],
-    r: Scalars,
-) -> bytes:
-    """GenerateProof with ComputeCompositesFast (section 2.2.1). Weights and elements are public."""
-    m = ristretto.public_sums((blinded, _weights(secret.public, elements, evaluated)))
-    z_t3 = ristretto.mul(m, ristretto.joined(secret.scalar, r))
-    challenge = _challenge(secret.public, [m, z_t3[:1], ristretto.base(r), z_t3[1:]])
+def _prove(secret: SecretKey, known: Combs, weight: Scalars, r: Scalars) -> bytes:
+    """GenerateProof with ComputeCompositesFast (section 2.2.1). Known are the generator and an
+    element of which ``weight`` times is the composite M."""
+    values = ristretto.joined(weight, weight * secret.scalar, r, weight * r)
+    hashed, _ = known.sums(ristretto.NONE, _M_Z_T2_T3, values)
+    challenge = _challenge(secret.public, hashed)
     response = r - challenge * secret.scalar
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
+
+
+def _unblinded(
+    query: Query, elements: NDArray[np.uint8], proof: bytes, public: bytes
+) -> NDArray[np.uint8]:
+    """Of a single element: its evaluation without the blind, encoded, when the proof holds."""
+    weight = _weights(public, query.elements, elements)
+    places: tuple[int, ...] = (2,)
+    if query.masked:
+        places, values = (1, 2), ristretto.joined(_ZERO - query.blinds, _ONE)
+    else:
+        values = ristretto.invert(query.blinds)
+    pair = np.concatenate([elements, query.elements])
+    return _verified(public, proof, pair, weight, (places,), values)
 
 
 def _verify(
     query: Query, evaluated: Points, elements: NDArray[np.uint8], proof: bytes, public: bytes
 ) -> None:
     """VerifyProof with ComputeComposites (section 2.2.2): all of it is public."""
-    key, _ = _fixed_key(public, kernels.backend())
-    if len(proof) != PROOF_BYTES or len(query.elements) != len(evaluated):
-        raise CryptoError(f"a proof has {PROOF_BYTES} bytes and covers all elements")
-    both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
+    if len(query.elements) != len(evaluated) or query.points is None:
+        raise CryptoError("a proof covers all elements")
     weights = _weights(public, query.elements, elements)
-    composites = ristretto.public_sums((query.points, weights), (evaluated, weights))
-    m, z = composites[:1], composites[1:]
-    commitments = ristretto.public_sums(
-        (ristretto.concatenate([key, ristretto.generator()]), both),
-        (ristretto.concatenate([z, m]), both),
-    )
-    expected = _challenge(public, [m, z, commitments[:1], commitments[1:]])
+    composites = ristretto.public_sums((evaluated, weights), (query.points, weights))
+    _verified(public, proof, ristretto.encode(composites), _ONE, (), _NO_SCALARS)
+
+
+def _verified(
+    public: bytes,
+    proof: bytes,
+    pair: NDArray[np.uint8],
+    weight: Scalars,
+    places: tuple[tuple[int, ...], ...],
+    values: Scalars,
+) -> NDArray[np.uint8]:
+    """The end of VerifyProof for composites that are ``weight`` times a ``pair``, Z and then M.
+
+    Returns the encodings of more sums, at ``places`` of generator, key, and pair.
+    """
+    known, _ = _fixed_key(public, kernels.backend())
+    if len(proof) != PROOF_BYTES:
+        raise CryptoError(f"a proof has {PROOF_BYTES} bytes, not {len(proof)}")
+    both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
+    c, s = both[:1], both[1:]
+    # M, Z, t2 and t3, and what else is asked for.
+    terms = ristretto.joined(weight, weight, s, c, s * weight, c * weight, values)
+    sums, _ = known.sums(pair, ((3,), (2,), (0, 1), (3, 2), *places), terms)
+    expected = _challenge(public, sums[:4])
     if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
+    return sums[4:]
+
+
+@cache
+def _generator(_backend: str) -> Combs:
+    _, known = ristretto.EMPTY.sums(ristretto.encode(ristretto.generator()), (), _NO_SCALARS)
+    return known
 
 
 @lru_cache(maxsize=16)
-def _fixed_key(public: bytes, _backend: str) -> tuple[Points, FixedBase]:
-    """The element of a public key, which most queries have in common."""
+def _fixed_key(public: bytes, backend: str) -> tuple[Combs, FixedBase]:
+    """The generator and the element of a public key, which most queries have in common."""
     key = check_public_key(public)
-    return key, FixedBase.of(key)
+    _, known = _generator(backend).sums(ristretto.encode(key), (), _NO_SCALARS)
+    return known, FixedBase.of(key)
 
 
 def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> Scalars:
@@ -267,21 +331,28 @@ def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.u
     count = len(elements)
     if not 0 < count <= MAX_LENGTH:
         raise ConfigError(f"one proof covers 1 to {MAX_LENGTH} elements, not {count}")
-    mode = _context(Mode.VOPRF)
-    seed = hashlib.sha512(_sized(public) + _sized(b"Seed-" + mode)).digest()
-    head, tail = _sized(seed), b"Composite"
+    head, tail = _seed(public), b"Composite"
     rows = [
         head + i.to_bytes(2, "big") + _sized(element.tobytes()) + _sized(other.tobytes()) + tail
         for i, (element, other) in enumerate(zip(elements, evaluated, strict=True))
     ]
+    dst = b"HashToScalar-" + _context(Mode.VOPRF)
+    if count < _FEW:
+        return ristretto.joined(*(ristretto.hash_to_scalar(row, dst) for row in rows))
     offsets = np.arange(count + 1) * len(rows[0])
     items = Items(np.frombuffer(b"".join(rows), np.uint8), offsets)
-    return ristretto.hash_to_scalars(items, b"HashToScalar-" + mode)
+    return ristretto.hash_to_scalars(items, dst)
 
 
-def _challenge(public: bytes, points: list[Points]) -> Scalars:
-    encoded = ristretto.encode(ristretto.concatenate(points))
-    parts = [public, *(row.tobytes() for row in encoded)]
+@lru_cache(maxsize=16)
+def _seed(public: bytes) -> bytes:
+    dst = b"Seed-" + _context(Mode.VOPRF)
+    return _sized(hashlib.sha512(_sized(public) + _sized(dst)).digest())
+
+
+def _challenge(public: bytes, hashed: NDArray[np.uint8]) -> Scalars:
+    """That of the encodings of M, Z, t2 and t3."""
+    parts = [public, *(row.tobytes() for row in hashed)]
     transcript = b"".join(_sized(part) for part in parts) + b"Challenge"
     dst = b"HashToScalar-" + _context(Mode.VOPRF)
     return ristretto.hash_to_scalar(transcript, dst)

@@ -10,6 +10,7 @@
     blinds = scalars(rng, n); invert(blinds)          as a vector; mul takes one scalar or n
     FixedBase.of(point).mul(blinds)                   many multiples of one element
     public_sums((points, weights), ...)               sums of multiples of what is no secret
+    combs.sums(received, ((0, 1), (1,)), scalars)     the same of few elements, and of secrets
 
 Elements are compared by their encodings, which are canonical: equal bytes, equal elements.
 
@@ -43,6 +44,8 @@ from mpc.primitives.rng import Rng
 ENCODED_BYTES = 32
 SCALAR_BYTES = 32
 UNIFORM_BYTES = 64
+NONE = np.empty((0, ENCODED_BYTES), np.uint8)
+NONE_UNIFORM = np.empty((0, UNIFORM_BYTES), np.uint8)
 ORDER = L
 
 
@@ -163,7 +166,7 @@ def reduce(uniform: NDArray[np.uint8]) -> Scalars:
 
 def scalar_bytes(values: Scalars) -> NDArray[np.uint8]:
     """The 32 little-endian bytes of each scalar, (n, 32): secrets in the open."""
-    data = b"".join(int(value).to_bytes(SCALAR_BYTES, "little") for value in values._values)
+    data = b"".join([value.to_bytes(SCALAR_BYTES, "little") for value in values._values])
     return np.frombuffer(data, np.uint8).reshape(len(values), SCALAR_BYTES)
 
 
@@ -212,6 +215,36 @@ def _fixed_generator(_backend: str) -> FixedBase:
     return FixedBase.of(generator())
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Combs:
+    """Elements of which a few multiples are wanted, alone or in sums, and only their encodings.
+
+    It begins with ``EMPTY``; under the kernels' backend that the first were decoded under.
+    """
+
+    _known: NDArray[np.uint64] | None
+
+    def sums(
+        self,
+        encodings: NDArray[np.uint8],
+        places: tuple[tuple[int, ...], ...],
+        values: Scalars,
+        plus: NDArray[np.uint8] = NONE_UNIFORM,
+    ) -> tuple[NDArray[np.uint8], Combs]:
+        """Encodings (n, 32) of sums, and these elements with those of ``encodings`` behind them.
+
+        A sum is of the elements at some ``places`` among these and those, each times the next of
+        ``values``. A row of ``plus`` adds what ``from_uniform`` makes of it, to the first sums.
+        Raises ``CryptoError`` as ``decode`` does.
+        """
+        out, known, valid = kernel.comb_sums(self._known, encodings, places, _words(values), plus)
+        _check_valid(encodings, valid, identity=False)
+        return out, Combs(known)
+
+
+EMPTY = Combs(None)
+
+
 def mul(points: Points, values: Scalars) -> Points:
     """Multiples of the points by one scalar each, or by a single one."""
     if len(points) == 1 < len(values):
@@ -248,7 +281,12 @@ def decode(encodings: NDArray[np.uint8], *, identity: bool = False) -> Points:
     of any element. In a protocol the identity is the mark of a peer that departs from it.
     """
     array, valid = kernel.decode(encodings)
-    if not identity:
+    _check_valid(encodings, valid, identity=identity)
+    return Points(array)
+
+
+def _check_valid(encodings: NDArray[np.uint8], valid: NDArray[np.bool_], *, identity: bool) -> None:
+    if len(encodings) and not identity:
         valid = valid & encodings.any(axis=1)
     if not valid.all():
         bad = np.flatnonzero(~valid)
@@ -256,7 +294,6 @@ def decode(encodings: NDArray[np.uint8], *, identity: bool = False) -> Points:
             f"{len(bad)} of {len(valid)} are not encodings of a group element"
             f"{'' if identity else ' other than the identity'}; the first is number {bad[0]}"
         )
-    return Points(array)
 
 
 def from_uniform(uniform: NDArray[np.uint8]) -> Points:

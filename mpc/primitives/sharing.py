@@ -17,9 +17,9 @@ bits cannot be seen on shares; the caller chooses scales with room for the value
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from mpc.errors import ConfigError, EncodingOverflow, KeyMismatch
 from mpc.primitives import fixed
 from mpc.primitives.rng import SYSTEM, Rng, uint64
+
+R = TypeVar("R")
 
 DEFAULT_FRACTION_BITS = 20
 """The scale of a public float term or factor of shares that are whole numbers themselves."""
@@ -55,10 +57,7 @@ class Share:
             raise ConfigError(f"a share is an array of uint64, not {self.words.dtype}")
         if not 0 <= self.party < self.parties:
             raise ConfigError(f"party {self.party} is not one of {self.parties}")
-        if not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
-            raise EncodingOverflow(
-                f"{self.fraction_bits} fraction bits leave no room in 64-bit words; truncate first"
-            )
+        checked_scale(self.fraction_bits)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,7 +70,7 @@ class Share:
         return self.holding(self.words[index])
 
     def reshape(self, *shape: SupportsIndex) -> Share:
-        return self.holding(self.words.reshape(*shape))
+        return self.holding(self.words.reshape(shape))  # an empty shape too: one number
 
     @property
     def T(self) -> Share:  # noqa: N802 -- NumPy's name for the transpose
@@ -92,30 +91,30 @@ class Share:
 
     def __add__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x.holding(x.words + y.words)
+        return x.holding(fitted(np.add, x.words, y.words))
 
     __radd__ = __add__
 
     def __sub__(self, other: Share | ArrayLike) -> Share:
         x, y = self._aligned(other)
-        return x.holding(x.words - y.words)
+        return x.holding(fitted(np.subtract, x.words, y.words))
 
     def __rsub__(self, other: ArrayLike) -> Share:
         return -self + other
 
     def __mul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, "multiplying shares communicates; use arith.mul")
-        return self.holding(self.words * words, bits)
+        return self.holding(fitted(np.multiply, self.words, words), bits)
 
     __rmul__ = __mul__
 
     def __matmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self.holding(self.words @ words, bits)
+        return self.holding(fitted(np.matmul, self.words, words), bits)
 
     def __rmatmul__(self, factor: ArrayLike) -> Share:
         words, bits = self._factor(factor, _MATMUL)
-        return self.holding(words @ self.words, bits)
+        return self.holding(fitted(np.matmul, words, self.words), bits)
 
     def holding(self, words: ArrayLike, more_bits: int = 0) -> Share:
         """Other words of the same party, at this scale or a finer one."""
@@ -157,7 +156,24 @@ class Share:
     __hash__ = None  # type: ignore[assignment]  # the way to say that it has no hash
 
 
+def checked_scale(fraction_bits: int) -> int:
+    """``fraction_bits``; EncodingOverflow where a share cannot have so many."""
+    if not 0 <= fraction_bits <= MAX_FRACTION_BITS:
+        raise EncodingOverflow(
+            f"{fraction_bits} fraction bits leave no room in 64-bit words; truncate first"
+        )
+    return fraction_bits
+
+
 _MATMUL = "multiplying shared matrices communicates; use arith.matmul"
+
+
+def fitted(operation: Callable[..., R], x: NDArray[Any], y: NDArray[Any]) -> R:
+    """``operation(x, y)`` of NumPy; a ConfigError where their shapes do not fit each other."""
+    try:
+        return operation(x, y)
+    except ValueError:
+        raise ConfigError(f"shapes {x.shape} and {y.shape} do not fit each other") from None
 
 
 def public(values: ArrayLike, party: int, parties: int, *, fraction_bits: int = 0) -> Share:

@@ -50,7 +50,7 @@ from mpc.net import columns
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives import fixed
-from mpc.primitives.sharing import Share
+from mpc.primitives.sharing import Share, checked_scale, fitted
 from mpc.protocols import opening
 from mpc.protocols.triples import Fixed, Products, Squares, Triples, Truncations
 
@@ -99,10 +99,10 @@ def products(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples)
     left, right, made = [], [], []
     for x, y in pairs:
         _check(mesh, x, y)
-        p, q = np.broadcast_arrays(x.words, y.words)
+        p, q = fitted(np.broadcast_arrays, x.words, y.words)
         left.append(p.reshape(-1))
         right.append(q.reshape(-1))
-        made.append((p.shape, x.fraction_bits + y.fraction_bits))
+        made.append((p.shape, checked_scale(x.fraction_bits + y.fraction_bits)))
     if not pairs:
         return []
     u, v = _joined(left), _joined(right)
@@ -120,13 +120,14 @@ def products(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples)
 def square(mesh: Mesh, x: Share, triples: Triples) -> Share:
     """x * x in each place, at half the cost of ``mul``. One round."""
     _check(mesh, x)
+    fraction_bits = checked_scale(2 * x.fraction_bits)
     flat = x.words.reshape(-1)
     t = triples.draw(Squares(len(flat))).take()
     (d,) = opening.sums(mesh, "square", [flat - t["a"]])
     # x^2 = d^2 + 2 d a + a^2; the two factors of d are added up before the one product.
     lead = d if mesh.me == mesh.names[0] else np.zeros_like(d)
     z = ring.multiply_add(t["c"], d, lead + t["a"] + t["a"])
-    return _share(mesh, z.reshape(x.shape), 2 * x.fraction_bits)
+    return _share(mesh, z.reshape(x.shape), fraction_bits)
 
 
 def factor(mesh: Mesh, y: Share, triples: Triples) -> Factor:
@@ -144,13 +145,14 @@ def matmul(mesh: Mesh, x: Share, y: Share | Factor, triples: Triples) -> Share:
     columns stay a matrix: x (n, rows) gives (n, columns).
     """
     _check(mesh, x)
+    fraction_bits = checked_scale(x.fraction_bits + y.fraction_bits)
     rows = np.atleast_2d(x.words)
     if isinstance(y, Factor):
         _check_inside(rows, y.opened)
         a, c = _rows(triples, y.fixed, len(rows))
         (d,) = opening.sums(mesh, "matmul", [rows - a])
         z = _product(mesh, d, y.opened, y.fixed.mask, a, c)
-        return _share(mesh, z.reshape(*x.shape[:-1], -1), x.fraction_bits + y.fraction_bits)
+        return _share(mesh, z.reshape(*x.shape[:-1], z.shape[1]), fraction_bits)
     _check(mesh, y)
     columns_ = _matrix(y.words)
     _check_inside(rows, columns_)
@@ -159,7 +161,7 @@ def matmul(mesh: Mesh, x: Share, y: Share | Factor, triples: Triples) -> Share:
     d, e = opening.sums(mesh, "matmul", [rows - a, columns_ - once.mask])
     z = _product(mesh, d, e, once.mask, a, c)
     shape = x.shape[:-1] + y.shape[1:]
-    return _share(mesh, z.reshape(shape), x.fraction_bits + y.fraction_bits)
+    return _share(mesh, z.reshape(shape), fraction_bits)
 
 
 def truncate(mesh: Mesh, x: Share, fraction_bits: int, triples: Triples) -> Share:

@@ -82,7 +82,9 @@ def either(mesh: Mesh, x: XorShare, y: XorShare, triples: Triples) -> XorShare:
 
 
 def all_of(mesh: Mesh, x: XorShare, triples: Triples) -> XorShare:
-    """The AND over the first axis of x (k, ..., n), in log2 k rounds."""
+    """The AND over the first axis of x (k, ..., n), k at least 1, in log2 k rounds."""
+    if not len(x.words):
+        raise ConfigError("an AND of no bits")
     while len(x.words) > 1:
         half = len(x.words) // 2
         paired = both(mesh, x[:half], x[half : 2 * half], triples)

@@ -105,21 +105,29 @@ def times_bit(mesh: Mesh, which: XorShare, x: Share, triples: Triples) -> Share:
 
 
 def maximum(mesh: Mesh, x: Share, triples: Triples) -> Share:
-    """The largest along the last axis of x (..., k): (...,)."""
+    """The largest along the last axis of x (..., k), k at least 1: (...,)."""
+    require_columns(x)
     return _winners(mesh, x.reshape(-1, x.shape[-1], 1), triples).reshape(*x.shape[:-1])
 
 
 def argmax(mesh: Mesh, x: Share, triples: Triples) -> Share:
     """The place of the largest along the last axis of x (..., k), the first of equals: (...,).
 
-    Places are whole numbers, so the result has no fraction bits.
+    Places are whole numbers, so the result has no fraction bits. k is at least 1.
     """
+    require_columns(x)
     rows, k = x.reshape(-1, x.shape[-1]), x.shape[-1]
     places = np.zeros(rows.shape, np.uint64)
     if x.party == 0:
         places += np.arange(k, dtype=np.uint64)
     winners = _winners(mesh, x.holding(np.stack([rows.words, places], axis=2)), triples)
     return Share(winners.words[:, 1].reshape(x.shape[:-1]), x.party, x.parties)
+
+
+def require_columns(x: Share) -> None:
+    """ConfigError where x has no last axis, or nothing along it."""
+    if not x.shape or not x.shape[-1]:
+        raise ConfigError(f"there is no largest of numbers {x.shape}")
 
 
 def _winners(mesh: Mesh, x: Share, triples: Triples) -> Share:

@@ -94,6 +94,6 @@ def _exchanged(mesh: Mesh, step: str, words: NDArray[Any]) -> Iterator[tuple[sli
 
 def _checked(peer: str, step: str, message: pb.Opening, like: NDArray[Any]) -> NDArray[Any]:
     if message.step != step:
-        raise ProtocolError(peer, f"is at the step {message.step!r}, we are at {step!r}")
+        raise ProtocolError(peer, f"is at the step {message.step[:40]!r}, we are at {step!r}")
     words = columns.unpack(message.words, width=like.itemsize, count=len(like), peer=peer)
     return words.reshape(-1).view(like.dtype)

@@ -41,7 +41,9 @@ delta only by risking an abort with probability 1 - 2^-b, as in the paper's func
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,24 +107,37 @@ class Correlated:
 
 def sender(channel: Channel, count: int, *, rng: Rng = SYSTEM) -> Words:
     """Base transfers, both keys of each: uint64 (count, 2, 2), [transfer, choice, word]."""
-    return _send(channel, count, rng)[0]
+    return _send(channel, count, rng)()[0]
 
 
 def receiver(channel: Channel, choices: Bits, *, rng: Rng = SYSTEM) -> Words:
     """Base transfers, the key for each of ``choices`` (0 or 1): uint64 (n, 2)."""
-    return _receive(channel, choices, rng)[0]
+    return _receive(channel, choices, rng)()[0]
 
 
 def bases_sender(channel: Channel, delta: Words, *, rng: Rng = SYSTEM) -> SenderBases:
     """What ``correlated_sender`` needs of base transfers, for as many runs as are wanted."""
-    keys, transcript = _receive(channel, _unpacked(delta), rng)
-    return SenderBases(delta, keys, transcript)
+    return lazy_bases_sender(channel, delta, rng=rng)()
 
 
 def bases_receiver(channel: Channel, *, rng: Rng = SYSTEM) -> ReceiverBases:
     """The other side of ``bases_sender``."""
-    keys, transcript = _send(channel, WIDTH, rng)
-    return ReceiverBases(keys, transcript)
+    return lazy_bases_receiver(channel, rng=rng)()
+
+
+def lazy_bases_sender(
+    channel: Channel, delta: Words, *, rng: Rng = SYSTEM
+) -> Callable[[], SenderBases]:
+    """As ``bases_sender``, but the peer's message is awaited by the call of what is returned: ours
+    has been sent, and what else does not wait for the peer can be done before."""
+    finish = _receive(channel, _unpacked(delta), rng)
+    return lambda: SenderBases(delta, *finish())
+
+
+def lazy_bases_receiver(channel: Channel, *, rng: Rng = SYSTEM) -> Callable[[], ReceiverBases]:
+    """The other side of ``lazy_bases_sender``, and likewise."""
+    finish = _send(channel, WIDTH, rng)
+    return lambda: ReceiverBases(*finish())
 
 
 def correlated_sender(
@@ -196,10 +211,17 @@ def pads(rows: Words, session: bytes, *, first: int = 0) -> Words:
     return aes.tweakable_circular(aes.schedule(session[:BLOCK_BYTES]), rows, tweaks)
 
 
-def _send(channel: Channel, count: int, rng: Rng) -> tuple[Words, bytes]:
+def _send(channel: Channel, count: int, rng: Rng) -> Callable[[], tuple[Words, bytes]]:
+    """Sends A; what is returned awaits the choices, and makes all keys and the transcript."""
     secret = ristretto.scalar(rng)
     key = ristretto.encode(ristretto.base(secret)).tobytes()
     channel.send(pb.TransferKey(point=key))
+    return partial(_all_keys, channel, count, secret, key)
+
+
+def _all_keys(
+    channel: Channel, count: int, secret: ristretto.Scalars, key: bytes
+) -> tuple[Words, bytes]:
     message = channel.recv(pb.TransferChoices)
     pairs = columns.unpack(
         message.pairs, width=2 * _POINT_BYTES, count=count, peer=channel.peer
@@ -212,7 +234,8 @@ def _send(channel: Channel, count: int, rng: Rng) -> tuple[Words, bytes]:
     return seeds, _transcript(key, pairs)
 
 
-def _receive(channel: Channel, choices: Bits, rng: Rng) -> tuple[Words, bytes]:
+def _receive(channel: Channel, choices: Bits, rng: Rng) -> Callable[[], tuple[Words, bytes]]:
+    """Sends the choices; what is returned awaits A, and makes the keys and the transcript."""
     count = len(choices)
     if choices.ndim != 1 or np.any(choices > 1):
         raise ConfigError("choices are a vector of zeros and ones")
@@ -225,6 +248,13 @@ def _receive(channel: Channel, choices: Bits, rng: Rng) -> tuple[Words, bytes]:
     first = choices[:, None] == 0
     pairs = np.stack([np.where(first, masked[0], shown), np.where(first, shown, masked[1])], axis=1)
     channel.send(pb.TransferChoices(pairs=columns.pack(pairs.reshape(count, 2 * _POINT_BYTES))))
+    return partial(_chosen_keys, channel, choices, secrets, pairs)
+
+
+def _chosen_keys(
+    channel: Channel, choices: Bits, secrets: ristretto.Scalars, pairs: Bits
+) -> tuple[Words, bytes]:
+    count = len(choices)
     key = channel.recv(pb.TransferKey).point
     if len(key) != _POINT_BYTES:
         raise ProtocolError(channel.peer, f"a point has {_POINT_BYTES} bytes, not {len(key)}")

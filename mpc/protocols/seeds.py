@@ -15,6 +15,7 @@ them is safe against any parties but those: ``zero`` and ``share`` against all b
 from __future__ import annotations
 
 import hashlib
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,7 @@ from mpc.errors import ConfigError, DataError, ProtocolError
 from mpc.kernels import bits
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
-from mpc.primitives import fixed
+from mpc.primitives import fixed, forks
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
 from mpc.primitives.sharing import Share
 from mpc.primitives.xor_sharing import XorShare
@@ -32,14 +33,23 @@ Words = NDArray[np.uint64]
 
 
 class Seeds:
-    """One stream with every other party, the same at both. Not for use by two threads at once."""
+    """One stream with every other party, the same at both. Not for use by two threads at once.
 
-    __slots__ = ("_streams", "me", "names")
+    A child process, after ``os.fork``, agrees on its own: these raise CryptoError there.
+    """
+
+    __slots__ = ("_held", "_made", "me", "names")
 
     def __init__(self, me: str, names: tuple[str, ...], streams: dict[str, Prg]) -> None:
         self.me = me
         self.names = names
-        self._streams = streams
+        self._held = streams
+        self._made = forks.count()
+
+    @property
+    def _streams(self) -> dict[str, Prg]:
+        forks.require_none_since(self._made, "this agreement on seeds")
+        return self._held
 
     def zero(self, shape: int | tuple[int, ...]) -> Words:
         """Shares of zeros: uniform words that add up to zero over all parties."""
@@ -104,6 +114,9 @@ class Seeds:
 
     def _before(self, name: str) -> bool:
         return self.names.index(self.me) < self.names.index(name)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("streams of two parties serve once, so they are not copied")
 
     def __repr__(self) -> str:
         return f"Seeds({self.me}, <secret>)"

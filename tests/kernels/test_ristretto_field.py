@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 import random
+import re
 from functools import cache
 
 import numpy as np
@@ -176,3 +177,24 @@ def test_constants_follow_from_their_definitions():
     assert constants.BASE_X % 2 == 0
     x2, y2 = constants.BASE_X**2, constants.BASE_Y**2
     assert (y2 - x2 - 1 - d * x2 * y2) % P == 0
+
+
+def test_choices_by_a_secret_digit_compile_to_no_branch():
+    """LLVM knew a mask from a choice, and compiled choices between loads as branches."""
+    from numba import njit
+
+    from mpc.kernels.ristretto import edwards, field
+
+    def looked_up(table, words, shift):
+        selected = edwards._selected(table, words, shift)
+        field.store_element(table, 0, selected[0])
+        field.store_element(table, 1, selected[1])
+        field.store_element(table, 2, selected[2])
+        field.store_element(table, 3, selected[3])
+
+    of = "void(intp, uint64, intp)"
+    (assembly,) = njit(of, error_model="numpy")(looked_up).inspect_asm().values()
+    own = assembly.partition("cpython")[0]  # before the wrapper that Python calls
+    assert len(own.splitlines()) > 50
+    jumps = re.findall(r"^\s+(j(?!mp\b)[a-z]+|cmov[a-z]+|b\.[a-z]+|cbn?z|csel)\s", own, re.M)
+    assert len(jumps) <= 1  # the end of the loop over the table

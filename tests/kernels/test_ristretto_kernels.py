@@ -216,6 +216,53 @@ def test_multiples_of_one_point_and_sums_match_the_reference(backend):
     )
 
 
+NO_SCALARS, NO_UNIFORM = words([]), uniform(0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_sums_by_combs_match_the_reference(backend, count):
+    """In both orders of known and decoded points, for odd and even numbers of both and of sums."""
+    encodings = portable.encode(portable.one_way_map(uniform(4)))
+    scalars = words([L - 1, 1, 2**252, int("7" * 63, 16), 2**253 - 1, 0, 8, L - 8])
+    places = ((0,), (1, 2, 3), (), (2, 2), (3, 0))[: 2 * count - 1]
+    scalars = scalars[: sum(map(len, places))]
+    known = None
+    if count < 3:
+        _, known, _ = ristretto.comb_sums(None, encodings[:count], (), NO_SCALARS, NO_UNIFORM)
+        encodings = encodings[count:]
+    found, whole, valid = ristretto.comb_sums(known, encodings, places, scalars, uniform(count))
+    with kernels.use("portable"):
+        points, _ = portable.decode(portable.encode(portable.one_way_map(uniform(4))))
+        rows = [row for each in places for row in each]
+        bounds = np.cumsum([0, *map(len, places)])
+        sums = portable.sums(points[rows], scalars, bounds)
+        sums[:count] = portable.add(sums[:count], portable.one_way_map(uniform(count)))
+        assert found.tobytes() == portable.encode(sums).tobytes()
+    assert len(whole) == 4
+    assert valid.all()
+    assert len(valid) == len(encodings)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_identity_stands_for_what_sums_by_combs_cannot_decode(backend, place):
+    encodings = portable.encode(portable.one_way_map(uniform(3)))
+    encodings[place] = 0xFF
+    found, _, valid = ristretto.comb_sums(
+        None, encodings, ((0,), (1,), (2,)), words([5, 5, 5]), NO_UNIFORM
+    )
+    assert valid.tolist() == [row != place for row in range(3)]
+    assert [row.tobytes() == IDENTITY for row in found] == [row == place for row in range(3)]
+
+
+@pytest.mark.parametrize("places", [((2,),), ((-1,),), ((0, 1),), ()])
+def test_sums_by_combs_of_points_that_are_not_there(backend, places):
+    encodings = portable.encode(portable.one_way_map(uniform(2)))
+    with pytest.raises(ConfigError):
+        ristretto.comb_sums(None, encodings, places, words([1]), NO_UNIFORM)
+    with pytest.raises(ConfigError):
+        ristretto.comb_sums(None, encodings, ((0,),), words([1]), uniform(2))
+
+
 def test_other_representatives_of_an_element_encode_alike(backend):
     # Adding a point of order four or two changes the point, not the element (RFC 9496, section 1).
     sqrt_m1 = pow(2, (P - 1) // 4, P)

@@ -225,9 +225,11 @@ def test_an_element_evaluated_with_another_key():
         with pytest.raises(CryptoError, match="proof does not show"):
             oprf.finalize(query, elements, shown, public)
     # A proof for the mixture, made with the right key, fails as well.
-    blinded = ristretto.decode(query.elements)
-    r = ristretto.scalar(seeded(2))
-    made = oprf._prove(secret, blinded, query.elements, mixed, r)
+    weights = oprf._weights(secret.public, query.elements, mixed)
+    composite = ristretto.public_sums((ristretto.decode(query.elements), weights))
+    known = oprf._generator(kernels.backend())
+    _, known = known.sums(ristretto.encode(composite), (), ristretto.scalars_of([]))
+    made = oprf._prove(secret, known, ristretto.scalars_of([1]), ristretto.scalar(seeded(2)))
     with pytest.raises(CryptoError, match="proof does not show"):
         oprf.finalize(query, mixed, made, secret.public)
 

@@ -142,6 +142,24 @@ def test_arguments_are_checked() -> None:
         split([1e6], 2, fraction_bits=50)
 
 
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x, y: x + y,
+        lambda x, y: x - y,
+        lambda x, y: x + np.ones(4),
+        lambda x, y: np.ones(4) - x,
+        lambda x, y: x * [1, 2],
+        lambda x, y: x @ np.ones((4, 2)),
+        lambda x, y: np.ones((2, 4)) @ x,
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(compute: Callable[[Share, Share], Share]) -> None:
+    x, y = split(np.ones(3), 2)[0], split(np.ones(4), 2)[0]
+    with pytest.raises(ConfigError, match=r"shapes \(.*3.*\) and|and \(.*3.*\)"):
+        compute(x, y)
+
+
 def test_public_is_held_by_party_zero() -> None:
     shares = [sharing.public([7], party, 3) for party in range(3)]
     assert [share.words.item() for share in shares] == [7, 0, 0]

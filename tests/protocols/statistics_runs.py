@@ -14,8 +14,18 @@ from mpc.protocols.statistics import Terms
 BOUND, BITS = 200.0, 6
 UNIT = 2.0**-BITS
 TERMS = Terms(rows=300, bound=BOUND, fraction_bits=BITS)
-MEAN_ERROR = BOUND * 2**-23 + UNIT
-VARIANCE_ERROR = BOUND**2 * 2**-21 + 4 * UNIT**2
+
+
+def mean_error(terms):
+    """As stated."""
+    return terms.bound * 2**-22 + 2.0**-terms.fraction_bits + 2**-29
+
+
+def variance_error(terms):
+    return terms.bound**2 * 2**-20 + 4 * 4.0**-terms.fraction_bits + 2**-28
+
+
+MEAN_ERROR, VARIANCE_ERROR = mean_error(TERMS), variance_error(TERMS)
 FIGURES = ["count", "total", "mean", "variance", "covariance"]
 
 
@@ -57,7 +67,7 @@ def parts(x, parties):
 
 def brought(p, x, terms):
     mine = parts(x, len(p.mesh.names))[p.mesh.names.index(p.mesh.me)]
-    return statistics.pooled(p.seeds, mine, terms)
+    return statistics.pooled(p.mesh, p.seeds, mine, terms)
 
 
 def quantile_of(values, q):

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc import kernels, testing
-from mpc.errors import ConfigError, CryptoError, DataError, KeyMismatch, PeerClosed, ProtocolError
+from mpc.errors import (
+    ConfigError,
+    CryptoError,
+    DataError,
+    EncodingOverflow,
+    KeyMismatch,
+    PeerClosed,
+    ProtocolError,
+)
 from mpc.kernels import ring
 from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
@@ -133,9 +141,16 @@ def test_nothing_times_nothing():
             p.reveal(arith.mul(p.mesh, empty, empty, p.triples)).shape,
             p.reveal(arith.truncate(p.mesh, empty, 5, p.triples)).shape,
             p.reveal(arith.matmul(p.mesh, empty, p.share(np.ones((3, 2))), p.triples)).shape,
+            p.reveal(arith.matmul(p.mesh, empty, held(p, (3, 2)), p.triples)).shape,
+            p.reveal(
+                arith.matmul(p.mesh, p.share(np.ones((4, 0))), held(p, (0, 2)), p.triples)
+            ).shape,
         ]
 
-    assert compute(2, job) == [[(0, 3), (0, 3), (0, 2)]] * 2
+    def held(p, shape):
+        return arith.factor(p.mesh, p.share(np.ones(shape)), p.triples)
+
+    assert compute(2, job) == [[(0, 3), (0, 3), (0, 2), (0, 2), (4, 2)]] * 2
 
 
 # --- truncation ----------------------------------------------------------------------------------
@@ -283,6 +298,8 @@ def test_shapes_and_scales_are_checked_before_anything_is_sent():
         for bad in (
             lambda: arith.matmul(p.mesh, x, x, p.triples),
             lambda: arith.factor(p.mesh, x.reshape(1, 2, 3), p.triples),
+            lambda: arith.mul(p.mesh, x, x.reshape(3, 2), p.triples),
+            lambda: compare.less_than(p.mesh, x.reshape(-1), x[0], p.triples),
             lambda: arith.truncate(p.mesh, x, 21, p.triples),
             lambda: arith.truncate(p.mesh, x, -1, p.triples),
         ):
@@ -290,6 +307,25 @@ def test_shapes_and_scales_are_checked_before_anything_is_sent():
                 bad()
 
     compute(2, job)
+
+
+def test_a_scale_without_room_costs_no_triple():
+    def job(p):
+        mesh, x = recorded(p.mesh), p.share(np.ones((2, 2)), fraction_bits=40)
+        held = arith.factor(p.mesh, x, p.triples)
+        p.triples.drawn.clear()
+        for bad in (
+            lambda: arith.mul(mesh, x, x, p.triples),
+            lambda: arith.products(mesh, [(x[:, 0], p.share([1.0])), (x, x)], p.triples),
+            lambda: arith.square(mesh, x, p.triples),
+            lambda: arith.matmul(mesh, x, x, p.triples),
+            lambda: arith.matmul(mesh, x, held, p.triples),
+        ):
+            with pytest.raises(EncodingOverflow, match="80 fraction bits leave no room"):
+                bad()
+        return p.triples.drawn, mesh.channel(mesh.peers[0]).came
+
+    assert compute(2, job) == [([], [])] * 2
 
 
 def test_a_peer_at_another_step_is_named():

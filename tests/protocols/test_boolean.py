@@ -83,6 +83,16 @@ def test_addition(parties, width):
         assert out.tolist() == wide
 
 
+def test_an_and_of_no_bits_is_refused():
+    def job(p):
+        none = xor_sharing.public(np.zeros((0, 5), np.uint8), p.mesh.names.index(p.mesh.me), 2)
+        with pytest.raises(ConfigError, match="an AND of no bits"):
+            boolean.all_of(p.mesh, none, p.triples)
+        return p.triples.drawn
+
+    assert compute(2, job) == [[], []]
+
+
 def test_rounds():
     x, y = drawn(64, 10), drawn(64, 10)
 

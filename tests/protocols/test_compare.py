@@ -159,6 +159,19 @@ def test_order_of_real_numbers_keeps_their_scale():
     assert place.tolist() == x.argmax(axis=2).tolist()
 
 
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_the_largest_of_one_row(k):
+    x = rng.integers(-99, 99, k)
+
+    def job(p):
+        a = p.share(x, fraction_bits=0)
+        found = [verb(p.mesh, a, p.triples) for verb in (compare.maximum, compare.argmax)]
+        assert [each.shape for each in found] == [(), ()]
+        return [int(p.reveal(each)) for each in found]
+
+    assert compute(2, job) == [[x.max(), x.argmax()]] * 2
+
+
 @pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.usefixtures("backend")
 def test_conversions(parties):
@@ -242,6 +255,10 @@ def test_what_does_not_fit_is_refused():
             lambda: compare.is_negative(p.mesh, x, p.triples, width=64),
             lambda: compare.times_bit(p.mesh, less, x[:3], p.triples),
             lambda: compare.ranks(p.mesh, x[0], p.triples),
+            lambda: compare.maximum(p.mesh, x[:, :0], p.triples),
+            lambda: compare.maximum(p.mesh, x[0, 0], p.triples),
+            lambda: compare.argmax(p.mesh, x[:, :0], p.triples),
+            lambda: compare.argmax(p.mesh, x[0, 0], p.triples),
             lambda: convert.from_planes(p.mesh, less, p.triples),
         ):
             with pytest.raises(ConfigError):

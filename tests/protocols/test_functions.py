@@ -136,7 +136,7 @@ class TestErrors:
 
 
 @pytest.mark.parametrize("name", ["exp", "reciprocal", "sigmoid_series", "softmax"])
-@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1)])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1), (5,)])
 def test_shapes_are_kept(name, shape):
     def job(p):
         x = p.share(np.ones(shape), fraction_bits=16)
@@ -145,6 +145,46 @@ def test_shapes_are_kept(name, shape):
     found = compute(2, job)[0]
     assert found.shape == shape
     assert found.fraction_bits == (44 if name == "sigmoid_series" else 16)
+
+
+SINGLE = {
+    "exp": np.e, "log": 0, "reciprocal": 1, "rsqrt": 1, "tanh": np.tanh(1),
+    "sigmoid": logistic_of(1), "sigmoid_series": logistic_of(1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_one_number_without_an_axis(name):
+    def job(p):
+        found = getattr(functions, name)(p.mesh, p.share([1.0, 0.0]).sum(), p.triples)
+        return found.shape, p.reveal(found)
+
+    for shape, found in compute(2, job):
+        assert shape == ()
+        assert found == pytest.approx(SINGLE[name], abs=1e-4)
+
+
+def test_a_quotient_without_an_axis():
+    def job(p):
+        x, by = p.share(1.0), p.share(2.0, owner=1)
+        return p.reveal(functions.divide(p.mesh, x, by, p.triples, most=4, size=2))
+
+    assert compute(2, job) == [pytest.approx(0.5, abs=1e-6)] * 2
+
+
+@pytest.mark.parametrize("most", [1, 0.75, 0.25])
+@pytest.mark.parametrize("parties", [2, 3])
+def test_quotients_by_one_and_less(most, parties):
+    """Of a divisor that has one bit, or none, as it is encoded: 1, or the unit of its scale."""
+    bits, x = (0, [0.5, -0.25, 0]) if most == 1 else (2, [0.125, -0.25, 0])
+    by = np.full(3, 1.0 if most == 1 else 0.25)
+
+    def job(p):
+        above, below = p.share(x), p.share(by, owner=1, fraction_bits=bits)
+        return p.reveal(functions.divide(p.mesh, above, below, p.triples, most=most, size=2))
+
+    for found in compute(parties, job):
+        assert np.abs(found - np.array(x) / by).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "rsqrt", "sigmoid", "sigmoid_series"])
@@ -179,6 +219,16 @@ class TestRefused:
                 getattr(functions, name)(p.mesh, p.share([1.0], fraction_bits=f), p.triples)
 
         compute(2, job)
+
+    @pytest.mark.parametrize("shape", [(), (0,), (3, 0)])
+    def test_a_softmax_of_nothing(self, shape):
+        def job(p):
+            mesh = recorded(p.mesh)
+            with pytest.raises(ConfigError, match="no largest"):
+                functions.softmax(mesh, p.share(np.zeros(shape)), p.triples)
+            return mesh.channel(mesh.peers[0]).came, p.triples.drawn
+
+        assert compute(2, job) == [([], [])] * 2
 
     def test_the_scale_of_the_series(self):
         def job(p):

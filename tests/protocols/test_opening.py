@@ -57,6 +57,20 @@ def test_another_number_of_words_names_the_peer():
     compute(2, job)
 
 
+def test_a_long_step_is_cut_in_our_message():
+    def job(p):
+        if p.mesh.me == "p0":
+            with pytest.raises(ProtocolError):
+                opening.sums(p.mesh, "x" * 10_000, [np.zeros(1, np.uint64)])
+            return ""
+        with pytest.raises(ProtocolError) as caught:
+            opening.sums(p.mesh, "here", [np.zeros(1, np.uint64)])
+        return str(caught.value)
+
+    told = compute(2, job)[1]
+    assert told == f"p0: is at the step '{'x' * 40}', we are at 'here'"
+
+
 class TestResidues:
     def test_sums(self):
         x = np.array([1, 2**32 - 1, 2**20, 0], np.uint64)

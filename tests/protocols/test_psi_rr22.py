@@ -16,6 +16,7 @@ from mpc.errors import (
     ProtocolError,
 )
 from mpc.net import memory as memory_link
+from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.protocols import psi
 from mpc.protocols.psi import agreement
 from mpc.testing import run_pair
@@ -126,6 +127,20 @@ def test_padding_of_an_empty_set():
     for left, right in (([], ["a"]), (["a"], []), ([], [])):
         mine, theirs = intersect(left, right, pad_to=5, to_both=True)
         assert (mine.tolist(), theirs.tolist()) == ([], [])
+
+
+@pytest.mark.parametrize(("left", "right"), [([], ["a"]), (["a"], []), ([], []), (["a"], ["a"])])
+def test_nothing_is_left_on_the_channel(left, right):
+    """Base transfers begin before either side knows that the other's set is empty."""
+
+    def after(role, items):
+        def turn(channel):
+            role(channel, items)
+            return channel.exchange(pb.IntersectSeed(seed=b"next")).seed
+
+        return turn
+
+    assert run_pair(after(psi.receiver, left), after(psi.sender, right)) == (b"next", b"next")
 
 
 def test_a_peer_that_says_it_has_no_memory_gets_buckets_no_smaller():

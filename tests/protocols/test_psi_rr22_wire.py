@@ -109,6 +109,26 @@ def test_what_the_receiver_sends(security, sizes):
     assert sent == sizes
 
 
+def test_the_row_seed_is_drawn_when_the_session_key_is_fixed():
+    """A sender that saw it before it offers its part of the key could look for a key under which a
+    set that it guesses has no store."""
+    order = []
+    left, right = memory_link.pair()
+
+    class Watching(Counting):
+        def put(self, frame, timeout=None):
+            order.append(bytes(frame[2 : 2 + frame[1]]).decode())
+            super().put(frame, timeout)
+
+        def get(self, timeout=None):
+            frame = self.link.get(timeout)
+            order.append("got " + bytes(frame[2 : 2 + frame[1]]).decode())
+            return frame
+
+    run(Watching(left, []), right, ids(0, 20), ids(10, 30))
+    assert order.index("got mpc.v1.IntersectOffer") < order.index("mpc.v1.IntersectSeed")
+
+
 def test_the_same_set_sends_nothing_twice():
     """No hash of a key set, and no tag, is the same in two runs."""
     first, second = tags_sent(["only"], 4), tags_sent(["only"], 5)

@@ -35,7 +35,7 @@ class TestRefused:
         terms = Terms(rows=rows, bound=bound, fraction_bits=bits)
 
         def job(p):
-            group = statistics.pooled(p.seeds, np.zeros((1, 1)), terms)
+            group = statistics.pooled(p.mesh, p.seeds, np.zeros((1, 1)), terms)
             for figure in (statistics.total, statistics.mean, statistics.variance):
                 with pytest.raises(EncodingOverflow, match="there is room for 61"):
                     figure(p.mesh, group, p.triples)
@@ -46,7 +46,7 @@ class TestRefused:
         terms = Terms(rows=1000, bound=2.0**15, fraction_bits=12)
 
         def job(p):
-            group = statistics.pooled(p.seeds, np.full((20, 1), 2.0**15), terms)
+            group = statistics.pooled(p.mesh, p.seeds, np.full((20, 1), 2.0**15), terms)
             with pytest.raises(EncodingOverflow, match="2000 rows up to 32768"):
                 statistics.variance(p.mesh, group, p.triples)
             return statistics.total(p.mesh, group, p.triples).tolist()
@@ -70,7 +70,7 @@ class TestRefused:
             with pytest.raises(error, match=says):
                 statistics.column(p.seeds, x, owner=p.mesh.me, rows=20, terms=TERMS)
             with pytest.raises(error, match="value at index"):
-                statistics.pooled(p.seeds, x[:, None], TERMS)
+                statistics.pooled(p.mesh, p.seeds, x[:, None], TERMS)
 
         compute(2, job)
 
@@ -79,9 +79,9 @@ class TestRefused:
             with pytest.raises(DataError, match=r"\(19,\), the others expect \(20,\)"):
                 statistics.column(p.seeds, np.ones(19), owner=p.mesh.me, rows=20, terms=TERMS)
             with pytest.raises(DataError, match="m up to 300"):
-                statistics.pooled(p.seeds, np.ones((301, 1)), TERMS)
+                statistics.pooled(p.mesh, p.seeds, np.ones((301, 1)), TERMS)
             with pytest.raises(DataError, match="m up to 300"):
-                statistics.pooled(p.seeds, np.ones(30), TERMS)
+                statistics.pooled(p.mesh, p.seeds, np.ones(30), TERMS)
 
         compute(2, job)
 
@@ -126,7 +126,7 @@ class TestRefused:
         terms = Terms(rows=30, bound=BOUND, to="p0")
 
         def job(p):
-            group = statistics.pooled(p.seeds, np.zeros((30, 1)), terms)
+            group = statistics.pooled(p.mesh, p.seeds, np.zeros((30, 1)), terms)
             with pytest.raises(ConfigError, match="told to all parties"):
                 statistics.quantile(p.mesh, group, 0.5, p.triples)
 

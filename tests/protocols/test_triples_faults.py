@@ -155,6 +155,8 @@ def asking(request, operands=()):
         ("sines", [53, 1, 1], 1, "period_bits 53"),
         ("sines", [20, 1, 0], 1, "fraction_bits 0"),
         ("operand", [0, 1 << 40, 1, 0], 1, "rows"),
+        ("operand", [0, 1 << 24, 1 << 24, 0], 1, "too much at once"),
+        ("operand", [0, 1 << 24, 9, 0], 1, "too much at once"),
         ("against", [0, 2, 1, 0], 1, "unknown operand"),
         ("bits", [], 63, "too much at once|whole"),
     ],
@@ -164,6 +166,15 @@ def test_a_dealer_refuses_what_is_no_request(kind, parameters, count, what):
     with pytest.raises(ProtocolError, match=what) as caught:
         asking(request)
     assert caught.value.peer == "p0"
+
+
+def test_a_party_does_not_ask_for_what_a_dealer_refuses():
+    def role(mesh, triples):
+        with pytest.raises(ConfigError, match="up to 134217728 words at once"):
+            triples.fixed(1 << 14, 1 << 14)
+        return len(triples.draw(Products(3)).take()["a"])
+
+    assert set(by_dealer(role, 2).values()) == {3}
 
 
 def test_a_dealer_refuses_rows_against_an_operand_of_another_shape():

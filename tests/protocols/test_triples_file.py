@@ -273,6 +273,18 @@ def test_a_segment_that_was_damaged(tmp_path):
         use(tmp_path, lambda triples: triples.draw(Bits(64)).take())
 
 
+def test_a_slot_that_is_overwritten_while_the_file_is_open(tmp_path):
+    save(tmp_path)
+
+    def role(triples):
+        spoil(triples._maker._path, slot_at(triples._maker._path, 0), bytes(60))
+        with pytest.raises(CryptoError, match="segment 0 no longer opens"):
+            triples.draw(Products(1))
+        return len(all_left(triples)["a"])
+
+    assert use(tmp_path, role) == {"p0": 6, "p1": 6}
+
+
 def test_a_list_of_segments_that_was_changed(tmp_path):
     save(tmp_path)
     data = (tmp_path / "p0").read_bytes()

@@ -13,6 +13,9 @@ adversary's sight.
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+from itertools import accumulate, chain
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -103,6 +106,46 @@ def sums(
     return _array(_backend().sums(points, scalars, ends))
 
 
+def comb_sums(
+    known: NDArray[np.uint64] | None,
+    encodings: NDArray[np.uint8],
+    places: tuple[tuple[int, ...], ...],
+    scalars: NDArray[np.uint64],
+    plus: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Encodings of sums of multiples by combs: what few elements at a time take.
+
+    A sum is of the points at some ``places``, each times the next of (n, 4) ``scalars``, and of
+    what a row of ``plus`` maps to: uniform bytes (n, 64), for the first n sums. Places count the
+    points of ``known``, which a former call returned under the same backend, and then those of
+    ``encodings`` (n, 32). Returns the sums' encodings, what is ``known`` of all these points, and
+    which encodings are valid; the identity stands for one that is not.
+    """
+    _check(encodings, np.uint8, (32,))
+    _check(scalars, np.uint64, (4,))
+    _check(plus, np.uint8, (64,))
+    which, bounds, past = _terms(places)
+    points = len(encodings) + (0 if known is None else len(known))
+    if past > points or len(which) != len(scalars) or len(plus) > len(places):
+        raise ConfigError(f"{len(scalars)} scalars and {points} points do not fit the sums")
+    out: tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]] = _backend().comb_sums(
+        known, encodings, which, scalars, bounds, plus
+    )
+    return out
+
+
+@lru_cache(maxsize=64)
+def _terms(
+    places: tuple[tuple[int, ...], ...],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """The places one after another, where each sum ends, and what all places are below."""
+    which = [*chain.from_iterable(places)]
+    if any(place < 0 for place in which):
+        raise ConfigError("the place of a point is not negative")
+    bounds = [*accumulate(map(len, places), initial=0)]
+    return np.array(which, np.int64), np.array(bounds, np.int64), max(which, default=-1) + 1
+
+
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:
     """expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1) to 64 bytes of each item.
 
@@ -127,11 +170,14 @@ def digests(
 
 
 def _backend() -> Any:
-    if kernels.backend() == "simd":
-        from mpc.kernels.ristretto import simd
+    return _compiled() if kernels.backend() == "simd" else portable
 
-        return simd
-    return portable
+
+@cache
+def _compiled() -> ModuleType:
+    from mpc.kernels.ristretto import simd
+
+    return simd
 
 
 def _array(values: Any) -> NDArray[Any]:

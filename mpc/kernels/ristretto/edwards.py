@@ -110,7 +110,7 @@ def _digit_is_negative(kind: Any, b: Any, words: Any, shift: Any) -> Any:
 def _digit_has_size(kind: Any, b: Any, words: Any, shift: Any, size: Any) -> Any:
     """Where bits ``shift`` to ``shift + 3`` of words, less eight, are plus or minus ``size``."""
     digit = _digit(kind, b, words, shift)
-    sign = b.ashr(digit, kind.splat(63))
+    sign = kind.opaque(b, b.ashr(digit, kind.splat(63)))
     absolute = b.sub(b.xor(digit, sign), sign)
     return b.sext(b.icmp_unsigned("==", absolute, kind.spread(b, size)), kind.TYPE)
 

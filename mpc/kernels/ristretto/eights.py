@@ -29,7 +29,7 @@ from numba import types
 
 from mpc.kernels.lanes import COUNT, LIMB_BITS, VECTOR, high, lanes, low, splat, spread
 
-__all__ = ["COUNT", "ELEMENT", "LIMB_BITS", "TYPE", "WORD", "splat", "spread"]
+__all__ = ["COUNT", "ELEMENT", "LIMB_BITS", "TYPE", "WORD", "opaque", "splat", "spread"]
 
 LIMBS = 5
 TOP_BITS = 255 - (LIMBS - 1) * LIMB_BITS
@@ -40,6 +40,11 @@ TYPE = VECTOR
 WORD = lanes
 ELEMENT = types.UniTuple(WORD, LIMBS)
 Limbs = list[Any]  # five llvmlite values
+
+
+def opaque(_b: Any, mask: Any) -> Any:
+    """``mask``: between vectors LLVM makes no branches (see ``ones.opaque``)."""
+    return mask
 
 
 def _folded(b: Any, z: Limbs) -> Limbs:

@@ -227,9 +227,10 @@ def opposite(kind: Any, b: Any, mask: Any) -> Any:
 
 
 @operation("element")
-def select(_kind: Any, b: Any, mask: Any, chosen: Limbs, other: Limbs) -> Limbs:
+def select(kind: Any, b: Any, mask: Any, chosen: Limbs, other: Limbs) -> Limbs:
     """``chosen`` in lanes where ``mask`` is all ones, ``other`` where it is zero."""
     # A mask and two exclusive ors: no branch, and one ternary logic instruction.
+    mask = kind.opaque(b, mask)
     pairs = zip(chosen, other, strict=True)
     return [b.xor(q, b.and_(mask, b.xor(p, q))) for p, q in pairs]
 

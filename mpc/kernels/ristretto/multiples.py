@@ -43,17 +43,23 @@ MUL_SECONDS, FIXED_SECONDS, SUM_SECONDS = 5e-6, 1e-5, 1e-5
 TABLE_WORDS = TABLE * LIMBS  # of one point, one at a time
 
 
-_RECODING = np.frombuffer(RECODING.to_bytes(32, "little"), "<u8").copy()
+RECODING_WORDS = np.frombuffer(RECODING.to_bytes(32, "little"), "<u8").copy()
+
+
+@inner
+def recode_row(scalars: Any, row: int, constant: Any, out: Any) -> None:
+    """One scalar plus RECODING."""
+    carry = np.uint64(0)
+    for i in range(NUMBER_WORDS):
+        partial = scalars[row, i] + constant[i]
+        out[row, i] = partial + carry
+        carry = np.uint64(partial < constant[i]) | np.uint64(out[row, i] < partial)
 
 
 @kernel
 def _recode(start: int, stop: int, scalars: Any, constant: Any, out: Any) -> None:
     for row in range(start, stop):
-        carry = np.uint64(0)
-        for i in range(NUMBER_WORDS):
-            partial = scalars[row, i] + constant[i]
-            out[row, i] = partial + carry
-            carry = np.uint64(partial < constant[i]) | np.uint64(out[row, i] < partial)
+        recode_row(scalars, row, constant, out)
 
 
 @kernel
@@ -180,5 +186,5 @@ def sums(
 def _recoded(scalars: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The scalars plus RECODING."""
     out = np.empty(scalars.shape, np.uint64)
-    _recode(0, len(scalars), words_of(scalars), _RECODING, out)
+    _recode(0, len(scalars), words_of(scalars), RECODING_WORDS, out)
     return out

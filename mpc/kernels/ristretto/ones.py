@@ -54,6 +54,15 @@ def spread(_builder: Any, word: Any) -> Any:
     return word
 
 
+def opaque(b: Any, mask: Any) -> Any:
+    """``mask``, in a register that LLVM knows nothing of.
+
+    Where it saw a mask come of a comparison, it would take the logic on masks for a choice, and
+    compile choices between what is in memory as branches, which take times that depend on secrets.
+    """
+    return b.asm(ir.FunctionType(TYPE, [TYPE]), "", "=r,0", [mask], side_effect=False)
+
+
 def times(b: Any, x: Limbs, y: Limbs) -> Limbs:
     """The product of tight elements, tight."""
     y19 = [plus_19(b, splat(0), limb) for limb in y]

@@ -218,6 +218,23 @@ def sums(
     return _array(reduce(add_two, group, IDENTITY) for group in groups)
 
 
+def comb_sums(
+    known: NDArray[np.uint64] | None,
+    encodings: NDArray[np.uint8],
+    which: NDArray[np.int64],
+    scalars: NDArray[np.uint64],
+    bounds: NDArray[np.int64],
+    plus: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Encodings of sums of multiples; what is known of points are the points."""
+    points, valid = decode(encodings)
+    if known is not None:
+        points = np.concatenate([known, points])
+    totals = sums(points[which], scalars, bounds)
+    totals[: len(plus)] = add(totals[: len(plus)], one_way_map(plus))
+    return encode(totals), points, valid
+
+
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:
     """expand_message_xmd to 64 bytes of each item ``data[offsets[i]:offsets[i + 1]]``."""
     bounds = pairwise(offsets.tolist())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mpc.kernels.compiled import kernel
 from mpc.kernels.lanes import address
 from mpc.kernels.ristretto import portable
+from mpc.kernels.ristretto.comb import combs, sums_of
 from mpc.kernels.ristretto.edwards import ONE, ZERO, cached, extended, summed
 from mpc.kernels.ristretto.field import frozen, lanes_of, load_number, low_255_bits, minus
 from mpc.kernels.ristretto.group import (
@@ -46,6 +47,7 @@ from mpc.kernels.ristretto.xmd import OUTPUT_BYTES, digest_kernel, expand_kernel
 
 __all__ = [
     "add",
+    "comb_sums",
     "decode",
     "digests",
     "encode",
@@ -198,6 +200,25 @@ def negate(points: NDArray[np.uint64]) -> NDArray[np.uint64]:
         scratch=scratch,
     )
     return out
+
+
+def comb_sums(
+    known: NDArray[np.uint64] | None,
+    encodings: NDArray[np.uint8],
+    which: NDArray[np.int64],
+    scalars: NDArray[np.uint64],
+    bounds: NDArray[np.int64],
+    plus: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Encodings of sums of multiples; what is known of points are their combs."""
+    points, valid = decode(encodings) if len(encodings) else (new_points(0), np.empty(0, np.bool_))
+    tables = combs(points, known)
+    if len(bounds) == 1:
+        return np.empty((0, 32), np.uint8), tables, valid
+    totals = sums_of(tables, which, scalars, bounds)
+    if len(plus):
+        totals[: len(plus)] = add(totals[: len(plus)], one_way_map(plus))
+    return encode(totals), tables, valid
 
 
 def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> NDArray[np.uint8]:

@@ -14,8 +14,10 @@ the whole file tells a damaged file from a wrong passphrase; it protects from ac
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
+import re
 import secrets
 import struct
 import unicodedata
@@ -46,7 +48,8 @@ def save(
 ) -> None:
     """Write ``secret`` to ``path``, mode 0600, so that the file is whole or not there at all.
 
-    Raises ConfigError if there is a file already, unless ``overwrite`` replaces it.
+    Raises ConfigError if there is a file already, unless ``overwrite`` replaces it. What earlier
+    writers left beside it who were killed is removed.
     """
     target = Path(path)
     p, q = secret.reveal_primes()
@@ -123,14 +126,17 @@ def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(OSError):  # where there are no locks nothing is swept
+                fcntl.flock(file, fcntl.LOCK_SH)
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        if overwrite:
-            part.replace(path)
-        else:
-            # Unlike a replacement, a link fails where a file is.
-            path.hardlink_to(part)
+            if overwrite:
+                part.replace(path)
+            else:
+                # Unlike a replacement, a link fails where a file is.
+                path.hardlink_to(part)
+        _sweep(path)
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -143,3 +149,14 @@ def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of ``path`` left behind who were killed: their locks ended with them."""
+    part = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{16}")
+    for left in path.parent.iterdir():
+        if part.fullmatch(left.name):
+            # One who has gone on and removed it, or may not be touched, is no fault of ours.
+            with contextlib.suppress(OSError), left.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()

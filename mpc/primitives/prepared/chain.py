@@ -8,8 +8,10 @@ files of one version are ``ListStale``.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -86,11 +88,10 @@ class PreparedList:
         listed = segment >= 0
         opened: list[bytes | None] = [None] * len(outputs)
         if self.newest.room:
-            entry_keys = labels.keys(outputs, name)
-            for number in np.unique(segment[listed]):
+            for number in {*segment[listed].tolist()}:
                 asked = np.flatnonzero(segment == number)
                 sealed = self.segments[number].sealed[row[asked]]
-                found = labels.unseal(entry_keys[asked], sealed, name)
+                found = labels.unseal(labels.keys(outputs[asked], name), sealed, name)
                 for at, label in zip(asked.tolist(), found, strict=True):
                     opened[at] = label
         return listed, opened
@@ -129,8 +130,9 @@ def _opened(folder: Path, pin: Pin) -> tuple[list[str], tuple[Segment, ...]]:
 
 def segment_names(folder: Path) -> list[str]:
     """The newest base in ``folder`` and what came after it, by name."""
-    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-    found = [name for name in names if _NAME.fullmatch(name)]
+    found: list[str] = []
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
     # A base that was written over deltas is newer than all of them.
     ordered = sorted(found)
     bases = [place for place, name in enumerate(ordered) if name.endswith(".base")]

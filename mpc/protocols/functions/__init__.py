@@ -37,7 +37,7 @@ from mpc.protocols.functions.logistic import (
     softmax,
     tanh,
 )
-from mpc.protocols.functions.powers import divide, exp, log, reciprocal, rsqrt
+from mpc.protocols.functions.powers import divide, exp, log, quotient_room, reciprocal, rsqrt
 
 __all__ = [
     "RANGE",
@@ -45,6 +45,7 @@ __all__ = [
     "divide",
     "exp",
     "log",
+    "quotient_room",
     "reciprocal",
     "rsqrt",
     "sigmoid",

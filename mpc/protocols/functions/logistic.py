@@ -111,6 +111,7 @@ def softmax(mesh: Mesh, x: Share, triples: Triples) -> Share:
     Differences of a row must be below 2^(34 - fraction_bits). 43 rounds and those of the maximum.
     """
     f = powers.check_scale(x)
+    compare.require_columns(x)
     k = x.shape[-1]
     largest = compare.maximum(mesh, x, triples)
     raised = powers.exp(mesh, x - largest.reshape(*x.shape[:-1], 1), triples)

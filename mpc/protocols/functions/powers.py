@@ -136,28 +136,53 @@ def divide(
     """x / by, with NumPy's broadcasting, for 0 < by <= ``most`` and |x / by| <= ``size``.
 
     Both bounds are public, and what breaks them gives a wrong result, unseen. The error is at most
-    three units 2^-``fraction_bits``, and ``size`` * 2^-25. 28 rounds. Raises ConfigError where the
-    bounds leave no room in 64 bits: ``most`` as encoded, ``size`` and the fraction bits of x, less
-    those of ``by``, may have 61 bits in all, and ``size`` with the result 32. Without
-    ``fraction_bits`` the result has as many as there is room for.
+    three units 2^-``fraction_bits``, and ``size`` * 2^-25. 28 rounds. Without ``fraction_bits`` the
+    result has as many as there is room for, ``quotient_room``, which also says what is refused.
     """
-    width = _bits(most * 2.0**by.fraction_bits)
-    size_bits = _bits(size)
-    scale = x.fraction_bits - by.fraction_bits + width
-    middle = min(scale, _ROOM_BITS - 1 - WORKING_BITS - size_bits)
-    fraction_bits = middle if fraction_bits is None else fraction_bits
-    if not 0 <= scale <= _ROOM_BITS - size_bits or not 0 <= fraction_bits <= middle:
+    room = quotient_room(x.fraction_bits, by.fraction_bits, most=most, size=size)
+    fraction_bits = room.most if fraction_bits is None else fraction_bits
+    if not 0 <= fraction_bits <= room.most:
         raise ConfigError(
             f"no room to divide by up to {most}, giving {size} with {fraction_bits} fraction bits"
         )
-    held = normalised(mesh, by.reshape(-1), triples, width=width)
+    held = normalised(mesh, by.reshape(-1), triples, width=room.width)
     moved = arith.mul(mesh, x, held.up.reshape(*by.shape), triples)
-    first = arith.truncate(mesh, at_scale(moved, scale), middle, triples)
+    first = arith.truncate(mesh, at_scale(moved, room.moved), room.most, triples)
     y = arith.truncate(
         mesh, polynomials.inverse(mesh, held.mantissa, triples), WORKING_BITS, triples
     )
     made = arith.mul(mesh, first, y.reshape(*by.shape), triples)
     return arith.truncate(mesh, made, fraction_bits, triples)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What ``divide`` works with: all public."""
+
+    width: int
+    """Bits of the divisor as encoded."""
+    moved: int
+    """Fraction bits of x when it has been moved up with its divisor."""
+    most: int
+    """Fraction bits that the quotient may have."""
+
+
+def quotient_room(x_bits: int, by_bits: int, *, most: float, size: float) -> Room:
+    """The room of ``divide`` for x and a divisor of so many fraction bits.
+
+    Raises ConfigError where there is none: ``most`` as encoded, ``size`` and the fraction bits of
+    x, less those of ``by``, may have 61 bits in all, and ``size`` with the result 32.
+    """
+    # The leading bit of two or more is looked for.
+    width = max(2, _bits(most * 2.0**by_bits))
+    size_bits = _bits(size)
+    moved = x_bits - by_bits + width
+    quotient = min(moved, _ROOM_BITS - 1 - WORKING_BITS - size_bits)
+    if moved > _ROOM_BITS - size_bits or quotient < 0:
+        raise ConfigError(
+            f"no room to divide by up to {most}, giving {size}, with {x_bits} fraction bits"
+        )
+    return Room(width, moved, quotient)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

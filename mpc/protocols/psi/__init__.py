@@ -7,6 +7,8 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
 
     receiver, items X                                    sender, items Y
       IntersectOffer       <-- one round, both ways -->    IntersectOffer
+                           <-- at once ------------        TransferChoices           protocols.ot
+      TransferKey          --- at once ---------------->
       IntersectSeed        --- seed r ----------------->
                            <-- VOLE: C = A D + B ------>   D, B                      protocols.vole
                            <-- IntersectCommitment ----    to a share w_s               (malicious)
@@ -20,6 +22,11 @@ Raghuraman, Rindal, "Blazing Fast PSI from Improved OKVS and Subfield VOLE" (CCS
 P is the store of ``primitives.okvs`` and P(x) what x decodes to in it, w = w_r + w_s; H and T are
 keyed BLAKE2s (``kernels.hashing``) as random oracles, and the key is drawn by both in the offers,
 when both sets are fixed. Offers that ask for different forms are a ParameterMismatch on both sides.
+
+The sender's part of the first base transfers follows its offer at once: it depends on no message
+and on no item. The seed r waits for the peer's offer, and is not derived from the session key: a
+sender that knew r when it chose its part of the key could try parts until a set that it guesses
+the receiver to have has no store, and learn from an abort whether it has.
 
 **Learns.** The receiver: X and Y's common items. The sender: nothing, or with ``to_both`` the same,
 unless the receiver withholds some. Both: the other's number of items, or its bound if it says
@@ -54,7 +61,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +77,18 @@ from mpc.net.channel import Channel
 from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.primitives import okvs
 from mpc.primitives.items import Items
-from mpc.primitives.rng import SYSTEM, Rng
-from mpc.protocols import vole
+from mpc.primitives.rng import SYSTEM, Rng, uint64
+from mpc.protocols import ot, vole
 from mpc.protocols.psi import counting, wire
-from mpc.protocols.psi.agreement import Run, Terms, agree, cut, distinct, fingerprint
+from mpc.protocols.psi.agreement import (
+    Run,
+    Terms,
+    agree,
+    cut,
+    distinct,
+    fingerprint,
+    offer,
+)
 from mpc.protocols.psi.progress import Progress, digest
 from mpc.tracing import span
 
@@ -77,8 +96,11 @@ __all__ = ["MEMORY", "Progress", "receiver", "sender"]
 
 log = logging.getLogger("mpc.protocols.psi")
 
+T = TypeVar("T")
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
+Bases = Callable[[], Any]  # base transfers of this side: what ``ot.lazy_bases_*`` return
+Role = Callable[[Run, Executor, Callable[[], Words], Bases, Rng], Indices]
 
 MEMORY = 1 << 30
 """Bytes that a run may take beside its items and their digests, when nothing else is said."""
@@ -170,29 +192,79 @@ def _run(
     items: Any,
     terms: Terms,
     kept: Progress | None,
-    role: Callable[[Run, Words, Rng], Indices],
+    role: Role,
     rng: Rng,
 ) -> Indices:
     held, progress = Items.of(items), kept or Progress()
     digests = _to_go_on_with(held, terms, channel.peer, progress)
-    run = agree(channel, len(held), terms, progress, rng)
+    ours = offer(channel, len(held), terms, progress, rng)
+    # One side alone puts twice before it gets: on a link that holds little both would wait.
+    bases = _begun(channel, "sender", rng) if terms.role == "sender" else None
+    run = agree(channel, ours, terms, progress)
+    bases = bases or _begun(channel, "receiver", rng)
+    # The items are hashed while messages that do not depend on them are on their way.
+    with ThreadPoolExecutor(1) as ahead:
+
+        def cut_up() -> _Sets:
+            return _cut_up(held, digests, run, terms, kept, progress)
+
+        sets = _submitted(ahead, cut_up)
+        for bucket in range(run.first, run.buckets):
+            if not (run.receivers and run.senders):
+                bases()  # so that nothing of it is left on the channel
+                break
+            found = role(run, ahead, partial(_part, sets, bucket), bases, rng)
+            chosen = sets.result().chosen[bucket]
+            progress.finish(bucket, chosen, chosen[found])
+            if bucket + 1 < run.buckets:
+                bases = _begun(channel, terms.role, rng)
+        found = sets.result().firsts[progress.marks]
+    progress.clear()
+    return found
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Sets:
+    """Digests of distinct items, which rows they are, and which of them are in each bucket."""
+
+    digests: Words
+    firsts: Indices
+    chosen: list[Indices]
+
+
+def _begun(channel: Channel, role: str, rng: Rng) -> Bases:
+    """Send our part of the base transfers of a vector OLE; the peer's is awaited by the call."""
+    if role == "receiver":
+        return ot.lazy_bases_receiver(channel, rng=rng)
+    return ot.lazy_bases_sender(channel, uint64(rng, 2), rng=rng)
+
+
+def _cut_up(
+    held: Items, digests: Words, run: Run, terms: Terms, kept: Progress | None, progress: Progress
+) -> _Sets:
+    """Hash the items, unless that is done, and note in ``progress`` that the run begins."""
     with span("hash"):
         if not run.first:
             digests = _digests(held, run.key)
         firsts = distinct(digests, terms.duplicates)
         if not run.first:
             # Nobody asks for the name of a set whose progress is not kept, and it takes a while.
-            name = b"" if kept is None else fingerprint(terms, channel.peer, digests)
+            name = b"" if kept is None else fingerprint(terms, run.peer, digests)
             progress.begin(run.key, name, run.agreed, buckets=run.buckets, items=len(firsts))
         digests = digests if len(firsts) == len(digests) else digests[firsts]
-    if run.receivers and run.senders:
-        for bucket, chosen in enumerate(cut(digests, run.buckets)):
-            if bucket >= run.first:
-                part = digests if run.buckets == 1 else digests[chosen]
-                progress.finish(bucket, chosen, chosen[role(run, part, rng)])
-    found = firsts[progress.marks]
-    progress.clear()
-    return found
+        return _Sets(digests, firsts, cut(digests, run.buckets))
+
+
+def _part(sets: Future[_Sets], bucket: int) -> Words:
+    """The digests in one bucket."""
+    made = sets.result()
+    whole = len(made.chosen) == 1
+    return made.digests if whole else made.digests[made.chosen[bucket]]
+
+
+def _submitted(ahead: Executor, work: Callable[[], T]) -> Future[T]:
+    """Begin work whose spans are heard where ours are."""
+    return ahead.submit(copy_context().run, work)
 
 
 def _to_go_on_with(held: Items, terms: Terms, peer: str, progress: Progress) -> Words:
@@ -212,22 +284,23 @@ def _digests(held: Items, key: bytes) -> Words:
     return hashing.digests(held.data, held.offsets, key=key, person=b"psi:item")
 
 
-def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
-    """The receiver's part for one bucket: the rows of ``digests`` that are common."""
-    channel, parameters = run.channel, _parameters(run, digests, run.receivers)
+def _receive(
+    run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng
+) -> Indices:
+    """The receiver's part for one bucket: the rows of its digests, ``part``, that are common."""
+    channel, size = run.channel, _parameters(run).size
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
     channel.send(pb.IntersectSeed(seed=seed))
-    with span("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
-        digests = np.take(digests, rows.order, axis=0)
+    placed = _submitted(ahead, partial(_placed, run, part, seed, run.receivers))
     with span("vole"):
-        a, compute_c = vole.lazy_receiver(channel, parameters.size, ring=run.ring, rng=rng)
+        a, compute_c = vole.lazy_receiver(channel, size, ring=run.ring, bases=bases(), rng=rng)
+    rows, digests = placed.result()
     if run.malicious:
         committed = channel.recv(pb.IntersectCommitment).commitment
         channel.send(pb.IntersectShare(share=share))
-    for mine, place, part in rows.parts():
+    for mine, place, cluster in rows.parts():
         with span("okvs"):
-            masked = part.encode(wire.hashed(run, digests[mine]), rng)
+            masked = cluster.encode(wire.hashed(run, digests[mine]), rng)
             masked ^= a[place].reshape(masked.shape)
         with span("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
@@ -250,28 +323,30 @@ def _receive(run: Run, digests: Words, rng: Rng) -> Indices:
     return rows.order[found].astype(np.intp)
 
 
-def _send(run: Run, digests: Words, rng: Rng) -> Indices:
-    """The sender's part for one bucket: the rows of ``digests`` that the receiver has, if told."""
-    channel, parameters = run.channel, _parameters(run, digests, run.senders)
+def _send(run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng) -> Indices:
+    """The sender's part for one bucket: the rows of its digests, ``part``, that the receiver has,
+    if told."""
+    channel, size = run.channel, _parameters(run).size
     own = rng.bytes(_SHARE_BYTES)
-    seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
-    with span("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], seed, parameters)
-        digests = np.take(digests, rows.order, axis=0)
     with span("vole"):
-        delta, compute_b = vole.lazy_sender(channel, parameters.size, ring=run.ring, rng=rng)
+        transfers = bases()
+    seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
+    placed = _submitted(ahead, partial(_placed, run, part, seed, run.senders))
+    with span("vole"):
+        delta, compute_b = vole.lazy_sender(channel, size, ring=run.ring, bases=transfers, rng=rng)
         if run.malicious:
             # Before the receiver has to wait for it.
             channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
         key = compute_b()
+    rows, digests = placed.result()
     if run.malicious:
         share = wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share)
     tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
-    for mine, place, part in rows.parts():
+    for mine, place, cluster in rows.parts():
         with span("transfer"):
             store = wire.receive_store(run, place)
         with span("okvs"):
-            values = part.decode(gf128.multiply_add(key[place], store, delta))
+            values = cluster.decode(gf128.multiply_add(key[place], store, delta))
             hashed = wire.element(wire.hashed(run, digests[mine]))
             values = gf128.multiply_add(values, hashed, delta)
         with span("tags"):
@@ -291,9 +366,19 @@ def _send(run: Run, digests: Words, rng: Rng) -> Indices:
     return rows.order[wire.answered(run, tags[:, 2:])].astype(np.intp)
 
 
-def _parameters(run: Run, digests: Words, bound: int) -> okvs.Parameters:
+def _placed(
+    run: Run, part: Callable[[], Words], seed: bytes, bound: int
+) -> tuple[okvs.Rows, Words]:
+    """The rows of a bucket's digests, and the digests in their order."""
+    digests = part()
     if len(digests) > bound:
         raise CryptoError("a bucket has more items than it is padded to: start anew")
+    with span("okvs"):
+        rows = okvs.Rows.of(digests[:, 2:], seed, _parameters(run))
+        return rows, np.take(digests, rows.order, axis=0)
+
+
+def _parameters(run: Run) -> okvs.Parameters:
     # The stores of all buckets share the probability to fail, as far as dense columns allow.
     spread = min(_MOST_SPREAD, math.ceil(math.log2(run.buckets)))
     return okvs.Parameters.of(run.receivers, okvs.STATISTICAL_SECURITY + spread)

@@ -83,26 +83,34 @@ class Run:
         return self.channel.peer
 
 
-def agree(channel: Channel, count: int, terms: Terms, progress: Progress, rng: Rng) -> Run:
-    """Exchange offers. A run that both sides hold the progress of goes on where both have been."""
-    bound = terms.bound(count)
-    offer = pb.IntersectOffer(
+def offer(
+    channel: Channel, count: int, terms: Terms, progress: Progress, rng: Rng
+) -> pb.IntersectOffer:
+    """Send our offer, which ``agree`` answers the peer's with."""
+    ours = pb.IntersectOffer(
         role=terms.role,
         security=terms.security,
         to_both=terms.to_both,
-        bound=bound,
+        bound=terms.bound(count),
         memory=terms.memory,
         nonce=rng.bytes(_NONCE_BYTES),
         run=progress.run,
         done=progress.done,
     )
-    theirs = _checked(channel.exchange(offer), offer, channel.peer)
-    buckets = _buckets(max(bound, theirs.bound), min(offer.memory, theirs.memory))
-    both = (offer, theirs) if terms.role == "receiver" else (theirs, offer)
+    channel.send(ours)
+    return ours
+
+
+def agree(channel: Channel, ours: pb.IntersectOffer, terms: Terms, progress: Progress) -> Run:
+    """Take the peer's offer. A run that both sides hold the progress of goes on where both have
+    been."""
+    theirs = _checked(channel.recv(pb.IntersectOffer), ours, channel.peer)
+    buckets = _buckets(max(ours.bound, theirs.bound), min(ours.memory, theirs.memory))
+    both = (ours, theirs) if terms.role == "receiver" else (theirs, ours)
     receivers, senders = both[0].bound, both[1].bound
     agreed = digest(b"both", struct.pack("<QQQ", receivers, senders, buckets))
-    same = bool(offer.run) and offer.run == theirs.run and agreed == progress.agreed
-    first = min(offer.done, theirs.done) if same else 0
+    same = bool(ours.run) and ours.run == theirs.run and agreed == progress.agreed
+    first = min(ours.done, theirs.done) if same else 0
     malicious = terms.security == "malicious"
     spread = okvs.STATISTICAL_SECURITY + 1 + math.log2(buckets)
     tag_bits = okvs.STATISTICAL_SECURITY + math.log2(max(1, receivers) * max(1, senders))

@@ -33,7 +33,9 @@ What the logit itself gives away: it is an exact linear function, so a receiver 
 features of d + 1 scored rows can solve for the weights of d features, and a receiver who owns the
 model learns one linear equation on each row's features. Each owner in T therefore adds to every
 row noise uniform in ±2^-33, which drowns the lower half of the exact sum (with whole digits it
-would be a knapsack in the features); the logit is off by at most ``error_bound``.
+would be a knapsack in the features); the logit is off by at most ``error_bound``. The noise is
+fresh each time, so who gets t scores of one row under one model narrows it about t-fold: parties
+bound how often a row may be scored.
 
 Semi-honest means: a lying model owner can choose weights, and so which linear function of the
 features the receiver learns, and a lying feature owner can choose its features, as always. That the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows that a figure is of, and what the parties agreed on about them."""
+"""The rows that a figure is of."""
 
 from __future__ import annotations
 
@@ -15,35 +15,13 @@ from mpc.net.mesh import Mesh
 from mpc.primitives import fixed, sharing
 from mpc.primitives.sharing import Share
 from mpc.primitives.xor_sharing import XorShare
-from mpc.protocols import arith, boolean, compare, convert
+from mpc.protocols import arith, boolean, compare, convert, functions
 from mpc.protocols.functions.polynomials import at_scale
 from mpc.protocols.seeds import Seeds
+from mpc.protocols.statistics.terms import Terms, agree
 from mpc.protocols.triples import Triples
 
 ROOM_BITS = 61
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What all parties hold alike. Compare it in the handshake of the session."""
-
-    rows: int
-    """The most rows that a party has."""
-    bound: float
-    """No value is larger than this in size."""
-    fraction_bits: int = 8
-    minimum: int = 10
-    """A figure of fewer rows is withheld."""
-    to: str | None = None
-    """Who gets the figure; None is everyone."""
-
-    def __post_init__(self) -> None:
-        if self.rows < 1 or self.minimum < 1:
-            raise ConfigError(f"{self.rows} rows and a minimum of {self.minimum}: at least 1 each")
-        if not 0 < self.bound < math.inf or not 0 <= self.fraction_bits <= 40:
-            raise ConfigError(
-                f"a bound of {self.bound} and {self.fraction_bits} fraction bits, not 0 to 40"
-            )
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -66,6 +44,11 @@ class Aligned:
     def width(self) -> int:
         """How many columns."""
         return int(self.columns.shape[1])
+
+    @property
+    def counted(self) -> bool:
+        """Whether all know how many rows there are."""
+        return self.numbers is None
 
     def count(self) -> Share | int:
         """How many rows: a whole number, public where all count."""
@@ -98,6 +81,11 @@ class Pooled:
     def width(self) -> int:
         """How many columns."""
         return int(self.rows.shape[1])
+
+    @property
+    def counted(self) -> bool:
+        """Whether all know how many rows there are."""
+        return False
 
     def count(self) -> Share:
         """How many rows: a whole number."""
@@ -148,7 +136,8 @@ def aligned(
 ) -> Aligned:
     """A group of aligned rows: shared columns (n, k), and bits (n,) of the rows that count.
 
-    Without ``kept`` all rows do; else one round. Raises ConfigError for what does not fit together.
+    Without ``kept`` all rows do. One round, or two. Raises ConfigError for what does not fit
+    together, and ParameterMismatch for a peer that holds other terms.
     """
     if len(columns.shape) != 2 or not 1 <= columns.shape[0] <= terms.rows:
         raise ConfigError(f"columns are (n, k), n from 1 to {terms.rows}, not {columns.shape}")
@@ -156,21 +145,25 @@ def aligned(
         raise ConfigError(
             f"columns of {columns.fraction_bits} fraction bits, the terms say {terms.fraction_bits}"
         )
+    if kept is not None and kept.shape != columns.shape[:1]:
+        raise ConfigError(f"bits {kept.shape} do not pick among rows {columns.shape}")
+    agree(mesh, terms)
     if kept is None:
         return Aligned(columns, terms, None, None)
-    if kept.shape != columns.shape[:1]:
-        raise ConfigError(f"bits {kept.shape} do not pick among rows {columns.shape}")
     return Aligned(columns, terms, kept, convert.to_number(mesh, kept, triples))
 
 
-def pooled(seeds: Seeds, rows: ArrayLike, terms: Terms) -> Pooled:
-    """The group of all parties' rows, of which this one's are ``rows`` (m, k).
+def pooled(mesh: Mesh, seeds: Seeds, rows: ArrayLike, terms: Terms) -> Pooled:
+    """The group of all parties' rows, of which this one's are ``rows`` (m, k). One round.
 
-    Raises as ``column`` does.
+    Raises as ``column`` does, and ParameterMismatch for a peer that holds other terms.
     """
+    if mesh.names != seeds.names:
+        raise ConfigError(f"seeds of {seeds.names} in a mesh of {mesh.names}")
     encoded = _encoded(rows, terms)
     if encoded.ndim != 2 or len(encoded) > terms.rows:
         raise DataError(f"rows are (m, k), m up to {terms.rows}, not {encoded.shape}")
+    agree(mesh, terms)
     return Pooled(encoded, terms, seeds)
 
 
@@ -183,6 +176,20 @@ def require_room(group: Group, degree: int) -> None:
             f"{group.capacity} rows up to {terms.bound} with {terms.fraction_bits} fraction bits "
             f"add up to {math.ceil(bits)} bits, and there is room for {ROOM_BITS}"
         )
+
+
+def largest_quotient(group: Group, degree: int) -> float:
+    """A bound on sums of values to the power of ``degree`` over their count, or that less one."""
+    return 2 * math.prod([group.terms.bound] * degree)
+
+
+def quotient_bits(group: Group, degree: int) -> int:
+    """The most fraction bits of such a quotient. EncodingOverflow where there is no room for it."""
+    bits, size = degree * group.terms.fraction_bits, largest_quotient(group, degree)
+    try:
+        return functions.quotient_room(bits, 0, most=group.capacity, size=size).most
+    except ConfigError as error:
+        raise EncodingOverflow(str(error)) from None
 
 
 def admitted(mesh: Mesh, group: Group, triples: Triples) -> Share | int:
@@ -201,6 +208,11 @@ def admitted(mesh: Mesh, group: Group, triples: Triples) -> Share | int:
     if small:
         raise Withheld(f"the group has fewer than {minimum} rows")
     return count
+
+
+def encoded_bound(terms: Terms) -> int:
+    """The largest of encoded values."""
+    return math.floor(math.ldexp(terms.bound, terms.fraction_bits))
 
 
 def difference_bits(group: Group) -> int:
@@ -222,6 +234,6 @@ def _told(bits: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
 
 def _encoded(values: ArrayLike, terms: Terms) -> NDArray[np.int64]:
     signed = fixed.integers(values, terms.fraction_bits)
-    most = math.floor(math.ldexp(terms.bound, terms.fraction_bits))
+    most = encoded_bound(terms)
     fixed.require_within(signed, -most, most, f"exceeds the bound of {terms.bound}")
     return signed.astype(np.int64)

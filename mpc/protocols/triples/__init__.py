@@ -16,7 +16,9 @@ same order, as they do when they run the same program on the same shapes.
 
 A correlation serves once: two openings under one mask show the difference of what they hide. So
 ``Correlation.take`` gives its arrays once and raises CryptoError after that, whatever is made
-leaves the pool when it is drawn, and a pool that was saved to a file is empty.
+leaves the pool when it is drawn, and a pool that was saved to a file is empty. None of it can be
+copied or pickled, and in a child process, after ``os.fork``, all of it raises CryptoError: the
+child has to make a source of its own.
 
 Who learns what, and from which third parties privacy is safe, is in each source's docstring.
 """
@@ -27,11 +29,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
 from mpc.errors import ConfigError, CryptoError, MpcError
+from mpc.primitives import forks
 from mpc.protocols.triples import kinds
 from mpc.protocols.triples.kinds import (
     Against,
@@ -83,14 +86,16 @@ class Maker(Protocol):
 class Correlation:
     """This party's shares of the arrays of one kind, to be taken once."""
 
-    __slots__ = ("_arrays", "kind")
+    __slots__ = ("_arrays", "_made", "kind")
 
     def __init__(self, kind: Kind, arrays: Arrays) -> None:
         self.kind = kind
+        self._made = forks.count()
         self._arrays: list[Arrays] = [arrays]
 
     def take(self) -> Arrays:
         """The arrays, cut to the count. Raises CryptoError when they were taken before."""
+        forks.require_none_since(self._made, "this correlation")
         try:
             # One operation, so that of two threads one gets nothing.
             arrays = self._arrays.pop()
@@ -101,6 +106,9 @@ class Correlation:
             name: array[: -(-self.kind.count * rows[name] // self.kind.UNIT)]
             for name, array in arrays.items()
         }
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a correlation serves once, so it is not copied")
 
     def __repr__(self) -> str:
         return f"Correlation({self.kind}, <secret>)"
@@ -113,6 +121,9 @@ class Fixed:
     kind: Operand
     mask: Words
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a mask is not copied")
+
     def __repr__(self) -> str:
         return f"Fixed({self.kind}, <secret>)"
 
@@ -123,10 +134,11 @@ class Triples:
     Not for use by two threads at once.
     """
 
-    __slots__ = ("_held", "_maker", "_operands", "_pool", "drawn")
+    __slots__ = ("_held", "_made", "_maker", "_operands", "_pool", "drawn")
 
     def __init__(self, maker: Maker, *, operands: Iterable[Operand] = ()) -> None:
         self._maker = maker
+        self._made = forks.count()
         self._held = list(operands)
         self._pool: dict[Kind, list[tuple[Kind, Arrays]]] = defaultdict(list)
         self._operands = 0
@@ -190,6 +202,7 @@ class Triples:
 
     def emptied(self) -> list[tuple[Kind, Arrays]]:
         """All that is in the pool, which is empty then: for a file."""
+        self._require_here()
         lots = [lot for family in self._pool.values() for lot in family]
         self._pool.clear()
         self._held.clear()
@@ -211,7 +224,11 @@ class Triples:
         self._operands += 1
         return Operand(self._operands - 1, rows, columns, holder=holder)
 
+    def _require_here(self) -> None:
+        forks.require_none_since(self._made, "this source of correlations")
+
     def _fill(self, need: Kind) -> None:
+        self._require_here()
         lots = self._pool[_family(need)]
         held = sum(kind.count for kind, _ in lots)
         while held < need.count or not lots:
@@ -219,6 +236,9 @@ class Triples:
             lot = _lot(need, arrays)
             held += lot.count
             lots.append((lot, arrays))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("correlations serve once, so they are not copied; see triples.file")
 
     def __repr__(self) -> str:
         return f"Triples({sum(len(lots) for lots in self._pool.values())} lots, <secret>)"

@@ -36,6 +36,7 @@ from mpc.protocols.triples import Triples, kinds
 from mpc.protocols.triples.kinds import Against, Arrays, Field, Kind, Operand, Words
 
 _LARGEST_WORDS = 1 << 21  # of a batch, all arrays of a party together, unless one unit has more
+_LARGEST_UNIT = 1 << 27  # words of one unit of a kind, which is made whole: 1 GiB of each party
 
 
 def source(mesh: Mesh, channel: Channel) -> Triples:
@@ -103,7 +104,7 @@ def _wanted(
         kind = kinds.named(request.kind, list(request.parameters), request.count)
     except ConfigError as error:
         raise ProtocolError(peer, f"asks for {error}") from None
-    if kind != _bounded(kind):
+    if kind != _bounded(kind) or _unit_words(kind) > _LARGEST_UNIT:
         raise ProtocolError(peer, f"asks for too much at once: {kind}")
     if isinstance(kind, kinds.Operand | kinds.Against) and kind.holder >= parties:
         raise ProtocolError(peer, f"asks for products with party {kind.holder} of {parties}")
@@ -169,6 +170,8 @@ class _Dealt:
 
     def make(self, kind: Kind) -> Arrays:
         kind = _bounded(kinds.whole(kind))
+        if _unit_words(kind) > _LARGEST_UNIT:
+            raise ConfigError(f"a dealer makes up to {_LARGEST_UNIT} words at once, not {kind}")
         self._channel.send(kinds.request(kind))
         arrays = _expanded(kind, self._stream, self._party)
         if not self._party:
@@ -198,9 +201,13 @@ class _Dealt:
 
 def _bounded(kind: Kind) -> Kind:
     """``kind`` with no more than a batch holds, at least one unit."""
-    row = sum(int(np.prod(field.tail, dtype=np.int64)) * field.per for field in kind.fields())
-    most = max(1, _LARGEST_WORDS // max(1, row))
+    most = max(1, _LARGEST_WORDS // max(1, _unit_words(kind)))
     return kinds.whole(kind, max(kind.UNIT, min(kinds.units(kind), most) * kind.UNIT))
+
+
+def _unit_words(kind: Kind) -> int:
+    """Words of all arrays of a party for one unit of ``kind``."""
+    return sum(int(np.prod(field.tail, dtype=np.int64)) * field.per for field in kind.fields())
 
 
 def _expanded(kind: Kind, stream: _Stream, party: int) -> Arrays:

@@ -154,7 +154,12 @@ class _Stored:
         family = kinds.whole(kind, 0)
         for index, unused in enumerate(self._unused):
             if unused and kinds.whole(self._kinds[index], 0) == family:
-                secret = self._secret(index)
+                try:
+                    secret = self._secret(index)
+                except InvalidTag:
+                    # Someone wrote to it while it was open, lock or not: it counts as used.
+                    self._unused[index] = False
+                    raise CryptoError(f"{self._path}: segment {index} no longer opens") from None
                 self._erase(index)
                 return self._read(index, secret)
         wanted = " ".join(map(str, [kinds.name(kind), *kinds.parameters(kind)]))

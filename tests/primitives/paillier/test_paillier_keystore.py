@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -96,6 +97,40 @@ def test_a_failed_write_leaves_the_old_file(
         keystore.save(saved, keys_of(768, "other")[0], PASSPHRASE, overwrite=True)
     assert saved.read_bytes() == before
     assert [entry.name for entry in saved.parent.iterdir()] == ["bank.key"]
+
+
+def test_parts_of_killed_writers_are_removed_and_those_of_others_are_not(
+    saved: Path, keys_of: Callable[..., Keys]
+) -> None:
+    stale = [saved.with_name(f".bank.key.{digit * 16}") for digit in "0af"]
+    others = [saved.with_name(n) for n in (".bank.keys.0000000000000000", ".bank.key.backup")]
+    live = saved.with_name(".bank.key.1111111111111111")
+    for path in [*stale, *others, live]:
+        path.write_bytes(b"half a key")
+    with live.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_SH)
+        keystore.save(saved, keys_of(768)[0], PASSPHRASE, overwrite=True)
+        assert sorted(saved.parent.iterdir()) == sorted([saved, *others, live])
+    keystore.save(saved, keys_of(768)[0], PASSPHRASE, overwrite=True)
+    assert sorted(saved.parent.iterdir()) == sorted([saved, *others])
+
+
+def test_a_writer_that_is_at_it_is_not_swept(
+    saved: Path, keys_of: Callable[..., Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once: the second one's sweep comes when the first one has a part and no file yet."""
+    swept = []
+
+    def between(descriptor: int) -> None:
+        monkeypatch.undo()
+        keystore._sweep(saved)
+        swept.append(len(list(saved.parent.iterdir())))
+
+    monkeypatch.setattr(keystore, "_COST", (4, 8, 1))
+    monkeypatch.setattr(os, "fsync", between)
+    keystore.save(saved, keys_of(768, "other")[0], PASSPHRASE, overwrite=True)
+    assert swept == [2]
+    assert keystore.load_public(saved, allow_weak=True) == keys_of(768, "other")[1]
 
 
 @pytest.mark.parametrize("wrong", ["Correct horse 电池", "correct horse", "x"])
