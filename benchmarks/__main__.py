@@ -4,10 +4,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from .harness.command import main
+from mpc.cli import run
 
-__all__ = ["main"]
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; the exit code."""
+    from .harness import command
+
+    return command.main(arguments)
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(lambda: sys.exit(main(sys.argv[1:])))

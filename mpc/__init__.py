@@ -9,10 +9,11 @@ Start with ``mpc.Session`` and the protocols, one module each, in ``mpc.protocol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mpc.errors import MpcError
 
+TYPE_CHECKING = (
+    False  # as in typing, which takes longer to load than all else before Ctrl-C is ours
+)
 if TYPE_CHECKING:
     from mpc.net.mesh import Mesh
     from mpc.net.session import Session

@@ -2,7 +2,7 @@
 """The exception tree: the class of an error says whose fault it is.
 
 MpcError
-├── ConfigError         ours, found before anything is sent: a file, a parameter, an argument
+├── ConfigError         ours, found before anything is sent if it can be: a file, an argument
 │   └── DataError       ours: the rows or values of an input
 ├── ChannelError        the link to a peer ended: its ``peer`` attribute names it
 │   ├── PeerClosed      it closed, or its process died
@@ -32,7 +32,8 @@ class MpcError(Exception):
 
 
 class ConfigError(MpcError):
-    """Our own configuration or argument is wrong; nothing was sent."""
+    """Our own configuration, argument or file is wrong; found before anything is sent where it can
+    be, which a disk that is full when a result is written cannot."""
 
 
 class DataError(ConfigError):

@@ -292,3 +292,15 @@ def test_the_wheel_carries_the_suite(tmp_path: Path) -> None:
     assert all(record["checked"] for record in json.loads(file.read_text()))
     assert "mpc bench psi" in bench("psi", "--help")
     assert "okvs.encode" in bench("run", "okvs", "--quick", "--backend", "portable")
+
+
+def test_a_report_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from benchmarks.__main__ import main\n"
+        "sys.exit(main(['report']))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "a report needs matplotlib: pip install 'mpc-parties[bench]'\n"

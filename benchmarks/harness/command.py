@@ -167,7 +167,12 @@ def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from . import machine, readme, report
+    try:
+        from . import machine, readme, report
+    except ModuleNotFoundError as missing:
+        if missing.name != "matplotlib":
+            raise
+        raise SystemExit("a report needs matplotlib: pip install 'mpc-parties[bench]'") from None
 
     _can_be_written(options.json)
     if options.readme is not None:

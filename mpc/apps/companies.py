@@ -33,7 +33,12 @@ from mpc.apps.scorecard_file import Band, Feature, Scorecard
 from mpc.errors import ConfigError
 
 Column = NDArray[Any]
-HOLDERS = ("tax_office", "lender_b", "lender_c")
+LISTS = {
+    "tax_office": "tax_office/offenders.csv",
+    "lender_b": "lender_b/defaulters.parquet",
+    "lender_c": "lender_c/late_payers.csv",
+}
+HOLDERS = tuple(LISTS)
 
 SCORECARD = Scorecard(
     features=(
@@ -118,12 +123,7 @@ def write_demo(
     sources["power_utility"] = write(
         "power_utility/customers.csv", _power_utility(generator, codes, health, known)
     )
-    files = {
-        "tax_office": "tax_office/offenders.csv",
-        "lender_b": "lender_b/defaulters.parquet",
-        "lender_c": "lender_c/late_payers.csv",
-    }
-    lists = {holder: write(files[holder], _list(generator, codes, health)) for holder in HOLDERS}
+    lists = {name: write(path, _list(generator, codes, health)) for name, path in LISTS.items()}
     SCORECARD.save(folder / "bank" / "scorecard.json")
     return Demo(folder, sources, lists, folder / "bank" / "scorecard.json")
 

@@ -62,7 +62,7 @@ def connect(bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
                 raise
             raise ConfigError(
                 f"reading the table takes more than {bounds.memory_mb} MB and the room in {folder};"
-                " raise memory_mb, or name a temp_folder on a bigger disk"
+                " set TMPDIR to a folder on a bigger disk, or in code raise Bounds.memory_mb"
             ) from None
         finally:
             connection.close()

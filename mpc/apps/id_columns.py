@@ -91,7 +91,8 @@ class _Spool:
             self._writer.write(pa.record_batch([ids], schema=_SCHEMA))
         except OSError as fault:
             raise ConfigError(
-                f"the ids cannot be kept in the temp folder ({fault}); name a temp_folder elsewhere"
+                f"the ids cannot be kept in the temp folder ({fault}); set TMPDIR to a folder on "
+                "another disk, or Bounds.temp_folder in code"
             ) from fault
         self.rows += len(ids)
 

@@ -54,8 +54,9 @@ class Wanted:
     key_bits: int = 3072
 
     def __post_init__(self) -> None:
-        if self.output not in OUTPUTS or self.form not in FORMS:
-            raise ConfigError(f"a score has no output {self.output!r}, or no form {self.form!r}")
+        for what, word, known in (("output", self.output, OUTPUTS), ("form", self.form, FORMS)):
+            if word not in known:
+                raise ConfigError(f"{what} must be one of {', '.join(known)}, not {word!r}")
         if (self.output == "reasons") > self.reasons or self.reasons < 0:
             raise ConfigError("the output 'reasons' needs reasons, how many of them, above 0")
         if self.form == "paillier" and (self.output != "probability" or self.reasons):
@@ -219,6 +220,13 @@ def _band_names(given: Scored) -> list[str]:
     names = list(given.mesh.channel(peer).recv(pb.BandNames).names)
     if not names:
         raise ProtocolError(peer, "has no bands")
+    return _shown(names, peer)
+
+
+def _shown(names: list[str], peer: str) -> list[str]:
+    """Names of bands from ``peer``, which are written and shown: without control characters."""
+    if not all(name and name.isprintable() for name in names):
+        raise ProtocolError(peer, "a band has no name, or control characters in it")
     return names
 
 
@@ -237,4 +245,5 @@ def _bands_of(mesh: Mesh, roles: scoring.Roles) -> Sequence[Band]:
     ascending = len(values) and values[0] == 0 and (np.diff(values) > 0).all() and values[-1] < 1
     if not ascending:
         raise ProtocolError(peer, "the bands do not begin at 0 and ascend below 1")
-    return [Band(*pair) for pair in zip(message.names, values.tolist(), strict=True)]
+    names = _shown(list(message.names), peer)
+    return [Band(*pair) for pair in zip(names, values.tolist(), strict=True)]

@@ -211,6 +211,8 @@ class _Reader:
         value = data[key]
         if not isinstance(value, str) or not value.strip():
             self._fault(f"{where}.{key}", "must be a text that is not empty")
+        if not value.isprintable():
+            self._fault(f"{where}.{key}", f"has control characters: {value!r}")
         return str(value)
 
     def _number(self, data: dict[str, Any], where: str, key: str) -> float:

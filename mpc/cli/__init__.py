@@ -3,7 +3,8 @@
 
 0    done
 1    a check failed (``selftest``, ``demo``), or a fault of this program
-2    wrong arguments, configuration or data of ours; nothing was sent
+2    wrong arguments, configuration or data of ours, found before anything was sent as far as it can
+     be; or a result or report that cannot be written, when all has been done
 3    a peer is not reachable, not trusted, silent, gone, or aborted the job
 4    a peer sent something wrong, or holds another job file or version
 5    a key, ciphertext or encoding cannot be used
@@ -14,17 +15,53 @@
 from __future__ import annotations
 
 import signal
-from typing import NoReturn
+import sys
+from collections.abc import Callable
+
+TYPE_CHECKING = False  # see ``mpc``
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+INTERRUPTED = 130
+_interrupts: list[int] = []
 
 
 def main() -> None:
     """Run the command line."""
-    from mpc.cli.app import app
+    run(_command)
 
+
+def run(command: Callable[[], object]) -> None:
+    """Run ``command``, which loads what it needs, so that Ctrl-C at any time is a word and a code.
+
+    A library that is interrupted may raise something else for it, as DuckDB does, and an import may
+    fail of it: whatever ends the command after an interrupt is one.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # which a shell sets for a job in &
+        signal.signal(signal.SIGINT, _interrupt)
     # A party that is terminated tells its peers, so it ends the way Ctrl-C ends it.
     signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        command()
+    except BaseException as error:
+        done = isinstance(error, SystemExit) and not error.code
+        if interrupted() and not done:
+            print("interrupted", file=sys.stderr, flush=True)
+            sys.exit(INTERRUPTED)
+        raise
+
+
+def interrupted() -> bool:
+    """Whether this process was asked to end."""
+    return bool(_interrupts)
+
+
+def _command() -> None:
+    from mpc.cli.app import app
+
     app()
 
 
-def _interrupt(*_: object) -> NoReturn:
+def _interrupt(number: int, _: object) -> NoReturn:
+    _interrupts.append(number)
     raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from mpc import errors
+from mpc.cli import interrupted
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,11 +23,10 @@ EXIT_CODES: dict[type[errors.MpcError], int] = {
     errors.CryptoError: 5,
     errors.PolicyError: 6,
 }
-INTERRUPTED = 130
 EPILOG = (
-    "Exit codes: 0 done; 1 a check failed; 2 our arguments, files or data; 3 a peer unreachable, "
-    "untrusted, silent, gone or aborted; 4 a peer sent something wrong or holds another job; "
-    "5 a key or ciphertext; 6 refused by our policy; 130 interrupted."
+    "Exit codes: 0 done; 1 a check failed; 2 our arguments, files, data or output; 3 a peer "
+    "unreachable, untrusted, silent, gone or aborted; 4 a peer sent something wrong or holds "
+    "another job; 5 a key or ciphertext; 6 refused by our policy; 130 interrupted."
 )
 
 app = typer.Typer(
@@ -54,7 +54,7 @@ Wait = Annotated[
 
 
 def _guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn an error of ours into one line and its exit code, and Ctrl-C into its own."""
+    """Turn an error of ours into one line and its exit code."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -63,12 +63,11 @@ def _guarded(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except errors.MpcError as error:
+            if interrupted():
+                raise KeyboardInterrupt from None
             show.fault(error)
             found = (code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
             raise typer.Exit(next(found, 1)) from None
-        except KeyboardInterrupt:
-            show.err.print("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
 
     return run
 
@@ -100,7 +99,7 @@ def demo(
     folder: Annotated[
         Path, typer.Option(help="Where inputs and results are written, for you to open.")
     ] = Path("mpc-demo"),
-    seed: Annotated[int, typer.Option(help="Other numbers make up other companies.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Other numbers make up other companies.")] = 1,
     json: Json = False,
 ) -> None:
     """Run the joint jobs between five parties, each a process of its own, and check the answers.
@@ -262,6 +261,8 @@ def _play(
     if shared.kind != kind:
         command = {"decision": "decide"}.get(shared.kind, shared.kind)
         raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
+    if not json:
+        show.explanation(shared, to=show.err)
     with show.stages(f"{kind} as {mine.name}") as notify:
         options |= {"input": input, "output": output, "wait": wait}
         done = runs.run(mine, shared, notify=notify, **options)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,23 +17,49 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mpc.errors import ConfigError
+
 if TYPE_CHECKING:
     from mpc.party.jobs import Job
     from mpc.party.runs import Report
 
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """ConfigError where standard output does not take what is printed, such as on a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever reads has had enough
+    except OSError as error:
+        # What is still buffered must not fail once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ConfigError(f"cannot write the output: {error.strerror}") from None
+
+
+class _Output(Console):
+    """Standard output."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with _written():
+            super().print(*objects, **options)
+
+
 # Where there is no terminal to measure, tables get room enough not to break every word.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+out = _Output(highlight=False, width=None if sys.stdout.isatty() else 100)
 err = Console(stderr=True, highlight=False)
 
 
 def as_json(data: Any) -> None:
     """One line of JSON on standard output, for machines."""
-    print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
+    with _written():
+        print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
 
 
 def fault(error: BaseException) -> None:
     """One line: the class of the error, its message, and what was noted beside it."""
     said = "; ".join((str(error), *getattr(error, "__notes__", ())))
+    said = "".join(c if c.isprintable() else " " for c in said)  # what others named may be in it
     err.print(f"[bold red]{type(error).__name__}[/]: {escape(said)}", soft_wrap=True)
 
 
@@ -65,7 +92,7 @@ def table(*headers: str, title: str | None = None) -> Table:
     return made
 
 
-def explanation(job: Job, *, json_lines: bool) -> None:
+def explanation(job: Job, *, json_lines: bool = False, to: Console = out) -> None:
     """What each party of a job gives, comes to know, and never comes to know."""
     rows = {
         name: {"gives": job.gives(name), "learns": job.learns(name), "never": job.never(name)}
@@ -76,14 +103,14 @@ def explanation(job: Job, *, json_lines: bool) -> None:
         as_json(said)
         return
     text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
-    out.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
+    to.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
     for line in job.terms():
-        out.print(f"  {escape(line)}", soft_wrap=True)
+        to.print(f"  {escape(line)}", soft_wrap=True)
     shown = table("party", "gives", "comes to know", "never comes to know")
     for name, row in rows.items():
         shown.add_row(name, *(escape(words) for words in row.values()))
-    out.print(shown)
-    out.print("The job file alone says this, and all parties compare it before anything is sent.")
+    to.print(shown)
+    to.print("The job file alone says this, and all parties compare it before anything is sent.")
 
 
 def report(done: Report, *, json_lines: bool) -> None:

@@ -34,7 +34,7 @@ from mpc.net.peer import Address, Peer
 
 T = TypeVar("T")
 
-OTHER_TABLES = frozenset({"approvals", "audit", "data", "jobs", "keystore", "policy"})
+OTHER_TABLES = frozenset({"data", "jobs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class SessionConfig:
 
 
 def _read(file: settings.Section, *, insecure: bool) -> SessionConfig:
-    name = _usable(file, "name", lambda: tls.check_name(file.text("name")))
+    named = file.text("name")
+    name = _usable(file, "name", lambda: tls.check_name(named))
     peers = {}
     for peer, section in file.sections("peers"):
         if peer == name:
@@ -89,11 +90,15 @@ def _identity(file: settings.Section, name: str, *, insecure: bool) -> tls.Ident
         file.offers("key", "certificate")
         return None
     key, certificate = file.file("key"), file.file("certificate")
+    _usable(file, "key", lambda: tls.load_key(key))
     return _usable(file, "certificate", lambda: tls.load_identity(name, key, certificate))
 
 
 def _peer(name: str, section: settings.Section, *, insecure: bool) -> Peer:
-    peer = Peer(name, _address(section, "address"), _trust(name, section, insecure=insecure))
+    address = _address(section, "address")
+    if address is not None and address.port == 0:
+        raise section.fault("address", "needs a port to dial; 0 is for listen alone")
+    peer = Peer(name, address, _trust(name, section, insecure=insecure))
     section.done()
     return peer
 

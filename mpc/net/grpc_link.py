@@ -189,12 +189,14 @@ class Endpoint:
             return PeerUnreachable(
                 peer.name,
                 f"did not call us at {self.address} {after}; start it, and check that its file "
-                "has our address",
+                "has our address; or it stopped because of a fault of its own, such as another "
+                "job file",
             )
         return PeerUnreachable(
             peer.name,
             f"could not be reached at {peer.address} {after}; start it there, correct its address "
-            "in our file, or wait longer",
+            "in our file, or wait longer; or it stopped because of a fault of its own, such as "
+            "another job file",
         )
 
     async def _stop(self) -> None:

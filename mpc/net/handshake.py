@@ -6,6 +6,7 @@
 
 Both send first, so both see what differs, and each raises its own error with both values: the
 protocol version first, then the names, the session, and the public parameters of the job by name.
+Of long values it shows the part in which they begin to differ.
 
 The parameters are shown to the peer whole. They are the terms both sides agreed on, such as the
 kind of the job, its parties, columns and key sizes; nothing secret belongs there.
@@ -31,6 +32,7 @@ from mpc.net.peer import printable
 from mpc.pb.v1.session_pb2 import Hello, Parameter
 
 PROTOCOL_VERSION = 1
+SHOWN = 200  # characters of a value that differs
 
 Scalar: TypeAlias = bool | int | float | str | None
 Parameters: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
@@ -91,13 +93,24 @@ def _compare(peer: str, ours: Hello, theirs: Hello) -> None:
     right = {field.name: field.value for field in theirs.parameters}
     for name in sorted(left.keys() | right.keys()):
         if left.get(name) != right.get(name):
-            raise ParameterMismatch(
-                peer,
-                printable(name),
-                printable(left.get(name, "not set")),
-                printable(right.get(name, "not set")),
-            )
+            ours_said, theirs_said = left.get(name, "not set"), right.get(name, "not set")
+            raise ParameterMismatch(peer, printable(name), *_apart(ours_said, theirs_said))
     raise ProtocolError(peer, "lists a parameter twice")
+
+
+def _apart(left: str, right: str) -> tuple[str, str]:
+    """Both values, or of long ones the part in which they begin to differ, fit for a message."""
+    if max(len(left), len(right)) <= SHOWN:
+        return printable(left), printable(right)
+    pairs = zip(left, right, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
+    start = max(0, same - SHOWN // 4)
+    return _part(left, start), _part(right, start)
+
+
+def _part(text: str, start: int) -> str:
+    end = start + SHOWN
+    return f"{'…' * (start > 0)}{printable(text[start:end], SHOWN)}{'…' * (end < len(text))}"
 
 
 def _canonical(name: str, value: object) -> str:

@@ -83,23 +83,13 @@ class Session:
         ``VersionMismatch`` or ``ParameterMismatch``, naming the peer; ``PeerAborted`` when a peer
         gave up for a reason of its own.
         """
-        if isinstance(config, str | Path):
-            config = SessionConfig.load(config, insecure=insecure)
-        elif isinstance(config, Mapping):
-            config = SessionConfig.of(config, insecure=insecure)
+        config = _read(config, insecure=insecure)
         names = _chosen(config, parties)
         hellos = [
             hello(config.name, peer, session=session_id, parameters=parameters or {})
             for peer in names
         ]
-        endpoint = Endpoint(
-            config.name,
-            [config.peers[peer] for peer in names],
-            identity=config.identity,
-            listen=config.listen,
-            limit=max_message,
-            insecure=insecure,
-        )
+        endpoint = _endpoint(config, names, limit=max_message, insecure=insecure)
         session = cls(config, session_id, endpoint)
         session._join_all(hellos, wait=wait, timeout=timeout, show=on_wait or logger.warning)
         return session
@@ -197,6 +187,30 @@ class Session:
 
 def _failures(joins: Sequence[Future[None]]) -> list[BaseException]:
     return [error for join in joins if join.done() and (error := join.exception()) is not None]
+
+
+def _read(
+    config: str | Path | Mapping[str, Any] | SessionConfig, *, insecure: bool
+) -> SessionConfig:
+    if isinstance(config, str | Path):
+        return SessionConfig.load(config, insecure=insecure)
+    if isinstance(config, Mapping):
+        return SessionConfig.of(config, insecure=insecure)
+    return config
+
+
+def _endpoint(
+    config: SessionConfig, names: Sequence[str], *, limit: int, insecure: bool
+) -> Endpoint:
+    """Where this party is called, and from where it calls ``names``."""
+    return Endpoint(
+        config.name,
+        [config.peers[peer] for peer in names],
+        identity=config.identity,
+        listen=config.listen,
+        limit=limit,
+        insecure=insecure,
+    )
 
 
 def _chosen(config: SessionConfig, parties: Iterable[str] | None) -> list[str]:

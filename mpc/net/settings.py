@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a TOML file key by key, so that each fault names the file, the key and the mend."""
+"""Reading a TOML file key by key, so that each fault names the file, the key and the mend.
+
+A file may come from another party, and what it says is shown: texts and names in it have no control
+characters, and faults show none.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import ConfigError
+from mpc.net.peer import printable
 
 
 def read(path: str | Path) -> Section:
@@ -23,7 +28,9 @@ def read(path: str | Path) -> Section:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+        raise ConfigError(f"{path} is not TOML: {printable(str(error))}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} has tables or lists nested too deep") from None
     return Section(path, "", table)
 
 
@@ -42,7 +49,7 @@ class Section:
         self._asked: set[str] = set()
 
     def fault(self, key: str, what: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {self._inner(key)} {what}")
+        return ConfigError(f"{self.path}: {printable(self._inner(key))} {what}")
 
     def has(self, key: str) -> bool:
         """Whether the file sets ``key``; asking makes it a known key."""
@@ -57,7 +64,23 @@ class Section:
         value = self._take(key, default)
         if not isinstance(value, str) or not value:
             raise self.fault(key, f"must be a text in quotes, not {value!r}")
+        if not value.isprintable():
+            raise self.fault(key, f"has control characters: {value!r}")
         return value
+
+    def character(self, key: str, default: str) -> str:
+        """One character, which may be a control character such as a tab."""
+        value = self._take(key, default)
+        if not isinstance(value, str) or len(value) != 1:
+            raise self.fault(key, f"must be one character in quotes, not {value!r}")
+        return value
+
+    def names(self) -> list[str]:
+        """The keys of this table, where they are names that the file gives."""
+        for name in self.table:
+            if not name.isprintable() or not name:
+                raise self.fault(name, f"is no name, or has control characters: {name!r}")
+        return list(self.table)
 
     def texts(self, key: str) -> tuple[str, ...]:
         value = self._take(key, None)
@@ -66,6 +89,8 @@ class Section:
             raise self.fault(key, f'must be a list of texts such as ["a", "b"], not {value!r}')
         if len(set(value)) != len(value):
             raise self.fault(key, f"names something twice: {value!r}")
+        if not all(v.isprintable() for v in value):
+            raise self.fault(key, f"has control characters: {value!r}")
         return tuple(value)
 
     def whole(self, key: str, default: int) -> int:
@@ -110,7 +135,7 @@ class Section:
     def sections(self, key: str) -> Iterator[tuple[str, Section]]:
         """The tables ``[key.NAME]`` by their names."""
         section = self.section(key)
-        for name in section.table:
+        for name in section.names():
             yield name, section.section(name)
 
     def done(self, others: frozenset[str] = frozenset()) -> None:
@@ -118,8 +143,8 @@ class Section:
         for key in self.table:
             if key in self._asked or key in others:
                 continue
-            close = get_close_matches(key, self._asked, n=1)
-            known = f"known here: {', '.join(sorted(self._asked))}"
+            close = get_close_matches(key, self._asked | others, n=1)
+            known = f"known here: {', '.join(sorted(self._asked | others))}"
             raise self.fault(
                 key, f"is not a known key; {f'did you mean {close[0]}?' if close else known}"
             )

@@ -19,6 +19,7 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -30,6 +31,7 @@ from mpc.errors import ConfigError, PeerUntrusted
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 VALID_DAYS = 730
+MOST_DAYS = 36_500
 # A peer whose clock is behind ours must not find a new certificate "not yet valid".
 _CLOCK_SKEW = timedelta(hours=1)
 
@@ -101,9 +103,12 @@ def fingerprint(certificate_pem: bytes) -> str:
 def make_identity(name: str, folder: Path, *, days: int = VALID_DAYS) -> Identity:
     """Make ``folder/NAME.key`` (mode 0600) and ``folder/NAME.crt``; existing files are kept.
 
-    Raises ``ConfigError`` for a bad name, or where one of the files is there already.
+    Raises ``ConfigError`` for a bad name or number of days, where one of the files is there
+    already, and where one cannot be written; neither is left then.
     """
     check_name(name)
+    if not 0 <= days <= MOST_DAYS:
+        raise ConfigError(f"a certificate is valid for up to {MOST_DAYS:,} days, not {days:,}")
     key_path, certificate_path = folder / f"{name}.key", folder / f"{name}.crt"
     key = ec.generate_private_key(ec.SECP256R1())
     key_pem = key.private_bytes(
@@ -117,17 +122,35 @@ def make_identity(name: str, folder: Path, *, days: int = VALID_DAYS) -> Identit
             raise ConfigError(f"{path} is there already; it is not overwritten")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _create(key_path, key_pem, 0o600)
-        _create(certificate_path, certificate_pem, 0o644)
     except OSError as error:
-        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from None
+        raise ConfigError(f"cannot make the folder {folder}: {error.strerror}") from None
+    _create(key_path, key_pem, 0o600)
+    try:
+        _create(certificate_path, certificate_pem, 0o644)
+    except BaseException:
+        key_path.unlink()
+        raise
     return Identity(name, key_path, certificate_path, key_pem, certificate_pem)
 
 
 def load_identity(name: str, key_path: Path, certificate_path: Path) -> Identity:
     """Read and check this party's key and certificate. ConfigError says what is wrong with them."""
     check_name(name)
-    key_pem, certificate_pem = _read(key_path), _read(certificate_path)
+    key_pem, public_key = load_key(key_path)
+    certificate_pem = _read(certificate_path)
+    certificate = _checked(certificate_path, certificate_pem)
+    if public_key != certificate.public_key():
+        raise ConfigError(f"{key_path} is not the key of the certificate {certificate_path}")
+    if name not in _names(certificate):
+        raise ConfigError(
+            f"{certificate_path} is for {_names(certificate)}, but this party is {name!r}"
+        )
+    return Identity(name, key_path, certificate_path, key_pem, certificate_pem)
+
+
+def load_key(key_path: Path) -> tuple[bytes, Any]:
+    """A private key as PEM, checked, and its public key. ConfigError says what is wrong with it."""
+    key_pem = _read(key_path)
     mode = stat.S_IMODE(key_path.stat().st_mode)
     if mode & 0o007:
         raise ConfigError(
@@ -139,14 +162,7 @@ def load_identity(name: str, key_path: Path, certificate_path: Path) -> Identity
         raise ConfigError(f"{key_path} is encrypted; a party starts from an open key") from None
     except ValueError:
         raise ConfigError(f"{key_path} is no private key in PEM form") from None
-    certificate = _checked(certificate_path, certificate_pem)
-    if key.public_key() != certificate.public_key():
-        raise ConfigError(f"{key_path} is not the key of the certificate {certificate_path}")
-    if name not in _names(certificate):
-        raise ConfigError(
-            f"{certificate_path} is for {_names(certificate)}, but this party is {name!r}"
-        )
-    return Identity(name, key_path, certificate_path, key_pem, certificate_pem)
+    return key_pem, key.public_key()
 
 
 def load_pinned(peer: str, path: Path, expected_fingerprint: str | None = None) -> Trust:
@@ -253,7 +269,15 @@ def _read(path: Path) -> bytes:
 
 
 def _create(path: Path, content: bytes, mode: int) -> None:
-    # The mode is set when the file is made, so that nobody else can open it in between.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    """Make the file ``path``, whole or not at all. ConfigError where it cannot be written."""
+    try:
+        # The mode is set when the file is made, so that nobody else can open it in between.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        except BaseException:
+            path.unlink()
+            raise
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None

@@ -16,15 +16,19 @@
     id = ["uscc"]
     identifier = "uscc"                  # optional: check ids as "uscc" or "resident" codes
     dates = "listed_on"                  # optional: of a list, the day of each entry
+    duplicates = "first"                 # optional: leave out rows that repeat an id ...
+    nulls = "drop"                       # ... and rows without one; each is an error otherwise
+    delimiter = ";"                      # optional: of a CSV file
 
     [jobs.score]                         # this party takes part in score jobs, with this data
     data = "companies"
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
-An asker or receiver adds ``output``, and a model owner ``scorecard``, to that table. In
-``[jobs.decision]`` a list is ``list = "NAME"``. There, and in ``[jobs.blacklist]`` for jobs with a
-threshold or a count, ``most_keys`` bounds how many keys each asker may ask in all jobs together,
-counted as ``lookup.room`` does, in a file beside this one.
+An asker or receiver adds ``output``, and in ``[jobs.score]`` and ``[jobs.decision]`` a model owner
+``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``. There, and in
+``[jobs.blacklist]`` for jobs with a threshold or a count, ``most_keys`` bounds how many keys each
+asker may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one. A
+key that jobs of a kind do not use is refused (``KEYS``).
 """
 
 from __future__ import annotations
@@ -32,23 +36,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 from mpc.errors import PolicyError
 from mpc.net import settings
 from mpc.net.config import SessionConfig
 
 IDENTIFIERS = ("uscc", "resident")
+KEYS = {
+    "blacklist": ("data", "most_keys", "output"),
+    "score": ("data", "output", "scorecard"),
+    "decision": ("data", "list", "most_keys", "output", "scorecard"),
+}
+"""What a ``[jobs.KIND]`` table may say, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A table of this party: its file, the columns that make an id, how ids are checked, and the
-    column of days of a list."""
+    """A table of this party: its file, the columns that make an id, how ids are checked, the
+    column of days of a list, and which rows are left out."""
 
     file: Path
     id: tuple[str, ...]
     identifier: str | None
     dates: str | None = None
+    duplicates: Literal["error", "first"] = "error"
+    nulls: Literal["error", "drop"] = "error"
+    delimiter: str = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ def load(path: str | Path) -> PartyConfig:
     """Read a party's file. ConfigError names the file, the key and the mend."""
     file = settings.read(path)
     data = {name: _dataset(section) for name, section in file.sections("data")}
-    grants = {kind: _grant(section, data) for kind, section in file.sections("jobs")}
+    grants = {kind: _grant(file, kind, section, data) for kind, section in file.sections("jobs")}
     return PartyConfig(SessionConfig.load(path), grants)
 
 
@@ -100,16 +114,46 @@ def _dataset(section: settings.Section) -> Dataset:
     if identifier not in (None, *IDENTIFIERS):
         raise section.fault("identifier", f"must be one of {', '.join(IDENTIFIERS)}")
     dates = section.text("dates") if section.has("dates") else None
-    dataset = Dataset(section.file("file"), section.texts("id"), identifier, dates)
+    duplicates = _one_of(section, "duplicates", ("error", "first"))
+    nulls = _one_of(section, "nulls", ("error", "drop"))
+    if dates is not None and duplicates == "first":
+        raise section.fault(
+            "duplicates",
+            'cannot be "first" in a list with dates: an old entry would stand for a newer one',
+        )
+    dataset = Dataset(
+        file=section.file("file"),
+        id=section.texts("id"),
+        identifier=identifier,
+        dates=dates,
+        duplicates=cast(Literal["error", "first"], duplicates),
+        nulls=cast(Literal["error", "drop"], nulls),
+        delimiter=section.character("delimiter", ","),
+    )
     section.done()
     return dataset
 
 
-def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
+def _one_of(section: settings.Section, key: str, known: tuple[str, ...]) -> str:
+    """One of the words ``known``, the first where there is no such key."""
+    word = section.text(key, known[0])
+    if word not in known:
+        raise section.fault(key, f"must be one of {', '.join(known)}, not {word!r}")
+    return word
+
+
+def _grant(
+    file: settings.Section, kind: str, section: settings.Section, data: Mapping[str, Dataset]
+) -> Grant:
+    if kind not in KEYS:
+        raise file.fault(f"jobs.{kind}", f"is no kind of job; there are {', '.join(sorted(KEYS))}")
+    # Before anything is read: a limit that is not kept must not look as if it were.
+    section.offers(*KEYS[kind])
+    section.done()
     most_keys = section.whole("most_keys", 0) if section.has("most_keys") else None
     if most_keys is not None and most_keys < 0:
         raise section.fault("most_keys", f"must be 0 or more, not {most_keys}")
-    grant = Grant(
+    return Grant(
         data=_named(section, "data", data),
         output=section.optional_file("output"),
         scorecard=section.optional_file("scorecard"),
@@ -117,8 +161,6 @@ def _grant(section: settings.Section, data: Mapping[str, Dataset]) -> Grant:
         most_keys=most_keys,
         counts=section.path.with_suffix(".keys.json"),
     )
-    section.done()
-    return grant
 
 
 def _named(section: settings.Section, key: str, data: Mapping[str, Dataset]) -> Dataset | None:

@@ -90,13 +90,13 @@ class DecisionJob:
         plan, lists = self.plan, self.plan.lists
         declined = [
             f"{holding(lists)} hold the applicant{young(lists)}",
-            f"its probability of default is {plan.decline_from:g} or more",
-            *(rule.name for rule in plan.rules if rule.then == "decline"),
+            f"its probability of default is {_plain(plan.decline_from)} or more",
+            *(_said(rule) for rule in plan.rules if rule.then == "decline"),
         ]
         referred = [
-            f"its probability of default is {plan.refer_from:g} or more",
+            f"its probability of default is {_plain(plan.refer_from)} or more",
             f"{' or '.join(plan.scored)} does not know it",
-            *(rule.name for rule in plan.rules if rule.then == "refer"),
+            *(_said(rule) for rule in plan.rules if rule.then == "refer"),
         ]
         return [f"Declined: {'; or '.join(declined)}.", f"Else referred: {'; or '.join(referred)}."]
 
@@ -132,6 +132,22 @@ class DecisionJob:
         return "who applied, who of its own companies was asked about, any outcome, any weight"
 
 
+def _said(rule: Rule) -> str:
+    """A rule's name, which anyone may have chosen, and the condition that is computed."""
+    total = ""
+    for (owner, name), coefficient in rule.terms.items():
+        minus = coefficient < 0
+        sign = (" − " if minus else " + ") if total else "−" * minus
+        total += f"{sign}{_plain(abs(coefficient))} × {owner}.{name}"
+    unit = "" if rule.unit == 1 else f" (in units of {_plain(rule.unit)})"
+    return f"{rule.name}: {total} below {_plain(rule.below)}{unit}"
+
+
+def _plain(number: float) -> str:
+    """Every digit of ``number``: what is agreed on must not look like something near it."""
+    return repr(number).removesuffix(".0")
+
+
 def load(file: settings.Section) -> DecisionJob:
     """The job in a file whose kind is "decision". ConfigError names the file, the key, the mend."""
     asker, lists = file.text("asker"), file.section("lists")
@@ -139,7 +155,7 @@ def load(file: settings.Section) -> DecisionJob:
     try:
         plan = Plan(
             lists=_lists(asker, lists),
-            features={owner: owners.texts(owner) for owner in sorted(owners.table)},
+            features={owner: owners.texts(owner) for owner in sorted(owners.names())},
             refer_from=file.number("refer_from"),
             decline_from=file.number("decline_from"),
             rules=tuple(_rule(section) for section in file.tables("rules")),
@@ -157,7 +173,7 @@ def load(file: settings.Section) -> DecisionJob:
 
 def _lists(asker: str, section: settings.Section) -> Terms:
     given = section.section("weights")
-    weights = {name: given.whole(name, 1) for name in sorted(given.table)}
+    weights = {name: given.whole(name, 1) for name in sorted(given.names())}
     since = section.day("since") if section.has("since") else None
     terms = Terms(asker, section.whole("threshold", 1), weights, "shares", since)
     section.done()
@@ -168,7 +184,7 @@ def _rule(section: settings.Section) -> Rule:
     terms = {
         (owner, name): owned.number(name)
         for owner, owned in sorted(section.sections("values"), key=lambda one: one[0])
-        for name in sorted(owned.table)
+        for name in sorted(owned.names())
     }
     rule = Rule(
         name=section.text("name"),

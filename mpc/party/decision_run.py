@@ -13,18 +13,19 @@ from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
-from mpc.party.limit import limited
+from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols.decision import OUTCOMES, Plan
+from mpc.protocols.query.limits import Gate
 
 
-def prepare(me: str, plan: Plan, grant: Grant, input: Path | None) -> Play:
+def prepare(me: str, plan: Plan, grant: Grant, input: Path | None, notify: Notify) -> Play:
     """Read the files of ``me``, so that all that is wrong with them is found now."""
     takes_table = me == plan.asker or me in plan.owners
-    held = read.holding(grant.data, "decision", input) if takes_table else None
+    held = read.holding(grant.data, "decision", input, notify=notify) if takes_table else None
     listed = None
     if me in plan.lists.weights:
-        listed = read.holding(grant.list, "decision", key="list")
+        listed = read.holding(grant.list, "decision", key="list", notify=notify)
     card = None
     if me == plan.asker:
         if grant.scorecard is None:
@@ -32,7 +33,8 @@ def prepare(me: str, plan: Plan, grant: Grant, input: Path | None) -> Play:
         card = scorecard_file.load(grant.scorecard)
     brought = decision.read(plan, me, listed=listed, held=held, card=card)
     if held is None or me != plan.asker:
-        return lambda mesh, notify: _answer(mesh, plan, grant, brought, notify)
+        gate = gate_of(grant)
+        return lambda mesh, notify: _answer(mesh, plan, grant, gate, brought, notify)
     return lambda mesh, notify: _ask(mesh, plan, held, brought, notify)
 
 
@@ -48,8 +50,13 @@ def _ask(
 
 
 def _answer(
-    mesh: Mesh, plan: Plan, grant: Grant, brought: decision.Brought, notify: Notify
+    mesh: Mesh,
+    plan: Plan,
+    grant: Grant,
+    gate: Gate | None,
+    brought: decision.Brought,
+    notify: Notify,
 ) -> Outcome:
-    with limited(grant) as gate:
+    with limited(grant, gate):
         asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
     return Outcome([f"{asked:,} applicants were decided on"])

@@ -30,7 +30,7 @@ from typing import TypeAlias
 
 from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
-from mpc.net import settings
+from mpc.net import settings, tls
 from mpc.party import decision_job, threshold_job
 from mpc.party.decision_job import DecisionJob
 from mpc.party.threshold_job import ThresholdJob
@@ -108,6 +108,7 @@ class ScoreJob:
         return [
             f"A logistic score over features ({owners}), with weights of {self.model_owner}.",
             f"{self.receiver} gets {self._result()}.",
+            *self._warnings(),
         ]
 
     def parameters(self) -> Parameters:
@@ -139,23 +140,70 @@ class ScoreJob:
 
     def learns(self, party: str) -> str:
         if party == self.receiver:
-            return f"{self._result()}; which of its ids each feature owner knows"
+            said = f"; {self._equation()}" if self.wanted.output == "probability" else ""
+            known = "which of its ids all feature owners know; how many ids each of them has"
+            return f"{self._result()}{said}; {known}"
         if party in self.features:
-            return "which of its companies are scored; means and scales of its features"
+            asked = f"how many ids {self.receiver} has"
+            return f"which of its companies are scored; {asked}; means and scales of its features"
         return "how many companies are scored"
 
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.receiver:
+            return self._kept_from_receiver()
         hidden = ["a feature of another party"]
         if party != self.model_owner:
             hidden.append("a weight")
-        if party != self.receiver:
-            hidden.append("a score")
-        return ", ".join(hidden)
+        return ", ".join([*hidden, "a score"])
+
+    @property
+    def _unknown(self) -> list[str]:
+        """The features that the receiver does not own."""
+        others = (owned for owner, owned in self.features.items() if owner != self.receiver)
+        return [name for owned in others for name in owned]
+
+    def _equation(self) -> str:
+        """What a probability is to its receiver: its logit is linear in features and weights."""
+        unknown = self._unknown
+        if self.receiver != self.model_owner:
+            solved = sum(len(names) for names in self.features.values()) + 1
+            return f"so all weights, from {solved} rows whose features it knows"
+        if len(unknown) == 1:
+            return f"so the value of {unknown[0]} for each"
+        return f"so one linear equation on the {len(unknown)} features of others for each"
+
+    def _kept_from_receiver(self) -> str:
+        if self.wanted.output != "probability":
+            hidden = ["a feature of another party"] if self._unknown else []
+            hidden += [] if self.receiver == self.model_owner else ["a weight"]
+            return f"{', '.join(hidden)}, beyond what the result says of them"
+        if self.receiver != self.model_owner:
+            feature = "a feature of another party or " if self._unknown else ""
+            return f"{feature}a weight, beyond what it can solve for"
+        if len(self._unknown) == 1:
+            return "a feature of companies that it does not ask about"
+        return "a feature of another party, beyond that equation"
+
+    def _warnings(self) -> list[str]:
+        """Where the result says all of what another party keeps."""
+        if self.wanted.output != "probability":
+            return []
+        if self.receiver == self.model_owner and len(self._unknown) == 1:
+            return [
+                f"Warning: {self._unknown[0]} is the only feature that {self.receiver} does not "
+                "own, and it owns the weights: each score tells it that feature."
+            ]
+        if self.receiver != self.model_owner and not self._unknown:
+            return [
+                f"Warning: {self.receiver} owns all features: scores of a few rows tell it all "
+                f"weights of {self.model_owner}."
+            ]
+        return []
 
     def _result(self) -> str:
         results = {
-            "probability": ["each score"],
+            "probability": ["each score and its band"],
             "band": ["each score's band"],
             "decision": ["whether each score is at least the threshold"],
             "reasons": [],
@@ -182,6 +230,11 @@ def load(path: str | Path) -> Job:
     else:
         raise file.fault("kind", f'must be "blacklist", "score" or "decision", not {kind!r}')
     file.done()
+    for party in job.parties:
+        try:
+            tls.check_name(party)
+        except ConfigError as error:
+            raise ConfigError(f"{file.path}: {error}") from None
     return job
 
 
@@ -198,7 +251,7 @@ def _blacklist(file: settings.Section) -> BlacklistJob | ThresholdJob:
 def _score(file: settings.Section) -> ScoreJob:
     owners = file.section("features")
     # Tables have no order: two files with the same content are the same job.
-    features = {owner: owners.texts(owner) for owner in sorted(owners.table)}
+    features = {owner: owners.texts(owner) for owner in sorted(owners.names())}
     names = [name for owned in features.values() for name in owned]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise file.fault("features", f"names {twice[0]!r} at two owners")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One party's run of one job: its files are checked, then the session, the job, the result.
 
-Whatever is wrong with this party's own files is found before it connects to anyone. A result is
-written whole or not at all.
+What is wrong with this party's own files is found before it connects to anyone: job, ids, columns,
+scorecard, counts, and for a decision the values. Not so the values of features in a score, which
+are read for the rows that turn out to be common, and a value that is too far from its mean, as the
+model owner tells that only then. A result is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ def run(
     notify("reading its table")
     target = _target(config.name, job, output or grant.output)
     with kept.progress(progress, config.session, job) as places:
-        play = _prepare(config.name, job, grant, input, _Buckets(memory, places))
+        play = _prepare(config.name, job, grant, input, _Buckets(memory, places), notify)
         notify("connecting")
         outcome, traffic = _met(config, job, play, wait, notify)
     if outcome.table is not None and target is not None:
@@ -130,19 +132,21 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
     return path
 
 
-def _prepare(me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets) -> Play:
+def _prepare(
+    me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets, notify: Notify
+) -> Play:
     if isinstance(job, ScoreJob):
-        return _prepare_score(me, job, grant, input)
+        return _prepare_score(me, job, grant, input, notify)
     if isinstance(job, DecisionJob):
-        return decision_run.prepare(me, job.plan, grant, input)
+        return decision_run.prepare(me, job.plan, grant, input, notify)
     if isinstance(job, ThresholdJob):
-        return threshold_run.prepare(me, job.lists, grant, input)
+        return threshold_run.prepare(me, job.lists, grant, input, notify)
     if grant.most_keys is not None and me != job.asker:
         raise PolicyError(
             f"{me} bounds with most_keys what is asked in blacklist jobs with a threshold or a "
             f"count; this one tells {job.asker} who lists whom, and has no such bound"
         )
-    held = read.holding(grant.data, job.kind, input)
+    held = read.holding(grant.data, job.kind, input, notify=notify)
     if me == job.asker:
         return lambda mesh, notify: _ask(mesh, job, held, buckets, notify)
     return lambda mesh, notify: _hold(mesh, job, held, buckets, notify)
@@ -178,7 +182,9 @@ def _hold(
 # --- score -------------------------------------------------------------------------------------
 
 
-def _prepare_score(me: str, job: ScoreJob, grant: Grant, input: Path | None) -> Play:
+def _prepare_score(
+    me: str, job: ScoreJob, grant: Grant, input: Path | None, notify: Notify
+) -> Play:
     plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted)
     card = None
     if me == job.model_owner:
@@ -186,7 +192,7 @@ def _prepare_score(me: str, job: ScoreJob, grant: Grant, input: Path | None) -> 
             raise ConfigError(f'{me} is the model owner: [jobs.score] needs scorecard = "FILE"')
         card = scorecard_file.load(grant.scorecard)
     takes_table = me == job.receiver or me in job.features
-    holding = read.holding(grant.data, job.kind, input) if takes_table else None
+    holding = read.holding(grant.data, job.kind, input, notify=notify) if takes_table else None
     scorecard.check(plan, me, holding=holding, scorecard=card)
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:

@@ -13,18 +13,20 @@ from mpc.apps.holding import Holding
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
-from mpc.party.limit import limited
+from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
+from mpc.protocols.query.limits import Gate
 from mpc.protocols.threshold import Listed, Terms
 
 
-def prepare(me: str, lists: Terms, grant: Grant, input: Path | None) -> Play:
+def prepare(me: str, lists: Terms, grant: Grant, input: Path | None, notify: Notify) -> Play:
     """Read the file of ``me``, so that all that is wrong with it is found now."""
-    held = read.holding(grant.data, "blacklist", input)
+    held = read.holding(grant.data, "blacklist", input, notify=notify)
     if me == lists.asker:
         return lambda mesh, notify: _ask(mesh, lists, held, notify)
     listed = threshold.entries(me, held, lists.since)
-    return lambda mesh, notify: _answer(mesh, lists, grant, listed, notify)
+    gate = gate_of(grant)
+    return lambda mesh, notify: _answer(mesh, lists, grant, gate, listed, notify)
 
 
 def _ask(mesh: Mesh, lists: Terms, held: Holding, notify: Notify) -> Outcome:
@@ -40,8 +42,10 @@ def _ask(mesh: Mesh, lists: Terms, held: Holding, notify: Notify) -> Outcome:
     return Outcome([told], pa.table({"id": ids, "listed": pa.array(found.astype(np.bool_))}))
 
 
-def _answer(mesh: Mesh, lists: Terms, grant: Grant, listed: Listed, notify: Notify) -> Outcome:
+def _answer(
+    mesh: Mesh, lists: Terms, grant: Grant, gate: Gate | None, listed: Listed, notify: Notify
+) -> Outcome:
     notify("answering")
-    with limited(grant) as gate:
+    with limited(grant, gate):
         asked = threshold.answer(mesh, lists, listed, gate=gate)
     return Outcome([f"{asked:,} ids were asked about"])

@@ -180,18 +180,19 @@ def test_the_joint_jobs_find_what_is_true_in_the_open(tmp_path):
     small = write_demo(tmp_path, 400, seed=3, applicants=300)
     held = {p: Table.open(s.path).ids(s.id_column) for p, s in small.tables.items()}
     listed = {h: Table.open(s.path).ids(s.id_column) for h, s in small.lists.items()}
-    answers = in_the_open(small)
+    answers, followers = in_the_open(small), ["tax_office", "power_utility"]
 
     def bank(mesh):
         found = blacklist.asker(mesh, held["bank"].array(), list(listed))
-        return found, alignment.leader(mesh, held["bank"].array(), ["tax_office", "power_utility"])
+        return found, alignment.leader(mesh, held["bank"].array(), followers)
 
     def holder(name):
         def role(mesh):
             channel = mesh.channel("bank")
             asked = blacklist.holder(channel, listed[name].array()) if name in listed else None
-            rows = alignment.follower(channel, held[name].array()) if name in held else None
-            return asked, rows
+            if name not in held:
+                return asked, None
+            return asked, alignment.follower(mesh, held[name].array(), "bank", followers)
 
         return role
 

@@ -183,8 +183,11 @@ def test_reasons_alone_and_a_threshold_of_the_scorecard(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("faulty", "words"),
     [
-        ({"output": "odds"}, "no output 'odds'"),
-        ({"form": "garbled"}, "no form 'garbled'"),
+        (
+            {"output": "odds"},
+            "output must be one of probability, band, decision, reasons, not 'odds'",
+        ),
+        ({"form": "garbled"}, "form must be one of auto, shares, paillier, not 'garbled'"),
         ({"output": "reasons"}, "needs reasons"),
         ({"reasons": -1}, "needs reasons"),
         ({"output": "band", "form": "paillier"}, "probabilities alone"),
@@ -206,11 +209,21 @@ def test_more_reasons_than_features(tmp_path: Path) -> None:
 real = score_results._band_names
 
 
-def test_no_bands_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "has no bands"),
+        (["low", "\x1b[2J"], "a band has no name, or control characters"),
+        (["low", ""], "a band has no name, or control characters"),
+    ],
+)
+def test_names_of_bands_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], words: str
+) -> None:
     of = plan("model", "bank", "tax", wanted=Wanted("band"))
 
     def none(given: score_results.Scored) -> list[str]:
-        given.mesh.broadcast(pb.BandNames())
+        given.mesh.broadcast(pb.BandNames(names=names))
         return [band.name for band in CARD.bands]
 
     monkeypatch.setattr(
@@ -218,7 +231,7 @@ def test_no_bands_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "_band_names",
         lambda given: none(given) if given.card is not None else real(given),
     )
-    with pytest.raises(ProtocolError, match="model: has no bands"):
+    with pytest.raises(ProtocolError, match=f"model: {words}"):
         run_mesh(roles(tmp_path, of))
 
 
@@ -291,22 +304,27 @@ def test_a_lying_standardisation_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("names", "starts"),
+    ("names", "starts", "words"),
     [
-        ([], []),
-        (["low", "high"], [0.1, 0.5]),
-        (["low", "high"], [0.0, 0.0]),
-        (["low", "high"], [0.0, 1.0]),
-        (["low", "high"], [0.0, np.nan]),
+        ([], [], "the bands do not begin at 0"),
+        (["low", "high"], [0.1, 0.5], "the bands do not begin at 0"),
+        (["low", "high"], [0.0, 0.0], "the bands do not begin at 0"),
+        (["low", "high"], [0.0, 1.0], "the bands do not begin at 0"),
+        (["low", "high"], [0.0, np.nan], "the bands do not begin at 0"),
+        (["low", "hi\ngh"], [0.0, 0.5], "a band has no name, or control characters"),
     ],
 )
 def test_lying_bands_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], starts: list[float]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: list[str],
+    starts: list[float],
+    words: str,
 ) -> None:
     def lie(mesh: Mesh, receiver: str, _: Scorecard) -> None:
         message = pb.Bands(names=names, starts=columns.pack(np.array(starts, np.float64)))
         mesh.channel(receiver).send(message)
 
     monkeypatch.setattr(score_results, "_hand_over_bands", lie)
-    with pytest.raises(ProtocolError, match="model: the bands do not begin at 0"):
+    with pytest.raises(ProtocolError, match=f"model: {words}"):
         run_mesh(roles(tmp_path, plan("model", "bank", "tax")))

@@ -143,7 +143,9 @@ def test_too_little_memory_is_an_error_of_ours(monkeypatch, csv_file):
             yield engine
 
     monkeypatch.setattr(id_columns, "connect", small)
-    with pytest.raises(ConfigError, match=r"takes more than 64 MB .* raise memory_mb"):
+    with pytest.raises(
+        ConfigError, match=r"takes more than 64 MB .* set TMPDIR .* raise Bounds.memory_mb"
+    ):
         Table.open(path, bounds=Bounds(memory_mb=64)).ids("id")
 
 
@@ -153,7 +155,9 @@ def test_a_full_temp_folder_is_an_error_of_ours(monkeypatch, csv_file):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(id_columns.tempfile, "SpooledTemporaryFile", lambda *a, **o: Full())
-    with pytest.raises(ConfigError, match=r"No space left .* name a temp_folder elsewhere"):
+    with pytest.raises(
+        ConfigError, match=r"No space left .* set TMPDIR to a folder on another disk"
+    ):
         Table.open(csv_file("id\n1\n")).ids("id")
 
 

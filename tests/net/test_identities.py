@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -58,8 +59,37 @@ def test_nothing_is_overwritten(bank: tls.Identity, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot write"):
+    with pytest.raises(ConfigError, match=r"cannot make the folder .*/file: "):
         make_identity("bank", tmp_path / "file")
+
+
+@pytest.mark.parametrize(("fails", "name"), [(1, "bank.key"), (2, "bank.crt")])
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, name: str
+) -> None:
+    opened: list[object] = []
+    open_descriptor = os.fdopen
+
+    def full(descriptor: int, mode: str) -> object:
+        opened.append(descriptor)
+        if len(opened) == fails:
+            os.close(descriptor)
+            return open_descriptor(os.open("/dev/full", os.O_WRONLY), mode)
+        return open_descriptor(descriptor, mode)
+
+    monkeypatch.setattr(tls.os, "fdopen", full)
+    with pytest.raises(ConfigError, match=rf"cannot write .*/{name}: No space left"):
+        make_identity("bank", tmp_path)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    make_identity("bank", tmp_path)
+
+
+@pytest.mark.parametrize("days", [-1, 36_501, 3_000_000])
+def test_how_long_a_certificate_is_valid_is_bounded(tmp_path: Path, days: int) -> None:
+    with pytest.raises(ConfigError, match=r"valid for up to 36,500 days, not -?\d"):
+        make_identity("bank", tmp_path, days=days)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

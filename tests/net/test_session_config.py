@@ -62,14 +62,17 @@ def test_insecure_reads_no_keys(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ('name = "bank"', "", "name is missing"),
+        ('name = "bank"', "", r"^\S+bank.toml: name is missing$"),
         ('name = "bank"', 'name = "Bank"', "name is not usable: 'Bank' cannot be a party's name"),
         ('name = "bank"', "name = 7", "name must be a text in quotes, not 7"),
         ('key = "bank.key"', "", "key is missing"),
-        ('"bank.key"', '"lost.key"', "certificate is not usable: cannot read .*lost.key"),
+        ('"bank.crt"', '"lost.crt"', "toml: certificate is not usable: cannot read .*lost.crt"),
+        ('"bank.key"', '"power.key"', "certificate is not usable: .*not the key of the certific"),
+        (':7100"\n\n', ':0"\n\n', "peers.tax.address needs a port to dial; 0 is for listen alone"),
+        ('"bank.key"', '"lost.key"', "toml: key is not usable: cannot read .*lost.key"),
         ('"127.0.0.1:7100"', '"7100"', "listen is not usable: '7100' is no address"),
         ("listen", "lisen", "lisen is not a known key; did you mean listen?"),
-        ("listen", "colour", "colour is not a known key; known here: certificate, key, listen"),
+        ("listen", "colour", "colour is not a known key; known here: certificate, data, jobs, key"),
         ("address", "addres", "peers.tax.addres is not a known key; did you mean address?"),
         ('"keys/tax.crt"', '"tax.crt"', "peers.tax.certificate is not usable: cannot read"),
         (

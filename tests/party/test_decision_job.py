@@ -157,6 +157,14 @@ def test_all_that_is_agreed_is_compared(tmp_path: Path) -> None:
         ('["arrears", "growth"]', "[]", "features.tax must be a list of texts"),
         ('tax = ["arrears", "growth"]\nutility = ["kwh"]', "", "parties other than the asker"),
         ('name = "revenue fell"', "", r"rules\[1\].name is missing"),
+        (
+            '"revenue fell"',
+            r'"fell\u001b[2J"',
+            r"rules\[1\].name has control characters: 'fell\\x1b",
+        ),
+        ("now = 1.0", r'"\nnow" = 1.0', r"rules\[1\].values.tax.\?now is no name, or has control"),
+        ("lender = 1", "LENDER = 1", "'LENDER' cannot be a party's name"),
+        ("lender = 1", r'"\u001b[2J" = 1', r"lists.weights.\?\[2J is no name"),
         ('then = "refer"', 'then = "approve"', "'uses little power': .* refer or decline"),
         ("values.tax", "values.bank", "not of the asker"),
         ("now = 1.0", "now = 1.5", "'revenue fell': 1 to 8 features with coefficients"),
@@ -174,6 +182,7 @@ def test_a_fault_names_the_file_the_key_and_the_mend(
     with pytest.raises(ConfigError, match=words) as caught:
         read(tmp_path, WHOLE.replace(old, new, 1))
     assert str(caught.value).count("job.toml") == 1
+    assert str(caught.value).isprintable()
 
 
 def test_rules_that_are_no_tables(tmp_path: Path) -> None:
@@ -186,12 +195,23 @@ def test_the_terms_in_words(tmp_path: Path) -> None:
     declined, referred = read(tmp_path, WHOLE).terms()
     assert declined == (
         "Declined: 2 or more of the lists of lender, tax (counts 2) hold the applicant by entries "
-        "since 2024-01-01; or its probability of default is 0.35 or more; or revenue fell."
+        "since 2024-01-01; or its probability of default is 0.35 or more; or revenue fell: "
+        "−0.7 × tax.before + 1 × tax.now below 0 (in units of 1000)."
     )
     assert referred == (
         "Else referred: its probability of default is 0.1 or more; or tax or utility does not "
-        "know it; or uses little power."
+        "know it; or uses little power: 1 × utility.kwh_total below 20."
     )
+
+
+def test_a_rule_is_shown_as_it_is_computed_whatever_its_name_says(tmp_path: Path) -> None:
+    text = WHOLE.replace("before = -0.7", "before = 0.7000001").replace(
+        '"revenue fell"', '"harmless"'
+    )
+    declined, _ = read(tmp_path, text).terms()
+    assert "harmless: 0.7000001 × tax.before + 1 × tax.now below 0" in declined
+    more = text.replace("0.35", "0.3500001")
+    assert "default is 0.3500001 or more" in read(tmp_path, more).terms()[0]
 
 
 def test_what_each_gives_and_comes_to_know(tmp_path: Path) -> None:

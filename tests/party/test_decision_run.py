@@ -57,6 +57,10 @@ def test_a_holder_counts_the_keys_of_an_asker_over_all_jobs(folder: Path) -> Non
     refused = outcomes.pop("lender_b")
     assert isinstance(refused, Refused), refused
     assert (refused.peer, refused.allowed) == ("bank", room(ROWS) - 1)
+    assert str(refused) == (
+        f"bank asks for more than we allow: most_keys = {2 * room(ROWS) - 1} in our file, of which "
+        f"{room(ROWS) - 1} are left"
+    )
     assert refused.__notes__ == [
         f"{ROWS} keys count as {room(ROWS)}, since a dishonest asker could ask that many"
     ]
@@ -69,7 +73,9 @@ def test_a_holder_counts_the_keys_of_an_asker_over_all_jobs(folder: Path) -> Non
 def test_a_holder_that_gives_no_keys_at_all(folder: Path) -> None:
     edit(folder / "lender_c" / "party.toml", "[jobs.decision]", "[jobs.decision]\nmost_keys = 0")
     outcomes = play(folder, "decision")
-    assert isinstance(outcomes["lender_c"], Refused)
+    refused = outcomes["lender_c"]
+    assert isinstance(refused, Refused)
+    assert "most_keys = 0 in our file, of which 0 are left" in str(refused)
     assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
     edit(folder / "lender_c" / "party.toml", "most_keys = 0", "most_keys = -1")
     with pytest.raises(ConfigError, match=r"jobs\.decision\.most_keys must be 0 or more, not -1"):
@@ -126,6 +132,16 @@ def test_our_own_faults_are_found_before_anyone_is_called(folder: Path) -> None:
     edit(job, "revenue_year_before", "revenue_then")
     with pytest.raises(DataError, match="has no column 'revenue_then'"):
         one(folder, "tax_office", "decision")
+
+
+def test_counts_that_cannot_be_read_are_found_before_anyone_is_called(folder: Path) -> None:
+    lender = folder / "lender_b" / "party.toml"
+    edit(lender, "[jobs.decision]", "[jobs.decision]\nmost_keys = 1000")
+    (folder / "lender_b" / "party.keys.json").write_text('{"evaluations": [')
+    stages: list[str] = []
+    with pytest.raises(ConfigError, match=r"cannot read the counts in .*party\.keys\.json"):
+        one(folder, "lender_b", "decision", notify=stages.append)
+    assert stages == ["reading its table"]
 
 
 def test_bad_rows_are_found_before_anyone_is_called(folder: Path) -> None:

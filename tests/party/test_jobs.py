@@ -86,7 +86,11 @@ def test_what_a_score_gives(tmp_path: Path) -> None:
         (SCORE.replace('["kwh"]', '["growth"]'), "names 'growth' at two owners"),
         (SCORE.replace('tax = ["growth", "arrears"]\nutility', "bank"), "other than the model"),
         ("key_bits = 1024" + SCORE, "must be 2048, 3072 or 4096, not 1024"),
-        ('output = "odds"' + SCORE, "no output 'odds'"),
+        (
+            'output = "odds"' + SCORE,
+            "output must be one of probability, band, decision, reasons, not 'odds'",
+        ),
+        ('form = "odd"' + SCORE, "form must be one of auto, shares, paillier, not 'odd'"),
         ("reasons = 4" + SCORE, "reasons asks for 4 of 3 features"),
         ('reasons_for = "both"' + SCORE, 'must be "low" or "high"'),
         ('threshold = "half"' + SCORE, "threshold must be a number"),
@@ -94,12 +98,24 @@ def test_what_a_score_gives(tmp_path: Path) -> None:
         ('key_bits = "big"' + SCORE, "must be a whole number"),
         (SCORE.replace("[features]", "features = 1\n[other]"), r"must be a table, \[features\]"),
         ("kind = ", "is not TOML"),
+        ("deep = " + "[" * 5000, "nested too deep"),
+        (BLACKLIST.replace('"tax"', '"Tax"'), "'Tax' cannot be a party's name"),
+        (
+            BLACKLIST.replace('"bank"', r'"ba\u001b[2Jnk"'),
+            r"asker has control characters: 'ba\\x1b",
+        ),
+        (BLACKLIST.replace('"s1"', r'"s\n1"'), "session has control characters"),
+        (BLACKLIST + r'"\u001b[2J" = 1', r"\?\[2J is not a known key"),
+        (SCORE.replace('"kwh"', r'"k\rwh"'), "features.utility has control characters"),
+        (SCORE.replace("utility", r'"\u001b[2J"'), r"features.\?\[2J is no name, or has control"),
+        (SCORE.replace("utility", "UTILITY"), "'UTILITY' cannot be a party's name"),
     ],
 )
 def test_a_fault_names_the_file_the_key_and_the_mend(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         jobs.load(write(tmp_path, text))
     assert "job.toml" in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_a_missing_or_binary_file(tmp_path: Path) -> None:
@@ -128,3 +144,61 @@ def test_every_part_is_put_in_words(tmp_path: Path) -> None:
     assert score.gives("model") == "the weights"
     assert score.learns("model") == "how many companies are scored"
     assert "which of its companies" in score.learns("tax")
+
+
+OWN = {"bank": ("age",), "tax": ("growth", "arrears"), "utility": ("kwh",)}
+
+
+def score_of(
+    features: dict[str, tuple[str, ...]], *, owner: str = "bank", output: str = "probability"
+) -> jobs.ScoreJob:
+    wanted = Wanted(output, threshold=0.5 if output == "decision" else None)
+    return jobs.ScoreJob("s", owner, "bank", features, wanted)
+
+
+def test_a_receiver_who_owns_the_model_is_told_an_equation() -> None:
+    job = score_of(OWN)
+    assert job.learns("bank").startswith(
+        "each score and its band; so one linear equation on the 3 features of others for each; "
+    )
+    assert job.learns("bank").endswith(
+        "; which of its ids all feature owners know; how many ids each of them has"
+    )
+    assert "; how many ids bank has; " in job.learns("tax")
+    assert job.never("bank") == "a feature of another party, beyond that equation"
+    assert job.never("tax") == "a feature of another party, a weight, a score"
+    assert len(job.terms()) == 2
+
+
+def test_an_equation_with_one_unknown_is_that_feature() -> None:
+    job = score_of({"bank": ("age", "size"), "utility": ("kwh",)})
+    assert "; so the value of kwh for each; " in job.learns("bank")
+    assert job.never("bank") == "a feature of companies that it does not ask about"
+    assert job.terms()[2] == (
+        "Warning: kwh is the only feature that bank does not own, and it owns the weights: each "
+        "score tells it that feature."
+    )
+
+
+def test_a_receiver_without_the_model_can_solve_for_it() -> None:
+    job = score_of(OWN, owner="model")
+    assert "; so all weights, from 5 rows whose features it knows; " in job.learns("bank")
+    assert job.never("bank") == (
+        "a feature of another party or a weight, beyond what it can solve for"
+    )
+    assert len(job.terms()) == 2
+    whole = score_of({"bank": ("age", "size")}, owner="model")
+    assert "so all weights, from 3 rows" in whole.learns("bank")
+    assert whole.terms()[2].startswith("Warning: bank owns all features: scores of a few rows")
+    assert "another party" not in whole.never("bank")
+
+
+@pytest.mark.parametrize("output", ["band", "decision"])
+def test_less_than_a_probability_is_no_equation(output: str) -> None:
+    for owner in ("bank", "model"):
+        job = score_of({"bank": ("age",), "utility": ("kwh",)}, owner=owner, output=output)
+        assert "equation" not in job.learns("bank")
+        assert "weights" not in job.learns("bank")
+        assert job.never("bank").endswith(", beyond what the result says of them")
+        assert ("a weight" in job.never("bank")) == (owner == "model")
+        assert len(job.terms()) == 2

@@ -35,7 +35,7 @@ def listed_by(folder: Path, since: str | None = None) -> Mapping[str, list[str]]
     young: dict[str, list[str]] = {code: [] for code in truth}
     for name in companies.HOLDERS:
         granted = config.load(folder / name / "party.toml").grant("blacklist").data
-        held = read.holding(granted, "blacklist")
+        held = read.holding(granted, "blacklist", notify=lambda _: None)
         days = held.table.days("listed_on", held.rows)
         for code, day in zip(held.ids.array().to_pylist(), days, strict=True):
             if code in young and str(day) >= since:
