@@ -37,3 +37,14 @@ def test_joint_lists(tmp_path, capsys, name, options, unit, stages):
     assert {part["stage"] for part in parts if part["side"] == "asker"} == stages
     assert {part["stage"] for part in parts if part["side"] == "holder_0"} == stages - {"layout"}
     assert unit in capsys.readouterr().out
+
+
+def test_a_mutual_threshold_with_weights(tmp_path):
+    path = tmp_path / "found.json"
+    given = ["--forms", "mutual", "--weights", "3,1", "--sizes", "30x40", "--outputs", "bit"]
+    main(["threshold", *given, "--holders", "3", "--repeat", "1", "--json", str(path)])
+    found = {record["benchmark"]: record for record in json.loads(path.read_text())}
+    wall, each = found["threshold.wall"], found["threshold.key"]
+    assert wall["checked"]
+    assert (wall["params"]["form"], wall["params"]["weights"]) == ("mutual", "3,1")
+    assert each["bytes"] == wall["bytes"] // (4 * 30)

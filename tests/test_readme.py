@@ -82,7 +82,7 @@ def test_the_paillier_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
-    shown, _ = TOML
+    shown, *_ = TOML
     width = shown.splitlines()[0].index("# score.toml")
     left = "\n".join(line[:width] for line in shown.splitlines())
     right = "\n".join(line[width:] for line in shown.splitlines())
@@ -92,10 +92,18 @@ def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
     assert tomllib.loads(left)["jobs"]["score"]["data"] == "companies"
 
 
+def test_the_blacklist_job_with_a_threshold_is_read(tmp_path: Path) -> None:
+    _, shown, _ = TOML
+    (tmp_path / "blacklist.toml").write_text(shown)
+    job = jobs.load(tmp_path / "blacklist.toml")
+    assert isinstance(job, jobs.ThresholdJob)
+    assert (job.lists.threshold, job.lists.total) == (2, 4)
+
+
 def test_the_joint_decision_is_explained_as_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, shown = TOML
+    *_, shown = TOML
     (tmp_path / "decision.toml").write_text(shown)
     monkeypatch.setattr(show, "out", Console(width=100))
     found = CliRunner().invoke(app, ["explain", str(tmp_path / "decision.toml")])

@@ -11,7 +11,7 @@ the asker's applicants reach; an asker who may put any number of names forward c
 so it is for the holder to agree on how many it answers.
 
 The form that tells the asker no more than that some holder (or at least t of them) lists an
-applicant is another job. Semi-honest, as ``apps.intersection``.
+applicant is ``apps.threshold``. Semi-honest, as ``apps.intersection``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.apps import standardisation
+from mpc.apps import standardisation, threshold
 from mpc.apps.holding import Holding
 from mpc.apps.row_report import first_rows
 from mpc.apps.scorecard_file import Scorecard
@@ -78,7 +78,7 @@ def read(
 ) -> Brought:
     """All that ``me`` brings. ConfigError or DataError for what is missing or wrong in it."""
     _check(plan, me, listed, held, card)
-    entries = None if listed is None else _listed(plan, listed)
+    entries = None if listed is None else threshold.entries(me, listed, plan.lists.since)
     if held is None:
         return Brought(entries)
     names = plan.features.get(me, ())
@@ -100,12 +100,6 @@ def _check(
         raise ConfigError(f"{me}: a table is brought by the asker and by owners of features")
     if held is not None:
         held.table.require([*plan.features.get(me, ()), *(name for name, _ in plan.ruled(me))])
-    if listed is not None and plan.lists.since is not None:
-        if listed.dates is None:
-            raise ConfigError(
-                f"{me}: entries since {plan.lists.since} count: name the list's column of dates"
-            )
-        listed.table.require([listed.dates])
 
 
 def _check_card(plan: Plan, me: str, card: Scorecard | None) -> None:
@@ -183,12 +177,6 @@ def answer(
         gate=gate,
         rng=rng,
     )
-
-
-def _listed(plan: Plan, listed: Holding) -> Listed:
-    if plan.lists.since is None or listed.dates is None:
-        return Listed(listed.ids.array())
-    return Listed(listed.ids.array(), listed.table.days(listed.dates, listed.rows))
 
 
 def _ruled(plan: Plan, me: str, held: Holding) -> Floats:

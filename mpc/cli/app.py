@@ -166,7 +166,8 @@ def blacklist(
 ) -> None:
     """Take part in a joint blacklist check, as the asker or as a holder: the job file says which.
 
-    The asker learns which of its ids each holder lists. A holder learns how many were asked.
+    The asker learns which of its ids each holder lists; where the job file has a threshold, only
+    whether enough of the lists hold each. A holder learns how many were asked.
     With --progress at all parties, the same commands go on with a job that was interrupted.
     """
     buckets = {"memory": memory << 20, "progress": progress}

@@ -25,9 +25,10 @@
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
 An asker or receiver adds ``output``, and in ``[jobs.score]`` and ``[jobs.decision]`` a model owner
-``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``, and ``most_keys``
-bounds how many keys each asker may ask in all decisions together, counted as ``lookup.room`` does,
-in a file beside this one. A key that jobs of a kind do not use is refused (``KEYS``).
+``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``. There, and in
+``[jobs.blacklist]`` for jobs with a threshold or a count, ``most_keys`` bounds how many keys each
+asker may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one. A
+key that jobs of a kind do not use is refused (``KEYS``).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from mpc.net.config import SessionConfig
 
 IDENTIFIERS = ("uscc", "resident")
 KEYS = {
-    "blacklist": ("data", "output"),
+    "blacklist": ("data", "most_keys", "output"),
     "score": ("data", "output", "scorecard"),
     "decision": ("data", "list", "most_keys", "output", "scorecard"),
 }

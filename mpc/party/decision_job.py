@@ -37,6 +37,7 @@ from typing import cast
 
 from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.party.threshold_job import holding, young
 from mpc.protocols.decision import Plan, Rule
 from mpc.protocols.decision.plan import Verdict
 from mpc.protocols.threshold import Terms
@@ -87,13 +88,8 @@ class DecisionJob:
     def terms(self) -> list[str]:
         """What is decided, in sentences."""
         plan, lists = self.plan, self.plan.lists
-        weighed = ", ".join(
-            name if weight == 1 else f"{name} (counts {weight})"
-            for name, weight in lists.weights.items()
-        )
-        young = "" if lists.since is None else f" by entries since {lists.since}"
         declined = [
-            f"{lists.threshold} or more of the lists of {weighed} hold the applicant{young}",
+            f"{holding(lists)} hold the applicant{young(lists)}",
             f"its probability of default is {_plain(plan.decline_from)} or more",
             *(_said(rule) for rule in plan.rules if rule.then == "decline"),
         ]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +13,10 @@ from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
+from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols.decision import OUTCOMES, Plan
-from mpc.protocols.query.limits import CounterFile, Gate, Limits, Refused
-
-# Keys a second and at once: it is the total that an operator bounds here.
-_RATE, _AT_ONCE = 1e9, 1 << 62
+from mpc.protocols.query.limits import Gate
 
 
 def prepare(me: str, plan: Plan, grant: Grant, input: Path | None, notify: Notify) -> Play:
@@ -36,7 +33,7 @@ def prepare(me: str, plan: Plan, grant: Grant, input: Path | None, notify: Notif
         card = scorecard_file.load(grant.scorecard)
     brought = decision.read(plan, me, listed=listed, held=held, card=card)
     if held is None or me != plan.asker:
-        gate = None if grant.most_keys is None else _gate(grant.most_keys, grant.counts)
+        gate = gate_of(grant)
         return lambda mesh, notify: _answer(mesh, plan, grant, gate, brought, notify)
     return lambda mesh, notify: _ask(mesh, plan, held, brought, notify)
 
@@ -52,12 +49,6 @@ def _ask(
     return Outcome([f"{len(held):,} applicants: {counts}"], pa.table(columns))
 
 
-def _gate(most_keys: int, counts: Path) -> Gate:
-    """Counts keys against ``most_keys``. ConfigError for a file of counts that cannot be read."""
-    limits = Limits(rate=_RATE, burst=_AT_ONCE, total=most_keys)
-    return Gate(limits, CounterFile(counts, reserve=0))
-
-
 def _answer(
     mesh: Mesh,
     plan: Plan,
@@ -66,12 +57,6 @@ def _answer(
     brought: decision.Brought,
     notify: Notify,
 ) -> Outcome:
-    try:
-        with gate or nullcontext():
-            asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
-    except Refused as refused:
-        # In the words of this party's file; the lookup's note says how keys are counted.
-        left = f"most_keys = {grant.most_keys} in our file, of which {refused.allowed} are left"
-        refused.args = (f"{refused.peer} asks for more than we allow: {left}",)
-        raise
+    with limited(grant, gate):
+        asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
     return Outcome([f"{asked:,} applicants were decided on"])

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Job files: what a joint job computes and who takes which part. All parties hold the same one.
 
-A blacklist check and a joint score, each in TOML (a decision: ``decision_job``)::
+A blacklist check and a joint score, each in TOML (a decision: ``decision_job``; a blacklist check
+that names no list: ``threshold_job``)::
 
     kind = "blacklist"                     kind = "score"
     session = "applicants-2026-11"         session = "scores-2026-11"
@@ -30,11 +31,12 @@ from typing import TypeAlias
 from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.net import settings, tls
-from mpc.party import decision_job
+from mpc.party import decision_job, threshold_job
 from mpc.party.decision_job import DecisionJob
+from mpc.party.threshold_job import ThresholdJob
 
 KEY_BITS = 3072
-__all__ = ["BlacklistJob", "DecisionJob", "Job", "ScoreJob", "check_member", "load"]
+__all__ = ["BlacklistJob", "DecisionJob", "Job", "ScoreJob", "ThresholdJob", "check_member", "load"]
 
 Parameters: TypeAlias = dict[str, str | int | list[str]]
 
@@ -212,7 +214,7 @@ class ScoreJob:
         return ", ".join(results)
 
 
-Job: TypeAlias = BlacklistJob | ScoreJob | DecisionJob
+Job: TypeAlias = BlacklistJob | ThresholdJob | ScoreJob | DecisionJob
 
 
 def load(path: str | Path) -> Job:
@@ -236,7 +238,10 @@ def load(path: str | Path) -> Job:
     return job
 
 
-def _blacklist(file: settings.Section) -> BlacklistJob:
+def _blacklist(file: settings.Section) -> BlacklistJob | ThresholdJob:
+    file.offers(*threshold_job.KEYS)
+    if any(file.has(key) for key in threshold_job.KEYS):
+        return threshold_job.load(file)
     job = BlacklistJob(file.text("session"), file.text("asker"), file.texts("holders"))
     if job.asker in job.holders:
         raise file.fault("holders", f"names the asker, {job.asker!r}, who cannot hold a list")

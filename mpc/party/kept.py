@@ -34,7 +34,9 @@ def progress(
         yield {}
         return
     if not isinstance(job, BlacklistJob) or config.identity is None:
-        raise ConfigError("progress is kept of blacklist jobs, under a key made from a party's own")
+        raise ConfigError(
+            "progress is kept of blacklist jobs without a threshold, under a key of a party's own"
+        )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

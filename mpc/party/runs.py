@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from mpc.apps import blacklist, scorecard, scorecard_file, tables
 from mpc.apps.holding import Holding
 from mpc.apps.score_results import Scores
-from mpc.errors import ChannelError, ConfigError
+from mpc.errors import ChannelError, ConfigError, PolicyError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party import decision_run, kept, read
+from mpc.party import decision_run, kept, read, threshold_run
 from mpc.party.config import Grant, PartyConfig
-from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, check_member
+from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, ThresholdJob, check_member
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols import psi
 
@@ -139,6 +139,13 @@ def _prepare(
         return _prepare_score(me, job, grant, input, notify)
     if isinstance(job, DecisionJob):
         return decision_run.prepare(me, job.plan, grant, input, notify)
+    if isinstance(job, ThresholdJob):
+        return threshold_run.prepare(me, job.lists, grant, input, notify)
+    if grant.most_keys is not None and me != job.asker:
+        raise PolicyError(
+            f"{me} bounds with most_keys what is asked in blacklist jobs with a threshold or a "
+            f"count; this one tells {job.asker} who lists whom, and has no such bound"
+        )
     held = read.holding(grant.data, job.kind, input, notify=notify)
     if me == job.asker:
         return lambda mesh, notify: _ask(mesh, job, held, buckets, notify)

@@ -10,6 +10,10 @@ One *asker* has keys, k *holders* (up to 16) have a list each; semi-honest::
                            weight; the asker's, the sum of those
     all k + 1              shares of [count >= threshold]                  compare, log2 rounds
                            the result, to the asker                        reveal
+    every party            ThresholdDone   <->  every other party
+
+The last round tells all parties that all got to the end: whoever dies before that ends the run of
+every other one, which says so. The asker may have the result then already.
 
 **Outputs**, exactly one of: ``"bit"``, on lists that weigh at least the threshold together;
 ``"count"``, the weight itself; ``"shares"``, the count as shares among all parties, in the order of
@@ -159,8 +163,8 @@ def holder(
     triples: Triples,
     gate: Gate | None = None,
     rng: Rng = SYSTEM,
-) -> Share | None:
-    """Let the asker ask; a share of the counts for "shares", else None.
+) -> Share | int:
+    """Let the asker ask; a share of the counts for "shares", else how many keys it asked.
 
     ``gate`` bounds how many keys the asker may ask, and counts ``lookup.room`` of those that it
     announces: ``Refused`` ends the session before the list is touched. Raises what
@@ -177,7 +181,7 @@ def holder(
     weight = np.uint64(terms.weights[mesh.me])
     with span("compare"):
         result = _finished(mesh, terms, found.member.words * weight, seeds, triples)
-    return result if isinstance(result, Share) else None
+    return result if isinstance(result, Share) else asked
 
 
 def mutual(
@@ -258,7 +262,15 @@ def _mismatch(peer: str, ours: pb.ThresholdTerms, theirs: pb.ThresholdTerms) -> 
 def _finished(
     mesh: Mesh, terms: Terms, words: Words, seeds: Seeds, triples: Triples
 ) -> Share | NDArray[Any] | None:
-    """The output, from this party's share of the counts."""
+    """The output, from this party's share of the counts, when all have got to it."""
+    result = _output(mesh, terms, words, seeds, triples)
+    mesh.exchange(pb.ThresholdDone())
+    return result
+
+
+def _output(
+    mesh: Mesh, terms: Terms, words: Words, seeds: Seeds, triples: Triples
+) -> Share | NDArray[Any] | None:
     # Each share so far is known in part to the asker; zeros of all pairs make it a sharing anew.
     fresh = words + seeds.zero(words.shape)
     count = Share(fresh, mesh.names.index(mesh.me), len(mesh.names))

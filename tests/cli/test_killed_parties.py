@@ -22,6 +22,7 @@ session = "killed"
 asker = "bank"
 refer_from = 0.1
 decline_from = 0.3
+reasons = 1
 [lists]
 weights = { lender_b = 1 }
 [features]
@@ -56,6 +57,7 @@ stages = {
     "score": (circuit, "_contributions"),
     "threshold": (circuit, "_narrow"),
     "result": (circuit.boolean, "reveal"),
+    "reasons": (circuit, "_reasons"),
 }
 setattr(*stages[sys.argv[1]], die)
 del sys.argv[1:3]
@@ -95,7 +97,7 @@ def ends(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("killed", PARTIES)
-@pytest.mark.parametrize("stage", ["lookup", "score", "threshold", "result"])
+@pytest.mark.parametrize("stage", ["lookup", "score", "threshold", "result", "reasons"])
 def test_a_party_killed_at_a_stage_is_named_by_all_others(
     folder: Path, started: dict[str, subprocess.Popen[str]], stage: str, killed: str
 ) -> None:

@@ -82,7 +82,7 @@ def test_what_a_score_gives(tmp_path: Path) -> None:
         (BLACKLIST.replace('"tax", ', '"bank", '), "names the asker"),
         (BLACKLIST.replace('"tax", ', '"lender", '), "names something twice"),
         (BLACKLIST.replace('["tax", "lender"]', "[]"), "must be a list of texts"),
-        (BLACKLIST + "threshold = 2", "threshold is not a known key; known here: asker"),
+        (BLACKLIST + "limit = 2", "limit is not a known key; known here: asker"),
         (SCORE.replace('["kwh"]', '["growth"]'), "names 'growth' at two owners"),
         (SCORE.replace('tax = ["growth", "arrears"]\nutility', "bank"), "other than the model"),
         ("key_bits = 1024" + SCORE, "must be 2048, 3072 or 4096, not 1024"),

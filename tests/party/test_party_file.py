@@ -58,9 +58,9 @@ def test_what_each_kind_may_say(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "line", "known"),
     [
-        ("blacklist", "most_keys = 5", "data, output"),
-        ("blacklist", 'list = "companies"', "data, output"),
-        ("blacklist", 'scorecard = "card.json"', "data, output"),
+        ("blacklist", 'list = "x"', "data, most_keys, output"),
+        ("blacklist", 'list = "companies"', "data, most_keys, output"),
+        ("blacklist", 'scorecard = "card.json"', "data, most_keys, output"),
         ("score", "most_keys = 5", "data, output, scorecard"),
         ("score", 'list = "companies"', "data, output, scorecard"),
     ],

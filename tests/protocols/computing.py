@@ -147,6 +147,15 @@ def looks_uniform(data: bytes) -> bool:
     return chi_square(data) < 5.2
 
 
+def evenly(values: Any, cells: int) -> bool:
+    """Whether whole numbers below ``cells`` are no further from uniform than chance goes, as
+    ``looks_uniform``."""
+    assert len(values) >= 20 * cells, "too few numbers to tell"
+    counts, mean = np.bincount(values, minlength=cells), len(values) / cells
+    freedom = cells - 1
+    return float(((counts - mean) ** 2 / mean).sum()) < freedom + 5.2 * (2 * freedom) ** 0.5 + 20
+
+
 def views(
     parties: int, job: Callable[[Party], Any], *, seeds: int
 ) -> dict[tuple[str, str], NDArray[np.uint8]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 from mpc.testing import run_pair, seeded
@@ -53,3 +54,19 @@ def plain(keys, rows, values=None):
     expected = np.zeros((len(keys), values.shape[1]), values.dtype)
     expected[found >= 0] = values[found[found >= 0]]
     return found >= 0, expected
+
+
+def secrets_of(message):
+    """The bytes of a message that are to look uniform."""
+    match message:
+        case pb.LookupStore() | pb.LookupHint():
+            return message.values.data
+        case pb.LookupChoices():
+            return message.corrections[:-1]
+        case pb.LookupTables():
+            return message.tables.data
+        case pb.LookupFlips():
+            return message.flips.data[:-8]
+        case pb.LookupFactors():
+            return message.words.data + message.bits.data[:-8]
+    return b""

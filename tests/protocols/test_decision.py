@@ -14,115 +14,23 @@ from mpc.errors import (
     PeerClosed,
     ProtocolError,
 )
-from mpc.net.mesh import Mesh
 from mpc.protocols import decision
-from mpc.protocols.decision import OUTCOMES, Known, Model, Plan, Rule
+from mpc.protocols.decision import OUTCOMES, Known, Model, Rule
 from mpc.protocols.query.limits import Gate, Limits, Refused
 from mpc.protocols.threshold import Listed, Terms
-from mpc.testing import seeded
-from tests.protocols.computing import compute, looks_uniform, openings, recorded
-
-rng = np.random.default_rng(21)
-APPLICANTS = [f"c{i}" for i in range(60)]
-FELL = Rule("revenue fell", {("p1", "now"): 1.0, ("p1", "before"): -0.7}, 0.0, "decline", 1000.0)
-LATE = Rule("pays late", {("p2", "delay"): -1.0, ("p1", "now"): 0.001}, -20.0, "refer")
-FEATURES = {"p1": ("a", "b"), "p2": ("c",)}
-
-
-def plan_of(**changes):
-    lists = Terms("p0", 2, {"p1": 1, "p3": 2}, "shares")
-    given = {
-        "lists": lists,
-        "features": FEATURES,
-        "refer_from": 0.3,
-        "decline_from": 0.6,
-        "rules": (FELL, LATE),
-        "reasons": 2,
-    }
-    return Plan(**{**given, **changes})
-
-
-PLAN = plan_of()
-RANGES = {"now": (20_000, 60_000), "before": (20_000, 60_000), "delay": (0, 80)}
-MODEL = Model(np.array([0.9, -1.3, 0.6]), -0.4)
-
-
-def tables():
-    """Lists and tables of all: some applicants unknown to one owner, some to both."""
-    companies = [f"c{i}" for i in range(-20, 80)]
-    listed = {name: Listed(list(rng.choice(companies, 20, replace=False))) for name in ("p1", "p3")}
-    known = {}
-    for name in ("p1", "p2"):
-        keys = list(rng.choice(companies, 85, replace=False))
-        standardised = rng.normal(size=(85, len(FEATURES[name])))
-        columns = {n: rng.uniform(*RANGES[n], 85) for n, _ in PLAN.ruled(name)}
-        ruled = np.stack([columns[n] for n, _ in PLAN.ruled(name)], axis=1)
-        known[name] = Known(keys, standardised, ruled)
-    return listed, known
-
-
-def in_the_open(plan, model, listed, known, own=None):
-    found = []
-    for place, key in enumerate(APPLICANTS):
-        weight = sum(w for name, w in plan.lists.weights.items() if key in listed[name].keys)
-        rows = {n: k.keys.index(key) if key in k.keys else None for n, k in known.items()}
-        parts = [
-            own[place] if n == plan.asker
-            else known[n].standardised[rows[n]] if rows[n] is not None else None
-            for n in plan.features
-        ]  # fmt: skip
-        met = all(part is not None for part in parts)
-        verdicts, names = set(), []
-        if weight >= plan.lists.threshold:
-            verdicts.add("decline")
-        z = np.concatenate([np.zeros(len(plan.features[n])) if p is None else p
-                            for n, p in zip(plan.features, parts, strict=True)])  # fmt: skip
-        logit = z @ model.weights + model.intercept
-        if not met:
-            verdicts.add("refer")
-        probability = 1 / (1 + np.exp(-logit))
-        if met and probability >= plan.decline_from:
-            verdicts.add("decline")
-        if probability >= plan.refer_from:
-            verdicts.add("refer")
-        for rule in plan.rules:
-            if any(rows[owner] is None for owner in rule.owners):
-                continue
-            total = sum(
-                c * known[o].ruled[rows[o]][plan.ruled(o).index((n, rule.unit))] / rule.unit
-                for (o, n), c in rule.terms.items()
-            )
-            if total < rule.below:
-                verdicts.add(rule.then)
-        outcome = "decline" if "decline" in verdicts else "refer" if verdicts else "approve"
-        if outcome == "decline":
-            contributions = z * model.weights
-            order = np.argsort(contributions, kind="stable")[::-1][: plan.reasons]
-            names = sorted(plan.names[i] for i in order) if met else None
-        found.append((outcome, names))
-    return found
-
-
-def run(
-    plan, model, listed, known, *, keys=APPLICANTS, own=None, gate=None, wrap=lambda m: m, seed=0
-):
-    def job(p):
-        shared = {"seeds": p.seeds, "triples": p.triples}
-        me = p.mesh.me
-        if me == "p0":
-            rng_ = seeded(f"asker {seed}")
-            return decision.asker(p.mesh, plan, keys, model, own=own, rng=rng_, **shared)
-        return decision.other(
-            p.mesh,
-            plan,
-            listed=listed.get(me),
-            known=known.get(me),
-            gate=gate,
-            rng=seeded(f"{me} {seed}"),
-            **shared,
-        )
-
-    return compute(len(plan.parties), job, wrap=wrap, seed=seed)
+from tests.protocols.computing import compute
+from tests.protocols.decision_runs import (
+    APPLICANTS,
+    FELL,
+    LATE,
+    MODEL,
+    PLAN,
+    in_the_open,
+    plan_of,
+    rng,
+    run,
+    tables,
+)
 
 
 @pytest.mark.parametrize(
@@ -281,11 +189,11 @@ def test_a_key_twice_is_an_error_before_anything_is_counted():
     listed, known = tables()
     gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises(DataError):
-        run(PLAN, MODEL, {**listed, "p3": Listed(["a", "a"])}, known, gate=gate)
+        run(PLAN, MODEL, {**listed, "p3": Listed(["a", "a"])}, known, gates={"p3": gate})
     good = known["p2"]
     twice = Known([good.keys[0], *good.keys[:-1]], good.standardised, good.ruled)
     with pytest.raises(DataError):
-        run(PLAN, MODEL, listed, {**known, "p2": twice}, gate=gate)
+        run(PLAN, MODEL, listed, {**known, "p2": twice}, gates={"p2": gate})
     with pytest.raises(DataError):
         run(PLAN, MODEL, listed, known, keys=["a", "a"])
 
@@ -304,7 +212,7 @@ def test_the_operators_limit_ends_the_job_before_a_key_is_looked_up():
     listed, known = tables()
     gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises((Refused, PeerAborted)):
-        run(PLAN, MODEL, listed, known, gate=gate)
+        run(PLAN, MODEL, listed, known, gates={"p3": gate})
 
 
 def test_an_asker_that_looks_more_up_than_it_said_is_refused(monkeypatch):
@@ -358,25 +266,3 @@ def test_a_party_that_dies_is_named_to_all_others(dies):
         return cause.peer
 
     assert set(compute(4, job)) == {None, dies}
-
-
-def test_what_reaches_a_party_is_uniform_whoever_applied():
-    _, known = tables()
-    keys = known["p1"].keys
-    everyone = {"p1": Listed(keys), "p3": Listed(keys)}
-    seen: dict[int, bytes] = {}
-    for number, lists in enumerate((everyone, {"p1": Listed([]), "p3": Listed(["x"])})):
-        came = []
-
-        def wrap(mesh, came=came):
-            mesh = recorded(mesh)
-            if mesh.me == "p2":
-                (first,) = (name for name in mesh.peers if name == "p0")
-                came.append(Mesh(mesh.me, [mesh.me, first], {first: mesh.channel(first)}))
-            return mesh
-
-        run(PLAN, MODEL, lists, known, wrap=wrap, seed=number)
-        # Narrow numbers are opened modulo less than a byte; test_compare looks at those.
-        seen[number] = b"".join(openings(came[0], width=8))
-    assert len(seen[0]) == len(seen[1])
-    assert all(looks_uniform(view) for view in seen.values())

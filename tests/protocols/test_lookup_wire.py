@@ -9,7 +9,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from lookup_runs import ids, run, table
+from lookup_runs import ids, run, secrets_of, table
 
 from mpc import kernels
 from mpc.errors import PeerClosed, ProtocolError
@@ -21,6 +21,7 @@ from mpc.primitives import cuckoo, okvs
 from mpc.protocols import lookup
 from mpc.protocols.lookup import function, programmed
 from mpc.testing import run_pair, seeded
+from tests.protocols.dying import Death, Dying, KilledError
 
 # Bytes there and back, rounds, and the digest of all that passed. Of the solutions that a store or
 # a table has, the kernels find others: they peel keys off in another order.
@@ -42,22 +43,6 @@ def even(data):
     mean = counts.sum() / 256
     assert mean > 5, f"{counts.sum()} bytes say too little"
     return 155 < np.sum((counts - mean) ** 2) / mean < 380
-
-
-def secrets_of(message):
-    """The bytes of a message that are to look uniform."""
-    match message:
-        case pb.LookupStore() | pb.LookupHint():
-            return message.values.data
-        case pb.LookupChoices():
-            return message.corrections[:-1]
-        case pb.LookupTables():
-            return message.tables.data
-        case pb.LookupFlips():
-            return message.flips.data[:-8]
-        case pb.LookupFactors():
-            return message.words.data + message.bits.data[:-8]
-    return b""
 
 
 @pytest.mark.parametrize("start", [0, 500, 1000], ids=["all", "half", "none"])
@@ -174,32 +159,6 @@ def test_shares_are_new_in_every_run():
         assert not np.any(first.values.words == second.values.words)
 
 
-class Dying:
-    """A link whose process ends when it is to send a kind of message, ``after`` of them sent."""
-
-    def __init__(self, link, kind, after=0):
-        self._link, self._kind, self._left = link, kind.DESCRIPTOR.full_name.encode(), after
-        self.peer = link.peer
-
-    def put(self, frame, timeout=None):
-        if self._kind in bytes(frame[:80]):
-            self._left -= 1
-            if self._left < 0:
-                self._link.close()
-                raise KilledError
-        self._link.put(frame, timeout)
-
-    def get(self, timeout=None):
-        return self._link.get(timeout)
-
-    def close(self, timeout=None):
-        self._link.close(timeout)
-
-
-class KilledError(Exception):
-    pass
-
-
 # Products with the asker's shares, and an order by switches: there are none without values.
 ABSENT = {
     ("asker", pb.LookupFactors, 0),
@@ -233,7 +192,7 @@ def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after, columns):
     if not columns and (victim, kind, after) in ABSENT:
         pytest.skip("membership alone has no such message")
     ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
-    ends[victim] = Dying(ends[victim], kind, after)
+    ends[victim] = Dying(ends[victim], Death(kind, after))
     errors = {}
 
     def play(name, role):

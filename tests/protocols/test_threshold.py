@@ -13,69 +13,30 @@ from mpc.errors import (
     DataError,
     ParameterMismatch,
     PeerAborted,
-    PeerClosed,
     ProtocolError,
 )
-from mpc.net.channel import Channel
 from mpc.net.mesh import Mesh
-from mpc.net.traced import Traced
 from mpc.primitives import sharing
 from mpc.protocols import lookup, threshold
 from mpc.protocols.query.limits import Gate, Limits, Refused
 from mpc.protocols.threshold import Listed, Terms
-from mpc.testing import seeded
-from tests.protocols.computing import compute, looks_uniform, openings, recorded
+from tests.protocols.computing import compute
+from tests.protocols.threshold_runs import KEYS, LISTS, counted, ids, run, terms_of
 
 rng = np.random.default_rng(11)
-
-
-def ids(numbers):
-    return [f"id {number:05d}" for number in numbers]
-
-
-def terms_of(lists, at_least=1, *, output="bit", weights=None, since=None):
-    names = [f"p{i + 1}" for i in range(len(lists))]
-    return Terms("p0", at_least, dict(zip(names, weights or [1] * len(lists), strict=True)),
-                 output, since)  # fmt: skip
-
-
-def run(keys, lists, terms, *, seed=0, gate=None, wrap=lambda mesh: mesh, parties=None):
-    """What every party returns; the asker is p0."""
-
-    def job(p):
-        number = p.mesh.names.index(p.mesh.me)
-        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"{seed} {number}")}
-        if number == 0:
-            return threshold.asker(p.mesh, terms, keys, **shared)
-        held = lists[number - 1]
-        held = held if isinstance(held, Listed) else Listed(held)
-        return threshold.holder(p.mesh, terms, held, gate=gate, **shared)
-
-    return compute(parties or 1 + len(lists), job, seed=seed, wrap=wrap)
-
-
-def counted(keys, lists, weights=None):
-    weights = weights or [1] * len(lists)
-    return [
-        sum(w for held, w in zip(lists, weights, strict=True) if key in set(held)) for key in keys
-    ]
-
-
-LISTS = [ids(range(0, 40)), ids(range(20, 60)), ids([5, 25, 99])]
-KEYS = ids([99, 5, 25, 30, 70, 0, 98, 59])
 
 
 @pytest.mark.parametrize("at_least", [1, 2, 3])
 def test_the_bit_is_whether_enough_lists_hold_the_key(at_least):
     asked, *held = run(KEYS, LISTS, terms_of(LISTS, at_least))
     assert asked.tolist() == [int(n >= at_least) for n in counted(KEYS, LISTS)]
-    assert held == [None] * 3
+    assert held == [len(KEYS)] * 3
 
 
 def test_the_count():
     asked, *held = run(KEYS, LISTS, terms_of(LISTS, output="count"))
     assert asked.tolist() == counted(KEYS, LISTS)
-    assert held == [None] * 3
+    assert held == [len(KEYS)] * 3
 
 
 def test_shares_for_further_use_are_in_the_order_of_the_keys():
@@ -275,119 +236,3 @@ def test_an_asker_that_asks_more_keys_than_it_said_is_refused(monkeypatch):
     with pytest.raises(ProtocolError, match="asks 8 keys, where it had said 1") as caught:
         run(KEYS, LISTS[:1], terms_of(LISTS[:1]))
     assert caught.value.peer == "p0"
-
-
-@pytest.mark.parametrize("dies", ["p0", "p2"])
-def test_a_party_that_dies_is_named_to_all_others(dies):
-    terms, names = terms_of(LISTS), ["p0", "p1", "p2", "p3"]
-
-    def job(p):
-        if p.mesh.me == dies:
-            for name in p.mesh.peers:
-                p.mesh.channel(name).close()
-            return None
-        shared = {"seeds": p.seeds, "triples": p.triples}
-        number = p.mesh.names.index(p.mesh.me)
-        play = threshold.holder if number else threshold.asker
-        brought = Listed(LISTS[number - 1]) if number else KEYS
-        with pytest.raises((PeerClosed, PeerAborted)) as closed:
-            play(p.mesh, terms, brought, **shared)
-        cause = p.mesh.cause(closed.value)
-        p.mesh.abort(cause)
-        return cause.peer
-
-    assert compute(4, job) == [None if name == dies else dies for name in names]
-
-
-# --- what is seen --------------------------------------------------------------------------------
-
-
-MANY = 4000
-
-
-def joint_view(lists, seed):
-    """What the last holder opens to all others, who collude, and the asker's result.
-
-    All get the same openings, so one copy is looked at; the lookup's own messages, which go to the
-    asker, are looked at in the tests of the lookup.
-    """
-    seen = []
-    keys = ids(range(MANY))
-    terms = terms_of(lists, 2)
-
-    def job(p):
-        mesh, number = recorded(p.mesh), p.mesh.names.index(p.mesh.me)
-        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"{seed} {number}")}
-        if number == 0:
-            result = threshold.asker(mesh, terms, keys, **shared).tolist()
-        else:
-            result = threshold.holder(mesh, terms, Listed(lists[number - 1]), **shared)
-        last = mesh.names[-1]
-        if number == 0:
-            only = Mesh(mesh.me, [mesh.me, last], {last: mesh.channel(last)})
-            seen.extend(openings(only, width=8))  # narrower ones: test_compare
-        return result
-
-    return compute(len(lists) + 1, job, seed=seed)[0], b"".join(seen)
-
-
-def test_the_asker_with_all_holders_but_one_learns_nothing_of_that_ones_list():
-    """The others hold every key, so the bit is one whatever the last one holds: what comes from
-    it is uniform in either case, and the same number of bytes."""
-    all_keys = ids(range(MANY))
-    views = {}
-    for last in ([], all_keys):
-        lists = [all_keys, all_keys, last or ids([99999])]
-        runs = [joint_view(lists, seed) for seed in range(3)]
-        assert all(result == [1] * MANY for result, _ in runs)
-        views[len(last)] = b"".join(seen for _, seen in runs)
-    assert len(views[0]) == len(views[MANY])
-    assert all(looks_uniform(seen) for seen in views.values())
-
-
-def test_how_much_two_parties_have_in_common_shows_nowhere():
-    """Pairs of lists meet in none, some or all of their entries, and so do lists and keys; every
-    party sees as many messages of the same sizes, and the bit is the same."""
-    keys, same, other = ids(range(40)), ids(range(40)), ids(range(500, 540))
-    half = ids([*range(20), *range(600, 620)])
-    traffic = []
-
-    def job(p, lists):
-        number, links = p.mesh.names.index(p.mesh.me), {}
-        for name in p.mesh.peers:
-            links[name] = Traced(p.mesh.channel(name)._link, digest=False)
-        channels = {name: Channel(link) for name, link in links.items()}
-        mesh = Mesh(p.mesh.me, p.mesh.names, channels)
-        shared = {"seeds": p.seeds, "triples": p.triples, "rng": seeded(f"pairs {number}")}
-        if number == 0:
-            result = threshold.asker(mesh, terms_of(lists, 3), keys, **shared).tolist()
-        else:
-            held = Listed(lists[number - 1])
-            result = threshold.holder(mesh, terms_of(lists, 3), held, **shared)
-        return result, {name: link.traffic for name, link in links.items()}
-
-    for lists in ([same, same, other], [other, half, half], [other, other, other]):
-        found = compute(4, lambda p, lists=lists: job(p, lists), seed=4)
-        assert found[0][0] == [0] * len(keys)
-        traffic.append([moved for _, moved in found])
-    assert traffic[0] == traffic[1] == traffic[2]
-
-
-def test_the_count_comes_from_shares_of_which_each_is_uniform():
-    """What a holder hands over says nothing of its own list."""
-    handed = []
-
-    def job(p):
-        mesh, number = recorded(p.mesh), p.mesh.names.index(p.mesh.me)
-        lists, terms = [KEYS] * 3, terms_of([KEYS] * 3, output="count")
-        shared = {"seeds": p.seeds, "triples": p.triples}
-        if number:
-            return threshold.holder(mesh, terms, Listed(lists[number - 1]), **shared)
-        threshold.asker(mesh, terms, ids(range(500)), **shared)
-        for name in mesh.peers:
-            handed.append(mesh.channel(name).came[-1].words.data)
-        return None
-
-    for seed in range(3):
-        compute(4, job, seed=seed)
-    assert looks_uniform(b"".join(handed))

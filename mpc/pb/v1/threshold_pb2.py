@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mpc/pb/v1/threshold.proto\x12\x06mpc.v1\"\xc5\x01\n\x0eThresholdTerms\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12\x11\n\tthreshold\x18\x03 \x01(\r\x12\r\n\x05since\x18\x04 \x01(\t\x12\x34\n\x07weights\x18\x05 \x03(\x0b\x32#.mpc.v1.ThresholdTerms.WeightsEntry\x12\x0c\n\x04keys\x18\x06 \x01(\x04\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x13\n\x11ThresholdAcceptedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19mpc/pb/v1/threshold.proto\x12\x06mpc.v1\"\xc5\x01\n\x0eThresholdTerms\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12\x11\n\tthreshold\x18\x03 \x01(\r\x12\r\n\x05since\x18\x04 \x01(\t\x12\x34\n\x07weights\x18\x05 \x03(\x0b\x32#.mpc.v1.ThresholdTerms.WeightsEntry\x12\x0c\n\x04keys\x18\x06 \x01(\x04\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x13\n\x11ThresholdAccepted\"\x0f\n\rThresholdDoneb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,4 +39,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_THRESHOLDTERMS_WEIGHTSENTRY']._serialized_end=235
   _globals['_THRESHOLDACCEPTED']._serialized_start=237
   _globals['_THRESHOLDACCEPTED']._serialized_end=256
+  _globals['_THRESHOLDDONE']._serialized_start=258
+  _globals['_THRESHOLDDONE']._serialized_end=273
 # @@protoc_insertion_point(module_scope)

@@ -32,3 +32,7 @@ class ThresholdTerms(_message.Message):
 class ThresholdAccepted(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ThresholdDone(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
