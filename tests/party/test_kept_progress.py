@@ -19,7 +19,7 @@ MEMORY = 1 << 14  # bytes, of three holders together: some ten buckets with each
 
 @pytest.fixture(autouse=True)
 def in_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intersection, "SMALL", 0)
+    monkeypatch.setattr(intersection, "small", lambda: 0)
     monkeypatch.setattr(agreement, "LEAST_BUCKET", 1)
 
 
