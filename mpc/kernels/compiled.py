@@ -72,7 +72,7 @@ class _Notice(event.Listener):
     def on_start(self, _event: event.Event) -> None:
         if not self.said:
             self.said = True
-            log.warning("compiling kernels for this CPU (once per machine, up to half a minute)")
+            log.warning("compiling kernels for this CPU (once per machine, a minute for all)")
 
     def on_end(self, _event: event.Event) -> None:
         pass
