@@ -21,7 +21,7 @@
     [[rules]]                          # sum of factor * value below a bound
     name = "revenue fell by more than 30 %"
     values.tax_office = { declared_revenue = 1.0, revenue_year_before = -0.7 }
-    unit = 1000.0                      # of the values; below 2^18 of it
+    unit = 1024.0                      # of the values, below 2^18 of it; a power of two is exact
     below = 0.0
     then = "decline"                   # or "refer"
 

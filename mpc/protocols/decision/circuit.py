@@ -14,14 +14,12 @@ from mpc.net.mesh import Mesh
 from mpc.primitives.sharing import Share, concatenate
 from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import arith, boolean, compare, lookup
-from mpc.protocols.decision.plan import Floats, Plan, Rule, Verdict
+from mpc.protocols.decision.plan import FRACTION_BITS, Floats, Plan, Rule, Verdict
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.triples import Triples
 from mpc.tracing import span
 
 Words = NDArray[np.uint64]
-
-FRACTION_BITS = 20
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -158,7 +156,7 @@ def _wide(run: Run, held: Shared, logit: Share) -> list[XorShare]:
     plan = run.plan
     limits = [_logit(plan.decline_from), _logit(plan.refer_from)]
     gaps = [logit - limit for limit in limits]
-    for rule in plan.rules:
+    for rule in (rule.encodable for rule in plan.rules):
         gaps.append(_sum(plan, held, rule) - rule.below)
     below = compare.is_negative(run.mesh, concatenate(gaps), run.triples)
     rows = below.rows(len(gaps))

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from mpc.protocols.threshold import Terms
 Floats = NDArray[np.float64]
 Verdict = Literal["refer", "decline"]
 
+FRACTION_BITS = 20  # of values, and of the factors of rules
 VALUE_LIMIT = 128.0  # of a standardised feature
 WEIGHTS_LIMIT = 2.0**13  # of all weights together, so that a logit has 60 bits at most
 RULE_LIMIT = 2.0**18  # of a value in the unit of its rule, and of a bound: 8 and 1 have 62 bits
@@ -27,7 +29,10 @@ OUTCOMES = ("approve", "refer", "decline")
 class Rule:
     """``sum of coefficient * value / unit`` over ``terms`` (owner, feature) is below ``below``.
 
-    Coefficients are at most 1 in size, and 8 of them; values up to 2^18 units.
+    Coefficients are at most 1 in size, and 8 of them; values up to 2^18 units, taken to the nearest
+    2^-20 of the unit. A rule is right at its bound too where values are whole multiples of that, as
+    whole numbers are in units of 1 or 1024 (in units of 1000 they are not), and coefficients have
+    few digits; and any rule on one value is.
     """
 
     name: str
@@ -50,6 +55,36 @@ class Rule:
     @property
     def owners(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(owner for owner, _ in self.terms))
+
+    @property
+    def encodable(self) -> Rule:
+        """The same condition with coefficients that have 20 fraction bits, where it has such.
+
+        Most decimal fractions have no end in binary: with 0.6 rounded up, whoever is at the bound
+        of ``now - 0.6 before < 0`` would be below it, where it is not below 0 of
+        ``5/8 now - 3/8 before``. All of it comes of public numbers, alike at all parties.
+        """
+        if len(self.terms) == 1:
+            return self._of_one()
+        terms = {term: Fraction(repr(float(c))) for term, c in self.terms.items()}
+        whole = math.lcm(*(c.denominator for c in terms.values()))
+        factor = Fraction(whole, 1 << (whole - 1).bit_length())
+        scaled = {term: factor * c for term, c in terms.items()}
+        if max(c.denominator for c in scaled.values()) > 1 << FRACTION_BITS:
+            return self
+        below = float(factor * Fraction(repr(float(self.below))))
+        return replace(self, terms={term: float(c) for term, c in scaled.items()}, below=below)
+
+    def _of_one(self) -> Rule:
+        """A condition on one value itself: its bound is then rounded as the value is."""
+        ((term, coefficient),) = self.terms.items()
+        if not abs(self.below) < abs(coefficient) * RULE_LIMIT:
+            return self  # no value is near such a bound
+        sign = math.copysign(1.0, coefficient)
+        units = round(self.below / abs(coefficient) * 2**FRACTION_BITS)
+        most = int(RULE_LIMIT) * 2**FRACTION_BITS - 1
+        below = min(max(units, -most), most) / 2**FRACTION_BITS
+        return replace(self, terms={term: sign}, below=below)
 
 
 @dataclass(frozen=True, slots=True)
