@@ -146,7 +146,10 @@ class Table:
             raise DataError(
                 f"{self.path}, column {column!r} holds {self.kinds[position]}, not dates"
             )
-        day = f"CAST(TRY_CAST(c{position} AS DATE) AS VARCHAR)"
+        found_as = f"TRY_CAST(c{position} AS DATE)"
+        # Infinite days, and those before our era, have no place in datetime64.
+        named = f"{found_as} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
+        day = f"CAST(CASE WHEN {named} THEN {found_as} END AS VARCHAR)"
         held = [batch.column(0).to_pylist() for batch in self._stream([day])]
         every = np.array([day for batch in held for day in batch], dtype="datetime64[D]")
         found: NDArray[np.datetime64] = every[rows]

@@ -43,8 +43,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
@@ -119,13 +121,25 @@ class Listed:
             return items
         if self.dates is None:
             raise DataError(f"entries since {since} count, but this list has no dates")
-        days = np.asarray(self.dates, "datetime64[D]")
+        days = _days(self.dates)
         if days.shape != (len(items),) or bool(np.isnat(days).any()):
             raise DataError(f"{len(items)} entries need a date each; {days.size} are given")
         return items.take(np.flatnonzero(days >= np.datetime64(since)))
 
     def __repr__(self) -> str:
         return "Listed(<secret>)"
+
+
+def _days(dates: ArrayLike) -> NDArray[np.datetime64]:
+    given = np.asarray(dates)
+    # NumPy would take 20241231 for days since 1970, and so for a young entry.
+    numbers = given.dtype.kind in "biuf" and given.size
+    if given.dtype == object:
+        numbers = any(isinstance(day, Number) for day in given.flat)
+    if not numbers:
+        with suppress(ValueError, TypeError):
+            return given.astype("datetime64[D]")
+    raise DataError("dates are days, as datetime64, date or text such as 2026-11-25")
 
 
 def asker(

@@ -251,3 +251,13 @@ def test_rows_without_a_day_are_named(csv_file, parquet_file):
     assert len(table.days("d", np.array([0, 3]))) == 2
     with pytest.raises(DataError, match="holds numbers, not dates"):
         Table.open(parquet_file({"d": [1.5]})).days("d", np.arange(1))
+
+
+def test_infinite_days_are_none(csv_file, parquet_file):
+    """Exports write them for what never ends; datetime64 has no place for them."""
+    text = csv_file("d\n2026-01-01\ninfinity\n-infinity\n0044-03-15 (BC)")
+    with pytest.raises(DataError, match=r"3 of 4 rows have no date \(rows 2, 3, 4\)"):
+        Table.open(text).days("d", np.arange(4))
+    held = parquet_file({"d": pa.array([2**31 - 1, 0], pa.int32()).cast(pa.date32())})
+    with pytest.raises(DataError, match=r"1 of 2 rows have no date \(row 1\)"):
+        Table.open(held).days("d", np.arange(2))

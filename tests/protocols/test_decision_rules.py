@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of a joint decision at their bounds, where what is below is declined and what is at is not."""
+"""Rules of a joint decision at their bounds: what is below is declined, and what is at is not."""
 
 from __future__ import annotations
 

@@ -105,6 +105,25 @@ def test_dates_are_checked():
     assert len(Listed(ids([1, 2])).young(None)) == 2
 
 
+@pytest.mark.parametrize("bad", [[20191231], [1.5], [True], ["25.11.2026"], ["infinity"], [b"x"]])
+def test_what_is_no_day_is_refused(bad):
+    """NumPy takes 20191231 for the days since 1970: a list of such numbers would never grow old."""
+    for dates in (bad, np.array([*bad, None], object)[:1], [*bad, None]):
+        with pytest.raises(DataError, match="date"):
+            Listed(ids(range(len(dates))), dates).young(date(2025, 1, 1))
+
+
+def test_the_day_itself_counts_and_the_one_before_does_not():
+    since = date(2025, 1, 1)
+    for dates in (
+        ["2025-01-01", "2024-12-31"],
+        [date(2025, 1, 1), date(2024, 12, 31)],
+        np.array(["2025-01-01T00:00:00", "2024-12-31T23:59:59"], "datetime64[ns]"),
+    ):
+        assert len(Listed(ids([1, 2]), dates).young(since)) == 1
+    assert len(Listed(ids([]), []).young(since)) == 0
+
+
 # --- mutual --------------------------------------------------------------------------------------
 
 

@@ -54,8 +54,9 @@ from mpc.pb.v1 import decision_pb2 as pb
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng
 from mpc.protocols import lookup
-from mpc.protocols.decision.circuit import FRACTION_BITS, Run, Secret, decided, shared
+from mpc.protocols.decision.circuit import Run, Secret, decided, shared
 from mpc.protocols.decision.plan import (
+    FRACTION_BITS,
     OUTCOMES,
     Decisions,
     Floats,
