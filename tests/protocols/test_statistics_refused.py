@@ -108,7 +108,7 @@ class TestRefused:
                 with pytest.raises(ConfigError, match=says):
                     statistics.aligned(p.mesh, columns, TERMS, p.triples, kept=bits)
             group = statistics.aligned(p.mesh, x, TERMS, p.triples)
-            for q in (-0.1, 1.1):
+            for q in (-0.1, 1.1, float("nan"), float("inf")):
                 with pytest.raises(ConfigError, match="a quantile is of 0 to 1"):
                     statistics.quantile(p.mesh, group, q, p.triples)
             for edges in ([1], [[1, 2]], [2, 1], [1, 1], [1, 1 + UNIT / 4]):

@@ -28,6 +28,8 @@ figures say more together than alone, and these hold nothing against it:
 * a mean of values that are coarser than the unit, as whole numbers and flags are at 8 fraction
   bits, is a fraction over the count again, and tells counts up to about the root of how much
   coarser they are: give such columns terms with fewer fraction bits;
+* what is divided on shares is rounded anew each time, up or down by chance: who gets t means of one
+  group narrows the quotient t-fold below the unit, and so comes to the count: tell a figure once;
 * the same figure of two groups that differ in one row gives that row: agree on the groups; so do
   two histograms of which one has an edge more;
 * a quantile is the value of one row, to a unit, and quantiles 0 and 1 are the least and the most;

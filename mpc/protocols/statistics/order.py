@@ -72,9 +72,9 @@ def quantile(
     q is taken as the nearest fraction of a denominator up to 1000.
     """
     _check_column(group, column)
-    part = Fraction(q).limit_denominator(_FINEST)
-    if not 0 <= part <= 1:
+    if not 0 <= q <= 1:  # which NaN is not
         raise ConfigError(f"a quantile is of 0 to 1, not {q}")
+    part = Fraction(q).limit_denominator(_FINEST)
     if isinstance(group, Pooled) and group.terms.to is not None:
         raise ConfigError("a quantile of pooled rows is told to all parties")
     rows = admitted(mesh, group, triples)

@@ -8,7 +8,9 @@ random product of its own: errors that were fixed before the subsets cancel in a
 probability 2^-40 at most. The receiver commits to its sums before it sees the sender's, and opens
 them after comparing, so that neither can use the comparison as an oracle: a sender that errs learns
 about the receiver's bits only what an abort tells, and a receiver that lies in its combination must
-guess what the lie times delta is, and so learns b bits of delta with probability 2^-b.
+guess what the lie times delta is, and so learns b bits of delta with probability 2^-b, unseen.
+Where it guesses wrong it is caught, but the sender's sums have told it delta: so a delta serves
+once, unless no other run's results matter after an abort.
 
     receiver                                          sender
                          <-- WordCorrections --         per row: pad_0 - pad_1 + 2^k delta
