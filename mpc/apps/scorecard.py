@@ -26,11 +26,14 @@ from mpc.apps import alignment, score_results, standardisation
 from mpc.apps.holding import Holding
 from mpc.apps.score_results import Scored, Scores, Wanted
 from mpc.apps.scorecard_file import Scorecard
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, ProtocolError
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import scoring
+
+MOST_ROWS = 1 << 28
+"""As many as an alignment takes: more are not to be had in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,10 @@ def _aligned(
         ids = holding.ids.array()
         found = alignment.follower(mesh, ids, plan.receiver, followers, rng=rng)
         return found, len(found)
-    return np.empty(0, np.intp), int(channel.recv(pb.ScoredRows).rows)
+    rows = int(channel.recv(pb.ScoredRows).rows)
+    if rows > MOST_ROWS:
+        raise ProtocolError(channel.peer, f"scores {rows} rows, more than {MOST_ROWS}")
+    return np.empty(0, np.intp), rows
 
 
 # --- features ----------------------------------------------------------------------------------

@@ -27,10 +27,11 @@ over the integers, and v is linear in the shared b, t being public. Hence
 
 of which all terms but the last are known or linear in shares. The last one is dropped: the result
 is floor(x / 2^s) or one more, **off by less than one unit**, never by more, whatever the parties'
-shares are. Which of the two is chance, by c and r: whoever is shown one result knows x to a unit, as
-a floor would tell it, but of t results for one x to a t-th of it. (The local truncation of SecureML, each party shifting its share, is wildly wrong with
-probability |x| / 2^63 and is not used.) Where |x| >= 2^62 the result is wrong, which nobody sees on
-shares: the caller's scales must leave room for the values, as ``primitives.sharing`` says.
+shares are. Which of the two is chance, by c and r: one result tells x to a unit, as a floor would,
+but t results for one x tell it to a t-th of one. (The local truncation of SecureML, each party
+shifting its share, is wildly wrong with probability |x| / 2^63 and is not used.) Where |x| >= 2^62
+the result is wrong, which nobody sees on shares: the caller's scales must leave room for the
+values, as ``primitives.sharing`` says.
 
 **Batches.** A round costs a journey, so independent operations belong together: shares are vectors,
 and ``products`` takes many pairs of any shapes in one round.

@@ -303,6 +303,19 @@ def test_a_lying_standardisation_is_refused(
         run_mesh(parties)
 
 
+@pytest.mark.parametrize("rows", [scorecard.MOST_ROWS + 1, 2**64 - 1])
+def test_more_rows_than_there_may_be(tmp_path: Path, rows: int) -> None:
+    """A model owner without a table is told how many are scored, and works with as many."""
+
+    def lie(mesh: Mesh) -> None:
+        mesh.channel("model").send(pb.ScoredRows(rows=rows))
+        mesh.channel("model").recv(pb.ScoredRows)
+
+    parties = roles(tmp_path, plan("model", "bank", "bank")) | {"bank": lie}
+    with pytest.raises(ProtocolError, match=f"bank: scores {rows} rows"):
+        run_mesh(parties)
+
+
 @pytest.mark.parametrize(
     ("names", "starts", "words"),
     [
