@@ -16,6 +16,7 @@ from mpc.errors import (
 )
 from mpc.protocols import decision
 from mpc.protocols.decision import OUTCOMES, Known, Model, Rule
+from mpc.protocols.lookup import room
 from mpc.protocols.query.limits import Gate, Limits, Refused
 from mpc.protocols.threshold import Listed, Terms
 from tests.protocols.computing import compute
@@ -213,6 +214,32 @@ def test_the_operators_limit_ends_the_job_before_a_key_is_looked_up():
     gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises((Refused, PeerAborted)):
         run(PLAN, MODEL, listed, known, gates={"p3": gate})
+
+
+class Counting:
+    """A counter that says what it was asked to count."""
+
+    def __init__(self):
+        self.took = []
+
+    def take(self, peer, count, total):
+        self.took.append(count)
+
+    def close(self):
+        pass
+
+
+def test_keys_count_for_the_list_and_for_the_table():
+    """An asker that lies may ask other keys of one than of the other."""
+    counters = {name: Counting() for name in ("p1", "p2", "p3")}
+    limits = Limits(rate=1e6, burst=1 << 20, total=1 << 20)
+    run(PLAN, MODEL, *tables(), gates={n: Gate(limits, c) for n, c in counters.items()})
+    most = room(len(APPLICANTS))
+    assert {n: c.took for n, c in counters.items()} == {
+        "p1": [2 * most],
+        "p2": [most],
+        "p3": [most],
+    }
 
 
 def test_an_asker_that_looks_more_up_than_it_said_is_refused(monkeypatch):

@@ -136,8 +136,8 @@ def other(
     """Play every part but the asker's; returns how many applicants there were.
 
     ``listed`` is what a holder brings and ``known`` a feature owner. ``gate`` bounds how many keys
-    the asker may ask of the list and of the table, and counts ``lookup.room`` of those that it
-    announces. Raises ConfigError and DataError for what is missing, of another shape, out
+    the asker may ask, and counts ``lookup.room`` of those that it announces, once for the list and
+    once for the table. Raises ConfigError and DataError for what is missing, of another shape, out
     of range, or twice in a list or table, before anything is sent.
     """
     run, channel = _run(mesh, plan, seeds, triples), mesh.channel(plan.asker)
@@ -197,6 +197,8 @@ def _begin(run: Run, keys: int | None, gate: Gate | None) -> int:
             asked = keys
         else:
             asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
-            lookup.admit(gate, asker, asked)
+            # One that lies may ask other keys of the table than of the list.
+            lookups = (mesh.me in run.plan.lists.weights) + (mesh.me in run.plan.owners)
+            lookup.admit(gate, asker, asked, lookups=lookups)
         mesh.exchange(pb.DecisionReady())
     return asked

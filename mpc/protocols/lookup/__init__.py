@@ -129,17 +129,20 @@ def room(keys: int) -> int:
     return okvs.Parameters.of(keys).size if keys else 0
 
 
-def admit(gate: Gate | None, peer: str, keys: int) -> None:
-    """Let ``peer`` ask ``keys`` keys, of which ``gate`` counts ``room``; for a holder, before it
-    answers. Raises Refused, and ProtocolError for more keys than a lookup takes."""
+def admit(gate: Gate | None, peer: str, keys: int, *, lookups: int = 1) -> None:
+    """Let ``peer`` ask ``keys`` keys in each of so many lookups, of which ``gate`` counts ``room``;
+    for a holder, before it answers. Raises Refused, and ProtocolError for more keys than a lookup
+    takes."""
     if keys > MOST_KEYS:
         raise ProtocolError(peer, f"asks for {keys} keys, more than a lookup takes")
     if gate is not None:
+        most = lookups * room(keys)
         try:
-            gate.admit(peer, room(keys))
+            gate.admit(peer, most)
         except Refused as refused:
+            each = "" if lookups == 1 else f", others in each of {lookups} lookups"
             refused.add_note(
-                f"{keys} keys count as {room(keys)}, since a dishonest asker could ask that many"
+                f"{keys} keys count as {most}, since a dishonest asker could ask that many{each}"
             )
             raise
 
