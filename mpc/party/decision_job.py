@@ -128,7 +128,10 @@ class DecisionJob:
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
         if party == self.plan.asker:
-            return "a feature, a score, who is on which list, which rule or limit decided"
+            return (
+                "a feature, a score, who is on which list, which rule or limit decided, but for what "
+                "the outcome implies"
+            )
         return "who applied, who of its own companies was asked about, any outcome, any weight"
 
 
