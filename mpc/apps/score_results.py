@@ -13,7 +13,7 @@ of probabilities gets both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,11 +111,11 @@ class Scored:
     mesh: Mesh
     roles: scoring.Roles
     names: dict[str, tuple[str, ...]]
-    positions: NDArray[np.intp]
+    positions: NDArray[np.intp] = field(repr=False)
     rows: int
-    features: Floats | None
-    card: Scorecard | None
-    rng: Rng = SYSTEM
+    features: Floats | None = field(repr=False)
+    card: Scorecard | None = field(repr=False)
+    rng: Rng = field(default=SYSTEM, repr=False)
 
     @property
     def receives(self) -> bool:

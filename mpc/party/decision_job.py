@@ -129,8 +129,8 @@ class DecisionJob:
         """What ``party`` does not come to know, though it enters the computation."""
         if party == self.plan.asker:
             return (
-                "a feature, a score, who is on which list, which rule or limit decided, but for what "
-                "the outcome implies"
+                "a feature, a score, who is on which list, which rule or limit decided, but for "
+                "what the outcome implies"
             )
         return "who applied, who of its own companies was asked about, any outcome, any weight"
 

@@ -303,6 +303,20 @@ def test_a_lying_standardisation_is_refused(
         run_mesh(parties)
 
 
+def test_what_a_party_brings_is_not_shown() -> None:
+    of, secret = plan("bank", "bank"), np.array([[0.123456]])
+    given = score_results.Scored(
+        mesh=Mesh("bank", ["bank"], {}),
+        roles=of.roles,
+        names=of.features,
+        positions=np.array([654321]),
+        rows=1,
+        features=secret,
+        card=CARD,
+    )
+    assert not any(shown in repr(given) for shown in ("0.123456", "654321", "0.7", "-0.2"))
+
+
 @pytest.mark.parametrize("rows", [scorecard.MOST_ROWS + 1, 2**64 - 1])
 def test_more_rows_than_there_may_be(tmp_path: Path, rows: int) -> None:
     """A model owner without a table is told how many are scored, and works with as many."""
