@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> list[Record]:
         for (name, shape, size), (times, floor) in found.items():
             params = {"operation": name, **link_params(shape), "parties": count, "size": size}
             records.append(times.record("computing.wall", params, floor))
+            records += times.parts("computing.stage", params, names[0])
     return records
 
 
@@ -118,6 +119,7 @@ def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tupl
             lambda mesh: _ready(mesh, x, y, work),
             work,
             lambda found: _right(seat, name, found, x, y),
+            depth=2,
         )
     return times, exchanged(seat, shape, repeat, times, *_computing(seat.names))
 

@@ -203,12 +203,14 @@ def timed(
     right: Callable[[Any], bool],
     *,
     idle: bool = False,
+    depth: int = 1,
 ) -> Times:
     """``work`` on what ``ready`` makes of a mesh, which is not counted; nor is the first run.
 
     From when the first party begins that is not ``idle``, so that none gains from one that was
     ahead, to the result. ``ready`` is done over the links as they are, and only then do they take
     their shape: preparing over a long one would take the time of what is measured many times over.
+    Stages are told to a ``depth`` as ``staged`` has it.
     """
     seconds, checked, stages = [], True, defaultdict[str, list[float]](list)
     for turn in range(repeat + 1):
@@ -216,7 +218,7 @@ def timed(
         held = ready(mesh)
         seat.together()
         links = [way.take(shape) for way in ways]
-        with staged() as own:
+        with staged(depth) as own:
             begun = time.perf_counter()
             found = work(held)
             ended = time.perf_counter()

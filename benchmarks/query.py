@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from mpc.testing import seeded
 
 from ._options import several, some_of, whole
 from ._sides import in_two_processes
+from .harness.profile import staged
 from .harness.timing import Work, seconds_each
 from .parties import LINKS, link_params
 from .record import Record, middle
@@ -71,11 +73,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each repetition, what passed, and whether all answers were right."""
+    """Seconds of each repetition and of its stages, what passed, and whether answers were right."""
 
     seconds: list[float]
     traffic: Traffic
     right: bool
+    stages: dict[str, list[float]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +169,24 @@ def _records(plan: Plan, link: str, measured: dict[str, Times], product: float) 
         _record(
             "query.rate", many, "id/s", batch, rates, (name, middle(rates)[0] * least / plan.batch)
         ),
+        *_stages({**where, "of": "fetch"}, measured["fetch"]),
+        *_stages({**one, "of": "single"}, single),
+        *_stages({**many, "of": "batch"}, batch),
+    ]
+
+
+def _stages(params: dict[str, object], times: Times) -> list[Record]:
+    """The asker's stages; its time in ``answer`` is the holder's work and the journey."""
+    return [
+        Record(
+            benchmark="query.stage",
+            params={**params, "stage": stage},
+            unit="s",
+            median=middle(seconds)[0],
+            spread=middle(seconds)[1],
+            checked=times.right,
+        )
+        for stage, seconds in times.stages.items()
     ]
 
 
@@ -258,11 +279,15 @@ def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> 
 def _timed(link: Link, turns: int, work: Callable[[Channel, int], bool]) -> Times:
     """Each turn on the clock; the traffic is that of the last."""
     seconds, right = [], True
+    stages: dict[str, list[float]] = defaultdict(list)
     traced = Traced(link, digest=False)
     for turn in range(turns):
         traced = Traced(link, digest=False)
         channel = Channel(traced)
-        begun = time.perf_counter()
-        right = work(channel, turn) and right
-        seconds.append(time.perf_counter() - begun)
-    return Times(seconds, traced.traffic, right)
+        with staged() as own:
+            begun = time.perf_counter()
+            right = work(channel, turn) and right
+            seconds.append(time.perf_counter() - begun)
+        for stage, taken in own.items():
+            stages[stage].append(taken)
+    return Times(seconds, traced.traffic, right, dict(stages))

@@ -77,24 +77,12 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 
 def _operations(count: int, sodium: _Sodium | None) -> list[Operation]:
+    """All of them, on vectors of ``count`` elements."""
     items = Items.of([f"{i:018d}" for i in range(count)])
     uniform = ristretto.expand(items.data, items.offsets, DST)
     points = ristretto.one_way_map(uniform)
     encodings = ristretto.encode(points)
-    drawn = np.frombuffer(bytearray(seeded("scalars").bytes(32 * count)), "<u8").reshape(count, 4)
-    scalars = drawn.copy()
-    scalars[:, 3] >>= np.uint64(4)
     few = slice(SHOWN)
-
-    def multiply(by: NDArray[np.uint64]) -> Operation:
-        return Operation(
-            "mul" if len(by) == 1 else "mul_each",
-            lambda: ristretto.mul(points, by),
-            lambda: portable.encode(ristretto.mul(points, by)[few]),
-            lambda: portable.encode(portable.mul(points[few], by[few])),
-            products=(1656, 756),
-            peer=sodium and (lambda: sodium.multiply(encodings[0], scalars[0])),
-        )
 
     def hashed(few: slice) -> NDArray[np.uint64]:
         return portable.one_way_map(
@@ -102,8 +90,7 @@ def _operations(count: int, sodium: _Sodium | None) -> list[Operation]:
         )
 
     return [
-        multiply(scalars[:1]),
-        multiply(scalars),
+        *_multiplications(points, encodings, sodium),
         Operation(
             "hash_to_group",
             lambda: ristretto.one_way_map(ristretto.expand(items.data, items.offsets, DST)),
@@ -135,6 +122,28 @@ def _operations(count: int, sodium: _Sodium | None) -> list[Operation]:
             products=(9, 0),
         ),
     ]
+
+
+def _multiplications(
+    points: NDArray[np.uint64], encodings: NDArray[np.uint8], sodium: _Sodium | None
+) -> list[Operation]:
+    """By one scalar, and by one for each of ``points``."""
+    count, few = len(points), slice(SHOWN)
+    drawn = np.frombuffer(bytearray(seeded("scalars").bytes(32 * count)), "<u8").reshape(count, 4)
+    scalars = drawn.copy()
+    scalars[:, 3] >>= np.uint64(4)
+
+    def multiply(by: NDArray[np.uint64]) -> Operation:
+        return Operation(
+            "mul" if len(by) == 1 else "mul_each",
+            lambda: ristretto.mul(points, by),
+            lambda: portable.encode(ristretto.mul(points, by)[few]),
+            lambda: portable.encode(portable.mul(points[few], by[few])),
+            products=(1656, 756),
+            peer=sodium and (lambda: sodium.multiply(encodings[0], scalars[0])),
+        )
+
+    return [multiply(scalars[:1]), multiply(scalars)]
 
 
 def _measured(
@@ -179,18 +188,27 @@ def _seconds(work: Callable[[], Any], times: int = 1) -> float:
 
 def _product_seconds(repeat: int) -> tuple[float, float]:
     """What a product and a square take, in a run of them, of the kind that a batch is made with."""
+    from mpc.kernels.lanes import COUNT
+    from mpc.kernels.ristretto.field import EIGHTS, LIMBS
+    from mpc.kernels.ristretto.rows import kind_for
+
+    like = kind_for(COUNT)
+    words = np.arange(2 * LIMBS * COUNT, dtype=np.uint64)
+    out = []
+    for chain in _chains():
+        chain(words, 1, like)
+        runs = [_seconds(lambda c=chain: c(words, PRODUCTS, like)) for _ in range(repeat)]
+        lanes = COUNT if like is EIGHTS else 1
+        out.append(middle(runs)[0] / (2 * lanes * PRODUCTS))
+    return out[0], out[1]
+
+
+def _chains() -> tuple[Callable[..., None], Callable[..., None]]:
+    """Compiled: so many products, and so many squares, each two at a time."""
     from numba import njit
 
-    from mpc.kernels.lanes import COUNT, address
-    from mpc.kernels.ristretto.field import (
-        EIGHTS,
-        LIMBS,
-        load_element,
-        square,
-        store_element,
-        times,
-    )
-    from mpc.kernels.ristretto.rows import kind_for
+    from mpc.kernels.lanes import address
+    from mpc.kernels.ristretto.field import load_element, square, store_element, times
 
     @njit
     def products(words: NDArray[np.uint64], count: int, like: Any) -> None:
@@ -209,15 +227,7 @@ def _product_seconds(repeat: int) -> tuple[float, float]:
         store_element(address(words), 0, x)
         store_element(address(words), 1, y)
 
-    like = kind_for(COUNT)
-    words = np.arange(2 * LIMBS * COUNT, dtype=np.uint64)
-    out = []
-    for chain in (products, squares):
-        chain(words, 1, like)
-        runs = [_seconds(lambda c=chain: c(words, PRODUCTS, like)) for _ in range(repeat)]
-        lanes = COUNT if like is EIGHTS else 1
-        out.append(middle(runs)[0] / (2 * lanes * PRODUCTS))
-    return out[0], out[1]
+    return products, squares
 
 
 class _Sodium:

@@ -23,5 +23,5 @@ def test_lookup(tmp_path, capsys):
     assert walls[0]["bytes"] > walls[1]["bytes"]
     assert {wall["floor"]["name"] for wall in walls} == {"exchange"}
     stages = {r["params"]["stage"] for r in found if r["benchmark"] == "lookup.stage"}
-    assert stages == {"layout", "programmed", "equality", "order", "selection"}
+    assert stages == {"layout", "bases", "programmed", "equality", "order", "selection"}
     assert "lookup.key" in capsys.readouterr().out

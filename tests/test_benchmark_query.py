@@ -12,10 +12,15 @@ def test_query(tmp_path, capsys):
     path = tmp_path / "query.json"
     arguments = ["query", "--log2n", "6", "--singles", "3", "--batch", "20", "--repeat", "2"]
     main([*arguments, "--links", "tls", "--json", str(path)])
-    records = {record["benchmark"]: record for record in json.loads(path.read_text())}
+    found = json.loads(path.read_text())
+    stages = [record["params"] for record in found if record["benchmark"] == "query.stage"]
+    records = {r["benchmark"]: r for r in found if "stage" not in r["params"]}
     assert set(records) == {f"query.{n}" for n in ("prepare", "fetch", "single", "batch", "rate")}
     assert all(record["checked"] for record in records.values())
     assert records["query.single"]["rounds"] == 1
     assert all(record["floor"]["ratio"] > 0 for record in records.values())
     assert records["query.single"]["bytes"] < 400 < records["query.batch"]["bytes"]
+    of = {call: {s["stage"] for s in stages if s["of"] == call} for call in ("fetch", "single")}
+    asked = {"mask", "answer", "finalize", "look_up"}
+    assert of == {"fetch": {"offer", "transfer"}, "single": asked}
     assert "query.single" in capsys.readouterr().out

@@ -6,14 +6,9 @@ from __future__ import annotations
 import time
 from threading import Thread
 
-import numpy as np
 import pytest
 
-from mpc.net.mesh import Mesh
-from mpc.primitives import paillier
-from mpc.protocols import psi, scoring
-from mpc.testing import run_mesh, run_pair
-from mpc.tracing import Span, listening, span
+from mpc.tracing import Span, listening, span, spanned
 
 
 def test_spans_are_told_when_they_end_with_their_path_and_time() -> None:
@@ -57,6 +52,20 @@ def test_a_span_that_raises_ends_and_is_told() -> None:
     assert [s.path for s in heard] == [("outer", "inner"), ("outer",), ("after",)]
 
 
+def test_a_function_that_is_a_stage() -> None:
+    @spanned("sum")
+    def added(left: int, *, right: int) -> int:
+        """Adds."""
+        return left + right
+
+    heard: list[Span] = []
+    assert added(1, right=2) == 3
+    with listening(heard.append), span("outer"):
+        assert added(3, right=4) == 7
+    assert [s.path for s in heard] == [("outer", "sum"), ("outer",)]
+    assert (added.__name__, added.__doc__) == ("added", "Adds.")
+
+
 def test_listeners_stand_beside_each_other_and_hear_their_own_thread() -> None:
     near: list[Span] = []
     far: list[Span] = []
@@ -76,38 +85,3 @@ def test_listeners_stand_beside_each_other_and_hear_their_own_thread() -> None:
         pass
     assert [s.name for s in far] == ["both"]
     assert [s.name for s in near] == ["both", "one"]
-
-
-def test_the_stages_of_an_intersection() -> None:
-    heard: list[Span] = []
-    with listening(heard.append):
-        run_pair(lambda c: psi.receiver(c, ["a", "b"]), lambda c: psi.sender(c, ["b"]))
-    for role in ("left", "right"):
-        stages = {s.name for s in heard if s.thread == role}
-        assert stages == {"okvs", "vole", "transfer", "tags", "match"}
-    # Items are hashed beside the messages, in a thread of each side.
-    ahead = [s for s in heard if s.name == "hash"]
-    assert len({s.thread for s in ahead}) == len(ahead) == 2
-
-
-def test_the_stages_of_a_score() -> None:
-    roles = scoring.Roles("bank", "bank", {"tax": 2, "bank": 1})
-    secret, _ = paillier.keygen(2048)
-    model = scoring.Model({"tax": np.array([1.0, 2.0]), "bank": np.array([3.0])}, 0.5)
-
-    def bank(mesh: Mesh) -> object:
-        ours = np.array([[1.0]])
-        return scoring.paillier.score(
-            mesh, roles, rows=1, features=ours, model=model, secret=secret
-        )
-
-    def tax(mesh: Mesh) -> object:
-        return scoring.paillier.score(mesh, roles, rows=1, features=np.array([[1.0, 1.0]]))
-
-    heard: list[Span] = []
-    with listening(heard.append):
-        found = run_mesh({"bank": bank, "tax": tax})
-    assert found["bank"] == pytest.approx([6.5])
-    stages = {name: {s.name for s in heard if s.thread == name} for name in ("bank", "tax")}
-    assert stages["bank"] == {"seeds", "encrypt", "transfer", "wait", "decrypt", "product"}
-    assert stages["tax"] == {"seeds", "wait", "key", "mask", "product", "transfer"}

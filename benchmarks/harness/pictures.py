@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -143,31 +144,7 @@ def stages(stacks: Mapping[str, Mapping[str, float]], title: str) -> bytes:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for place, stack in enumerate(stacks.values()):
-            whole, left = sum(stack.values()) or 1.0, 0.0
-            for stage, seconds in stack.items():
-                kind = names.index(stage)
-                share = seconds / whole
-                axes.barh(
-                    place,
-                    share,
-                    left=left,
-                    height=0.6,
-                    color=_COLOURS[kind % len(_COLOURS)],
-                    hatch=_HATCHES[kind % len(_HATCHES)],
-                    edgecolor="white",
-                    linewidth=0.5,
-                    label=stage if kind not in drawn else None,
-                )
-                drawn.add(kind)
-                left += share
-            axes.annotate(
-                f"{quantity(1e3 * whole)} ms",
-                (1, place),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7,
-            )
+            _stack(axes, place, stack, names, drawn)
         axes.set_yticks(range(len(stacks)), list(stacks), fontsize=7)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -178,6 +155,37 @@ def stages(stacks: Mapping[str, Mapping[str, float]], title: str) -> bytes:
 
     drawn: set[int] = set()
     return _drawn(draw, 1.15 + 0.36 * len(stacks) + 0.18 * ((len(names) + 3) // 4))
+
+
+def _stack(
+    axes: Axes, place: int, stack: Mapping[str, float], names: Sequence[str], drawn: set[int]
+) -> None:
+    """One bar of ``stages``; ``drawn`` are those of ``names`` that are in the legend already."""
+    whole, left = sum(stack.values()) or 1.0, 0.0
+    for stage, seconds in stack.items():
+        kind = names.index(stage)
+        share = seconds / whole
+        axes.barh(
+            place,
+            share,
+            left=left,
+            height=0.6,
+            color=_COLOURS[kind % len(_COLOURS)],
+            hatch=_HATCHES[kind % len(_HATCHES)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=stage if kind not in drawn else None,
+        )
+        drawn.add(kind)
+        left += share
+    axes.annotate(
+        f"{quantity(1e3 * whole)} ms",
+        (1, place),
+        xytext=(3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
+    )
 
 
 def links(rows: Sequence[tuple[str, float, float]], title: str) -> bytes:

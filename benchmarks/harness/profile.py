@@ -36,13 +36,17 @@ def collected(name: str, *, wanted: bool) -> Iterator[list[Record]]:
 
 
 @contextmanager
-def staged() -> Iterator[dict[str, float]]:
-    """Seconds of each stage of the block, added up: of spans that are in no other."""
+def staged(depth: int = 1) -> Iterator[dict[str, float]]:
+    """Seconds of each stage of the block, added up: of spans with less than ``depth`` around them,
+    by path, without the spans within that are stages too."""
     stages: dict[str, float] = defaultdict(float)
 
     def note(span: Span) -> None:
-        if len(span.path) == 1:
-            stages[span.name] += span.wall
+        if len(span.path) > depth:
+            return
+        stages["/".join(span.path)] += span.wall
+        if len(span.path) > 1:
+            stages["/".join(span.path[:-1])] -= span.wall
 
     with listening(note):
         yield stages

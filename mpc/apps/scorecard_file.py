@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import ConfigError
+from mpc.primitives.whole_file import replacing
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +72,10 @@ class Scorecard:
     threshold: float | None = field(repr=False, default=None)
 
     def save(self, path: str | Path) -> None:
-        """Write the file that ``load`` reads."""
+        """Write the file that ``load`` reads, whole or not at all, for its owner only.
+
+        Raises ``ConfigError`` when it cannot be written; a file that was there is then as it was.
+        """
         data: dict[str, Any] = {
             "features": [
                 {key: getattr(feature, key) for key in _FEATURE_KEYS} for feature in self.features
@@ -81,7 +85,8 @@ class Scorecard:
         }
         if self.threshold is not None:
             data["threshold"] = self.threshold
-        Path(path).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        with replacing(Path(path)) as file:
+            file.write((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
 
     @property
     def owners(self) -> dict[str, tuple[Feature, ...]]:

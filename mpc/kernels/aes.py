@@ -9,11 +9,10 @@ and Secure Multiparty Computation from Fixed-Key Block Ciphers" (IEEE S&P 2020, 
 secure where p is modelled as a random permutation:
 
     correlation_robust(x)        p(x) ^ x                        section 7.2
-    circular(x)                  p(s(x)) ^ s(x)                  section 7.3
     tweakable_circular(x, i)     p(p(x) ^ i) ^ p(x)              section 7.4
 
-where s(left || right) = (left ^ right) || left is a linear orthomorphism. ``grow`` is one level of
-the tree of Goldreich, Goldwasser and Micali with the generator x -> p0(x) ^ x, p1(x) ^ x.
+``grow`` is one level of the tree of Goldreich, Goldwasser and Micali with the generator
+x -> p0(x) ^ x, p1(x) ^ x.
 
 With 2^q calls under one key, each of these is at most about 2^(2q - 128) from ideal; a caller that
 makes many sessions draws the key anew for each.
@@ -65,14 +64,6 @@ def encrypt(keys: Words, blocks: Words) -> Words:
 def correlation_robust(keys: Words, blocks: Words) -> Words:
     """p(x) ^ x: pseudorandom at x ^ delta for a secret delta of high min-entropy."""
     return _map(keys, blocks, None, DAVIES_MEYER)
-
-
-def circular(keys: Words, blocks: Words) -> Words:
-    """p(s(x)) ^ s(x): as ``correlation_robust``, also where delta itself is added to outputs."""
-    turned = np.empty_like(_blocks(blocks))
-    turned[..., 0] = blocks[..., 1]
-    turned[..., 1] = blocks[..., 0] ^ blocks[..., 1]
-    return _map(keys, turned, None, DAVIES_MEYER)
 
 
 def tweakable_circular(keys: Words, blocks: Words, tweaks: Words) -> Words:

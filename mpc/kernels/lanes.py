@@ -92,9 +92,9 @@ def write(builder: Any, address: Any, word: Any, value: Any) -> None:
     builder.store(value, pointer(builder, address, word), align=8)
 
 
-def instruction(builder: Any, name: str, args: list[Any], result: Any = None) -> Any:
+def instruction(builder: Any, name: str, args: list[Any]) -> Any:
     """A call of the LLVM intrinsic ``llvm.x86.<name>``, with a result like its first argument."""
-    of = ir.FunctionType(result or args[0].type, [arg.type for arg in args])
+    of = ir.FunctionType(args[0].type, [arg.type for arg in args])
     return builder.call(builder.module.declare_intrinsic(f"llvm.x86.{name}", (), of), args)
 
 
@@ -240,18 +240,8 @@ def bit_and(builder: Any, x: Any, y: Any) -> Any:
 
 
 @emits(lanes, lanes, lanes)
-def bit_or(builder: Any, x: Any, y: Any) -> Any:
-    return builder.or_(x, y)
-
-
-@emits(lanes, lanes, lanes)
 def bit_xor(builder: Any, x: Any, y: Any) -> Any:
     return builder.xor(x, y)
-
-
-@emits(lanes, lanes, types.uint64)
-def shift_left(builder: Any, x: Any, bits: Any) -> Any:
-    return builder.shl(x, spread(builder, bits))
 
 
 @emits(lanes, lanes, types.uint64)

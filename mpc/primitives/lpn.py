@@ -43,6 +43,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels import aes, lpn
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -93,6 +94,7 @@ def noise(count: int, value_bits: int) -> Noise:
     return Noise(needed, -(-block // step) * step)
 
 
+@spanned("code")
 def compress(shares: Words, count: int, seed: bytes, *, modular: bool = False) -> Words:
     """The first ``count`` values of H times ``shares``, which are overwritten.
 

@@ -55,6 +55,7 @@ from mpc.primitives import fixed
 from mpc.primitives.sharing import Share, checked_scale, fitted
 from mpc.protocols import opening
 from mpc.protocols.triples import Fixed, Products, Squares, Triples, Truncations
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -96,6 +97,7 @@ def mul(mesh: Mesh, x: Share, y: Share, triples: Triples) -> Share:
     return products(mesh, [(x, y)], triples)[0]
 
 
+@spanned("products")
 def products(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples) -> list[Share]:
     """The products of many pairs, as ``mul``, all in one round."""
     left, right, made = [], [], []
@@ -119,6 +121,7 @@ def products(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples)
     ]
 
 
+@spanned("square")
 def square(mesh: Mesh, x: Share, triples: Triples) -> Share:
     """x * x in each place, at half the cost of ``mul``. One round."""
     _check(mesh, x)
@@ -132,6 +135,7 @@ def square(mesh: Mesh, x: Share, triples: Triples) -> Share:
     return _share(mesh, z.reshape(x.shape), fraction_bits)
 
 
+@spanned("factor")
 def factor(mesh: Mesh, y: Share, triples: Triples) -> Factor:
     """The matrix y (rows, columns) or (rows,), ready for many products ``x @ y``. One round."""
     _check(mesh, y)
@@ -140,6 +144,7 @@ def factor(mesh: Mesh, y: Share, triples: Triples) -> Factor:
     return Factor(opened, fixed_, y.fraction_bits)
 
 
+@spanned("matmul")
 def matmul(mesh: Mesh, x: Share, y: Share | Factor, triples: Triples) -> Share:
     """x @ y for matrices or vectors; scales add up. One round.
 
@@ -166,6 +171,7 @@ def matmul(mesh: Mesh, x: Share, y: Share | Factor, triples: Triples) -> Share:
     return _share(mesh, z.reshape(shape), fraction_bits)
 
 
+@spanned("truncate")
 def truncate(mesh: Mesh, x: Share, fraction_bits: int, triples: Triples) -> Share:
     """x at a coarser scale of ``fraction_bits``, off by less than one unit of it. One round.
 

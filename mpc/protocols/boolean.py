@@ -25,6 +25,7 @@ from mpc.pb.v1 import arith_pb2 as pb
 from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import opening
 from mpc.protocols.triples import Ands, Triples
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -81,6 +82,7 @@ def either(mesh: Mesh, x: XorShare, y: XorShare, triples: Triples) -> XorShare:
     return x ^ y ^ both(mesh, x, y, triples)
 
 
+@spanned("all_of")
 def all_of(mesh: Mesh, x: XorShare, triples: Triples) -> XorShare:
     """The AND over the first axis of x (k, ..., n), k at least 1, in log2 k rounds."""
     if not len(x.words):
@@ -92,6 +94,7 @@ def all_of(mesh: Mesh, x: XorShare, triples: Triples) -> XorShare:
     return x[0]
 
 
+@spanned("carry")
 def carry(mesh: Mesh, generates: XorShare, propagates: XorShare, triples: Triples) -> XorShare:
     """The carry out of the last of k planes (k, n), in log2 k rounds, with at most 2 k ANDs.
 
@@ -118,6 +121,7 @@ def add(mesh: Mesh, x: XorShare, y: XorShare, triples: Triples) -> XorShare:
     return propagates ^ moved_up(carries(mesh, generates, propagates, triples))
 
 
+@spanned("carry")
 def carries(mesh: Mesh, generates: XorShare, propagates: XorShare, triples: Triples) -> XorShare:
     """The carries out of each of k planes (k, n), in log2 k rounds; arguments as ``carry``."""
     g, p = generates.words.copy(), propagates.words.copy()

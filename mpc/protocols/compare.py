@@ -32,6 +32,7 @@ from mpc.primitives.sharing import Share, concatenate
 from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import boolean, convert, opening
 from mpc.protocols.triples import Selections, Triples
+from mpc.tracing import spanned
 
 SIGN = bits.WORD - 1
 
@@ -80,6 +81,7 @@ def select(mesh: Mesh, which: XorShare, x: Share, y: Share | float, triples: Tri
     return y + times_bit(mesh, which, difference, triples)
 
 
+@spanned("select")
 def times_bit(mesh: Mesh, which: XorShare, x: Share, triples: Triples) -> Share:
     """x where the bit is one, zero elsewhere; shapes as for ``select``. One round.
 

@@ -25,6 +25,7 @@ from mpc.primitives.sharing import Share
 from mpc.primitives.xor_sharing import XorShare
 from mpc.protocols import boolean, opening
 from mpc.protocols.triples import Bits, Numbers, Triples
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -42,6 +43,7 @@ class Subtraction:
         return ~self.propagates
 
 
+@spanned("to_number")
 def to_number(mesh: Mesh, x: XorShare, triples: Triples) -> Share:
     """Zeros and ones (..., n), whole numbers, from bits of that shape. One round, a daBit each."""
     # The bits of a row end in a word of their own, and a mask has no gaps.
@@ -77,6 +79,7 @@ def from_planes(mesh: Mesh, x: XorShare, triples: Triples, *, fraction_bits: int
     return Share(words, x.party, x.parties, fraction_bits)
 
 
+@spanned("subtraction")
 def subtraction(mesh: Mesh, x: Share, triples: Triples, *, width: int = bits.WORD) -> Subtraction:
     """Open c = x + r under a random word r, so that x = c - r is a circuit on bits. One round.
 

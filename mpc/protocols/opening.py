@@ -21,6 +21,7 @@ from mpc.net import columns
 from mpc.net.link import CAPACITY_BYTES
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2 as pb
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -44,6 +45,7 @@ def xors(mesh: Mesh, step: str, arrays: Sequence[Words]) -> list[Words]:
     return together(mesh, step, xors=arrays)[1]
 
 
+@spanned("opening")
 def together(
     mesh: Mesh, step: str, *, sums: Sequence[Words] = (), xors: Sequence[Words] = ()
 ) -> tuple[list[Words], list[Words]]:
@@ -62,6 +64,7 @@ def together(
     return opened[: len(sums)], opened[len(sums) :]
 
 
+@spanned("opening")
 def residues(mesh: Mesh, step: str, words: Words, bits: int) -> Words:
     """The sum of ``words`` (n,) over the parties modulo 2^``bits``, of 1 to 64 bits.
 

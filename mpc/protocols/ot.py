@@ -57,6 +57,7 @@ from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives import ristretto
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, uint64
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
@@ -115,11 +116,13 @@ def receiver(channel: Channel, choices: Bits, *, rng: Rng = SYSTEM) -> Words:
     return _receive(channel, choices, rng)()[0]
 
 
+@spanned("bases")
 def bases_sender(channel: Channel, delta: Words, *, rng: Rng = SYSTEM) -> SenderBases:
     """What ``correlated_sender`` needs of base transfers, for as many runs as are wanted."""
     return lazy_bases_sender(channel, delta, rng=rng)()
 
 
+@spanned("bases")
 def bases_receiver(channel: Channel, *, rng: Rng = SYSTEM) -> ReceiverBases:
     """The other side of ``bases_sender``."""
     return lazy_bases_receiver(channel, rng=rng)()
@@ -140,6 +143,7 @@ def lazy_bases_receiver(channel: Channel, *, rng: Rng = SYSTEM) -> Callable[[], 
     return lambda: ReceiverBases(*finish())
 
 
+@spanned("rows")
 def correlated_sender(
     channel: Channel,
     count: int,
@@ -176,6 +180,7 @@ def correlated_sender(
     return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[:count], session)
 
 
+@spanned("rows")
 def correlated_receiver(
     channel: Channel, bits: Bits, *, bases: ReceiverBases | None = None, rng: Rng = SYSTEM
 ) -> Correlated:
@@ -200,6 +205,7 @@ def correlated_receiver(
     return Correlated(transpose.rows(np.ascontiguousarray(held[:, 1:]))[: len(bits)], session)
 
 
+@spanned("pads")
 def pads(rows: Words, session: bytes, *, first: int = 0) -> Words:
     """Rows made into independent one-time pads, tweaked by their number from ``first``: (n, 2).
 

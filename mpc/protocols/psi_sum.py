@@ -131,13 +131,7 @@ def sender(
         offer.key = key.public.to_bytes()
     theirs = _agree(channel, offer)
     secret, order = ristretto.scalar(rng), permutation(rng, len(mine))
-    parts = [
-        _tags(_fetch_points(channel, channel.recv(pb.PsiSumMasked), size), secret)
-        for size in _sizes(theirs.count)
-    ]
-    tags = matching.sort(np.concatenate([np.empty((0, 2), np.uint64), *parts]))
-    for start in range(0, len(tags), BLOCK):
-        channel.send(pb.PsiSumTags(tags=columns.pack(tags[start : start + BLOCK])))
+    _send_tags(channel, theirs.count, secret)
     for start in range(0, len(mine), BLOCK):
         block = order[start : start + BLOCK]
         message = pb.PsiSumMasked(points=_encoded(mine.take(block), secret))
@@ -219,6 +213,17 @@ def _fetch_values(
     width, peer = public.ciphertext_bytes, channel.peer
     rows = columns.unpack(message.values, width=width, count=size, peer=peer)
     return Ciphertexts.from_array(public, rows, bound=VALUE_BOUND, peer=peer)
+
+
+def _send_tags(channel: Channel, count: int, secret: ristretto.Scalars) -> None:
+    """What the receiver's ``count`` masked items come to, in an order that says nothing of them."""
+    parts = [
+        _tags(_fetch_points(channel, channel.recv(pb.PsiSumMasked), size), secret)
+        for size in _sizes(count)
+    ]
+    tags = matching.sort(np.concatenate([np.empty((0, 2), np.uint64), *parts]))
+    for start in range(0, len(tags), BLOCK):
+        channel.send(pb.PsiSumTags(tags=columns.pack(tags[start : start + BLOCK])))
 
 
 def _fetch_tags(channel: Channel, count: int) -> NDArray[np.uint64]:

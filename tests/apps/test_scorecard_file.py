@@ -4,6 +4,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import resource
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal, getcontext
 
 import numpy as np
@@ -60,6 +63,33 @@ def test_saved_files_are_read_again(file, tmp_path):
     card = scorecard_file.load(file(GOOD))
     card.save(tmp_path / "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == GOOD
+
+
+@contextmanager
+def small_disk():
+    """Files may have no more than 100 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(file, tmp_path):
+    path = file(GOOD)
+    before, card = path.read_bytes(), scorecard_file.load(path)
+    with small_disk(), pytest.raises(ConfigError, match=f"cannot write {path}: File too large"):
+        replace(card, intercept=1.0).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_saved_file_is_for_its_owner_only(file):
+    path = file(GOOD)
+    path.chmod(0o644)
+    scorecard_file.load(path).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_secret_is_shown(file):

@@ -58,7 +58,6 @@ def test_backends_agree_on_every_mode(count):
     for results in (
         both(lambda: aes.encrypt(keys, x)),
         both(lambda: aes.correlation_robust(keys, x)),
-        both(lambda: aes.circular(keys, x)),
         both(lambda: aes.tweakable_circular(keys, x, t)),
         both(lambda: aes.counter(keys, count, first=7)),
         both(lambda: aes.schedules(x)),
@@ -74,9 +73,6 @@ def test_hashes_are_the_published_compositions(backend):
     p = aes.encrypt(keys, x)
     assert np.array_equal(aes.correlation_robust(keys, x), p ^ x)
     assert np.array_equal(aes.tweakable_circular(keys, x, t), aes.encrypt(keys, p ^ t) ^ p)
-    # s(left || right) = (left ^ right) || left, where left is the high word.
-    s = np.stack([x[:, 1], x[:, 0] ^ x[:, 1]], axis=1)
-    assert np.array_equal(aes.circular(keys, x), aes.encrypt(keys, s) ^ s)
 
 
 def test_expand_seeds_is_counter_mode_per_seed(backend):

@@ -37,13 +37,11 @@ def arithmetic(out, x, y, bits):
     store(to, 0, lanes.add(a, b))
     store(to, 8, lanes.sub(a, b))
     store(to, 16, lanes.bit_and(a, b))
-    store(to, 24, lanes.bit_or(a, b))
-    store(to, 32, lanes.bit_xor(a, b))
-    store(to, 40, lanes.madd_low(b, a, b))
-    store(to, 48, lanes.madd_high(b, a, b))
-    store(to, 56, lanes.shift_left(a, bits))
-    store(to, 64, lanes.shift_right(a, bits))
-    store(to, 72, lanes.shift_signed(a, bits))
+    store(to, 24, lanes.bit_xor(a, b))
+    store(to, 32, lanes.madd_low(b, a, b))
+    store(to, 40, lanes.madd_high(b, a, b))
+    store(to, 48, lanes.shift_right(a, bits))
+    store(to, 56, lanes.shift_signed(a, bits))
 
 
 @njit(error_model="numpy")
@@ -67,15 +65,13 @@ def test_arithmetic(x, y, bits):
     signed = [a - WORD * (a >> 63) for a in x]
     products = [(a & LIMB) * (b & LIMB) for a, b in zip(x, y, strict=True)]
     pairs = list(zip(x, y, strict=True))
-    assert run(arithmetic, 10, x, y, np.uint64(bits)) == [
+    assert run(arithmetic, 8, x, y, np.uint64(bits)) == [
         [(a + b) % WORD for a, b in pairs],
         [(a - b) % WORD for a, b in pairs],
         [a & b for a, b in pairs],
-        [a | b for a, b in pairs],
         [a ^ b for a, b in pairs],
         [(b + (p & LIMB)) % WORD for b, p in zip(y, products, strict=True)],
         [(b + (p >> 52)) % WORD for b, p in zip(y, products, strict=True)],
-        [(a << bits) % WORD for a in x],
         [a >> bits for a in x],
         [(a >> bits) % WORD for a in signed],
     ]

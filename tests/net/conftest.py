@@ -8,11 +8,16 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from link_pairs import KINDS, Links, Pair
 from net_parties import Parties
+
+from mpc.errors import ChannelError
+from mpc.net.link import Link
 
 LEFTOVER_SECONDS = 5.0
 
@@ -37,3 +42,27 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
     made = Parties(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(params=KINDS)
+def links(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Links]:
+    """A way to make pairs; what it made is closed after the test."""
+    make = KINDS[request.param]
+    made: list[Link] = []
+
+    def pair(**bounds: int) -> Pair:
+        both = make(tmp_path_factory.mktemp("keys"))(**bounds)
+        made.extend(both)
+        return both
+
+    yield pair
+    for link in made:
+        with suppress(ChannelError):
+            link.close(0.1)
+
+
+@pytest.fixture
+def pair(links: Links) -> Pair:
+    return links()

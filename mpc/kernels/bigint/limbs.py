@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.integers import spaced_words
 from mpc.kernels.bigint.loops import digits_all, split_all
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
+from mpc.kernels.lanes import LIMB_BITS
 
 Words = NDArray[np.uint64]
 
@@ -74,3 +75,18 @@ def aligned(array: NDArray[Any]) -> Words:
     out = lane_groups(*array.shape[:2])
     out[...] = array
     return out
+
+
+def side_by_side(arrays: Sequence[Words]) -> Words:
+    """The rows of all, group by group."""
+    return aligned(np.concatenate(arrays, axis=1))
+
+
+def radix(limbs: int) -> int:
+    """R of Montgomery form."""
+    return 1 << (LIMB_BITS * limbs)
+
+
+def powers_of_radix(limbs: int, chunks: int) -> list[int]:
+    """The constants that a number's chunks are multiplied by on the way into Montgomery form."""
+    return [radix(limbs) ** (chunk + 1) for chunk in range(chunks)]

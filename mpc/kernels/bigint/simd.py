@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
-from mpc.kernels.bigint.integers import packed_exponents
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
-    aligned,
     cut,
     in_all_lanes,
+    powers_of_radix,
+    radix,
+    side_by_side,
     split_integers,
     split_packed,
 )
@@ -33,7 +35,7 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import SCRATCH, routines
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
 from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
 
@@ -76,8 +78,8 @@ class SimdArithmetic:
             split_integers(inverses, 1),
             _constants(moduli, digits, limbs, [1]),
         ]
-        entry = _constants(moduli, digits, limbs, _powers_of_radix(limbs, digits))
-        return cls(moduli, digits, limbs, _side_by_side(modulus), entry)
+        entry = _constants(moduli, digits, limbs, powers_of_radix(limbs, digits))
+        return cls(moduli, digits, limbs, side_by_side(modulus), entry)
 
     def part(self, positions: list[int]) -> SimdArithmetic:
         roots = tuple(self.roots[position] for position in positions)
@@ -99,9 +101,7 @@ class SimdArithmetic:
         limbs = split_packed(packed, chunks * self.limbs)
         if chunks == self.digits:
             return self.combine(limbs, len(packed), self.entry)
-        return self.combine(
-            limbs, len(packed), self.constants(_powers_of_radix(self.limbs, chunks))
-        )
+        return self.combine(limbs, len(packed), self.constants(powers_of_radix(self.limbs, chunks)))
 
     def store(self, x: Residues) -> NDArray[np.uint8]:
         width = max(-(-n.bit_length() // 8) for n in self.moduli)
@@ -280,122 +280,17 @@ class SimdComb:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SimdCrt:
-    """Both ways as sums of chunks times constants: an element is its limbs times powers of 2."""
-
-    whole: SimdArithmetic
-    parts: tuple[SimdArithmetic, ...]
-    splitting: tuple[Words, ...]
-    joining: Words
-
-    @classmethod
-    def of(
-        cls, whole: SimdArithmetic, parts: Sequence[SimdArithmetic], scales: Sequence[int]
-    ) -> SimdCrt:
-        weights = (_joining(whole, *of) for of in zip(parts, scales, strict=True))
-        joining = [weight for weights_of_part in weights for weight in weights_of_part]
-        splitting = [part.constants(_splitting(whole, part)) for part in parts]
-        return cls(whole, tuple(parts), tuple(splitting), whole.constants(joining))
-
-    def split(self, x: Residues) -> list[Residues]:
-        out = []
-        for part, factors in zip(self.parts, self.splitting, strict=True):
-            chunks = -(-self.whole.limbs // part.limbs)
-            padded = _padded(x, self.whole, chunks * part.limbs)
-            out.append(part.combine(padded, len(x), factors))
-        return out
-
-    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
-        if len({(part.limbs, part.digits) for part in self.parts}) > 1:
-            return [
-                part.power(x, *packed_exponents(exponent, None))
-                for part, x, exponent in zip(self.parts, parts, exponents, strict=True)
-            ]
-        groups, bits = len(parts[0].data), max(exponents).bit_length()
-        packed = b"".join(e.to_bytes(-(-bits // 8), "little") for e in exponents)
-        rows = np.frombuffer(packed, np.uint8).reshape(len(parts), -1)
-        together = Residues(_one_after_another(parts), LANES * groups * len(parts))
-        powers = self._side_by_side(groups).power(
-            together, np.repeat(rows, LANES * groups, axis=0), bits
-        )
-        return [
-            Residues(powers.data[groups * i : groups * (i + 1)], len(part))
-            for i, part in enumerate(parts)
-        ]
-
-    def _side_by_side(self, groups: int) -> SimdArithmetic:
-        """Of so many groups of elements of each part."""
-        first = self.parts[0]
-        moduli = np.concatenate([part.modulus for part in self.parts])
-        modulus = aligned(np.repeat(moduli, groups, axis=0))
-        return SimdArithmetic(first.roots, first.digits, first.limbs, modulus, first.entry)
-
-    def join(self, parts: Sequence[Residues]) -> Residues:
-        columns = [
-            _padded(x, part, self.whole.limbs) for part, x in zip(self.parts, parts, strict=True)
-        ]
-        return self.whole.combine(_side_by_side(columns), len(parts[0]), self.joining)
-
-
-def _splitting(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
-    """For each digit and each chunk of it: its weight, out of one form and into the other."""
-    leave = pow(_radix(whole.limbs), -1, part.moduli[0])
-    chunks = -(-whole.limbs // part.limbs)
-    return [
-        leave * whole.roots[0] ** digit * power
-        for digit in range(whole.digits)
-        for power in _powers_of_radix(part.limbs, chunks)
-    ]
-
-
-def _joining(whole: SimdArithmetic, part: SimdArithmetic, scale: int) -> list[int]:
-    """For each digit: its weight, times what is ``scale`` modulo the part, 0 modulo the others."""
-    modulus = part.moduli[0]
-    cofactor = whole.moduli[0] // modulus
-    change = _radix(whole.limbs) * pow(_radix(part.limbs), -1, whole.moduli[0])
-    scale *= cofactor * pow(cofactor, -1, modulus) * change
-    return [scale * part.roots[0] ** digit for digit in range(part.digits)]
-
-
-def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
-    """Each digit's limbs, followed by zeros up to ``limbs``."""
-    groups, digits, size = len(x.data), arithmetic.digits, arithmetic.limbs
-    out = zero_groups(groups, digits * limbs)
-    places = out.reshape(groups, digits, limbs, LANES)
-    places[:, :, :size] = x.data.reshape(groups, digits, size, LANES)
-    return out
-
-
-def _radix(limbs: int) -> int:
-    """R."""
-    return 1 << (LIMB_BITS * limbs)
-
-
-def _powers_of_radix(limbs: int, chunks: int) -> list[int]:
-    """The constants that a number's chunks are multiplied by on the way into Montgomery form."""
-    return [_radix(limbs) ** (chunk + 1) for chunk in range(chunks)]
-
-
 def _step(array: Words) -> int:
     """Bytes from one group to the next, or 0 where one group serves all."""
     return 0 if len(array) == 1 else ROW * array.shape[1]
-
-
-def _one_after_another(parts: Sequence[Residues]) -> Words:
-    return aligned(np.concatenate([part.data for part in parts]))
-
-
-def _side_by_side(arrays: Sequence[Words]) -> Words:
-    return aligned(np.concatenate(arrays, axis=1))
 
 
 def _constants(roots: Sequence[int], digits: int, limbs: int, values: Sequence[int]) -> Words:
     """Elements in Montgomery form, the same for each modulus: their digits one after the other."""
     places = []
     for value in values:
-        scaled = [value * _radix(limbs) % root**digits for root in roots]
+        scaled = [value * radix(limbs) % root**digits for root in roots]
         for place in range(digits):
             rows = [v // n**place % n for v, n in zip(scaled, roots, strict=True)]
             places.append(split_integers(rows, limbs))
-    return _side_by_side(places)
+    return side_by_side(places)

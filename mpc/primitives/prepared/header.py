@@ -28,7 +28,6 @@ _MAGIC = b"mpclist\0"
 _LAYOUT = struct.Struct(f"<8sHBBHBB{NAME_BYTES}s6Q32s32s32s32s")
 _SIGNATURE_BYTES = 64
 HEADER_BYTES = _LAYOUT.size + _SIGNATURE_BYTES
-IDENTITY_BYTES = 32
 _DOMAIN = b"mpc:v1:prepared:header\0"
 
 

@@ -141,26 +141,17 @@ def other(
     of range, or twice in a list or table, before anything is sent.
     """
     run, channel = _run(mesh, plan, seeds, triples), mesh.channel(plan.asker)
-    if (listed is not None) != (mesh.me in plan.lists.weights):
-        raise ConfigError(f"{mesh.me}: just holders of lists bring a list")
-    if (known is not None) != (mesh.me in plan.owners):
-        raise ConfigError(f"{mesh.me}: just feature owners bring a table")
-    entries = None if listed is None else listed.young(plan.lists.since)
-    values = None if known is None else checked_table(plan, mesh.me, known)
-    for keys in (entries, None if known is None else Items.of(known.keys)):
-        if keys is not None:
-            keys.check_distinct()
+    entries, table = _brought(mesh.me, plan, listed, known)
     asked = _begin(run, None, gate)
     lists, tables = {}, {}
     with span("lookups"):
         if entries is not None:
             found = lookup.holder(channel, entries, order="table", asked=asked, rng=rng)
             lists[mesh.me] = found.member.words
-        if known is not None:
+        if table is not None:
             tables[mesh.me] = lookup.holder(
                 channel,
-                known.keys,
-                values,
+                *table,
                 fraction_bits=FRACTION_BITS,
                 order="table",
                 asked=asked,
@@ -169,6 +160,25 @@ def other(
     decided(run, shared(run, lists, tables), None)
     mesh.exchange(pb.DecisionReady())
     return asked
+
+
+def _brought(
+    me: str, plan: Plan, listed: Listed | None, known: Known | None
+) -> tuple[Items | None, tuple[Items, Floats] | None]:
+    """What ``me`` brings, checked: the entries of its list that count, and keys and values of its
+    table."""
+    if (listed is not None) != (me in plan.lists.weights):
+        raise ConfigError(f"{me}: just holders of lists bring a list")
+    if (known is not None) != (me in plan.owners):
+        raise ConfigError(f"{me}: just feature owners bring a table")
+    entries = table = None
+    if listed is not None:
+        entries = listed.young(plan.lists.since)
+        entries.check_distinct()
+    if known is not None:
+        table = Items.of(known.keys), checked_table(plan, me, known)
+        table[0].check_distinct()
+    return entries, table
 
 
 def _secret(plan: Plan, model: Model, own: Floats | None, layout: lookup.Layout) -> Secret:

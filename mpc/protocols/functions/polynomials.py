@@ -27,8 +27,6 @@ from mpc.protocols.triples import Triples
 WORKING_BITS = 28
 """Fraction bits inside a function: two factors have 56, which leaves room for numbers up to 64."""
 
-DEGREE = 8
-
 # In t of [-1, 1]; the number is m = (t + 3) / 4, of [1/2, 1], or for EXP2 (t + 1) / 2, of [0, 1].
 EXP2 = (
     1.4142135623158878,
@@ -68,15 +66,9 @@ INVERSE_START = 2.9142135623730949
 """y = this - 2 m is 1 / m for m of [1/2, 1] but for a factor within 0.0858 of one."""
 
 
-def multiply(
-    mesh: Mesh,
-    pairs: Sequence[tuple[Share, Share]],
-    triples: Triples,
-    *,
-    fraction_bits: int = WORKING_BITS,
-) -> list[Share]:
-    """Products of shares that all have one scale, truncated. Two rounds for all."""
-    return _level(mesh, pairs, None, triples, fraction_bits)[0]
+def multiply(mesh: Mesh, pairs: Sequence[tuple[Share, Share]], triples: Triples) -> list[Share]:
+    """Products of shares that all have one scale, at ``WORKING_BITS``. Two rounds for all."""
+    return _level(mesh, pairs, None, triples)[0]
 
 
 def evaluate(
@@ -135,11 +127,10 @@ def _level(
     pairs: Sequence[tuple[Share, Share]],
     beside: Share | None,
     triples: Triples,
-    fraction_bits: int = WORKING_BITS,
 ) -> tuple[list[Share], Share | None]:
     made, beside = _halved(mesh, pairs, beside, triples)
     flat = concatenate([z.reshape(-1) for z in made])
-    whole = arith.truncate(mesh, flat, fraction_bits, triples)
+    whole = arith.truncate(mesh, flat, WORKING_BITS, triples)
     ends = np.cumsum([z.words.size for z in made])
     parts = [
         whole[end - z.words.size : end].reshape(*z.shape) for z, end in zip(made, ends, strict=True)

@@ -79,6 +79,7 @@ from mpc.protocols.query.fetching import fetch
 from mpc.protocols.query.limits import Counter, CounterFile, Gate, Limits, Refused
 from mpc.protocols.query.publishing import Published
 from mpc.protocols.query.wire import answered
+from mpc.tracing import span, spanned
 
 __all__ = [
     "Answers",
@@ -153,7 +154,8 @@ def asker(channel: Channel, prepared: PreparedList, ids: Any, *, rng: Rng = SYST
     if done is not None:
         outputs.append(_finalized(channel, *done, prepared.newest.public_key))
     try:
-        listed, labels = prepared.look_up(np.concatenate(outputs))
+        with span("look_up"):
+            listed, labels = prepared.look_up(np.concatenate(outputs))
     except ListFault as fault:
         raise ProtocolError(channel.peer, f"signed an entry that does not open: {fault}") from None
     return Answers(listed, tuple(labels), prepared.version, newest)
@@ -215,9 +217,12 @@ def holder(
 
 def _blinded(items: Items, rng: Rng) -> Iterator[Query]:
     for start in range(0, len(items), BLOCK):
-        yield oprf.mask(items[start : start + BLOCK], rng)
+        with span("mask"):
+            query = oprf.mask(items[start : start + BLOCK], rng)
+        yield query
 
 
+@spanned("finalize")
 def _finalized(
     channel: Channel, query: Query, answer: pb.QueryEvaluated, public_key: bytes
 ) -> NDArray[np.uint8]:
@@ -255,6 +260,7 @@ def _refusal(
     return None
 
 
+@spanned("evaluate")
 def _evaluated(
     peer: str, key: HolderKey, elements: NDArray[np.uint8], rng: Rng
 ) -> pb.QueryEvaluated:

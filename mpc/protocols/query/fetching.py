@@ -37,6 +37,7 @@ from mpc.primitives.prepared.header import Header
 from mpc.primitives.prepared.segment import open_segment, read_header
 from mpc.primitives.whole_file import only_writer, sync_folder
 from mpc.protocols.query.wire import answered
+from mpc.tracing import spanned
 
 _PART = ".part"
 _LOCK = ".lock"
@@ -70,6 +71,7 @@ def fetch(
         return open_list(folder, pin)
 
 
+@spanned("offer")
 def _offered(channel: Channel, pin: Pin) -> list[Header]:
     channel.send(pb.QueryRequest(catalog=pb.QueryCatalog()))
     offer = answered(channel, "offer").offer
@@ -123,6 +125,7 @@ def _have(path: Path, header: Header, pin: Pin) -> bool:
     return False
 
 
+@spanned("transfer")
 def _transfer(channel: Channel, folder: Path, header: Header, pin: Pin) -> None:
     part = folder / f".{header.identity.hex()}{_PART}"
     resumed = part.exists()

@@ -10,10 +10,12 @@ from mpc.errors import ProtocolError
 from mpc.net.channel import Channel
 from mpc.pb.v1 import query_pb2 as pb
 from mpc.protocols.query.limits import Refused
+from mpc.tracing import spanned
 
 _LIMITS = ("rate", "burst", "total", "key")
 
 
+@spanned("answer")
 def answered(channel: Channel, kind: Literal["offer", "chunk", "evaluated"]) -> pb.QueryAnswer:
     """The next answer. Raises ``Refused`` when it is one, ``ProtocolError`` for another kind."""
     answer = channel.recv(pb.QueryAnswer)

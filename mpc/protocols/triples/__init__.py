@@ -51,6 +51,7 @@ from mpc.protocols.triples.kinds import (
     Truncations,
     Words,
 )
+from mpc.tracing import span
 
 __all__ = [
     "Against",
@@ -232,7 +233,8 @@ class Triples:
         lots = self._pool[_family(need)]
         held = sum(kind.count for kind, _ in lots)
         while held < need.count or not lots:
-            arrays = self._maker.make(replace(need, count=max(need.UNIT, need.count - held)))
+            with span("correlations"):
+                arrays = self._maker.make(replace(need, count=max(need.UNIT, need.count - held)))
             lot = _lot(need, arrays)
             held += lot.count
             lots.append((lot, arrays))

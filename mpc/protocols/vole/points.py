@@ -40,6 +40,7 @@ from mpc.primitives import lpn, puncturable
 from mpc.primitives.rng import Rng, below, uint64
 from mpc.protocols import ot
 from mpc.protocols.vole.rings import combined
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -80,6 +81,7 @@ def draw(noise: lpn.Noise, rng: Rng) -> Places:
     return np.array(below(rng, noise.block, noise.points), np.int64)
 
 
+@spanned("trees")
 def sender(
     channel: Channel,
     noise: lpn.Noise,
@@ -117,6 +119,7 @@ def sender(
     return leaves, _seed(channel, challenge.code)
 
 
+@spanned("trees")
 def receiver(
     channel: Channel,
     noise: lpn.Noise,

@@ -36,6 +36,7 @@ from mpc.pb.v1 import vole_pb2 as pb
 from mpc.primitives.rng import Rng
 from mpc.protocols import ot
 from mpc.protocols.vole.rings import bits_of
+from mpc.tracing import spanned
 
 Words = NDArray[np.uint64]
 
@@ -48,6 +49,7 @@ SEED_BYTES = 16
 _LABEL = b"mpc:v1:vole:words\0"
 
 
+@spanned("products")
 def sender(
     channel: Channel, correlated: ot.Correlated, first: int, row_delta: Words, delta: Words
 ) -> Words:
@@ -61,6 +63,7 @@ def sender(
     return sums_of(zero.reshape(-1, VALUE_BITS))
 
 
+@spanned("products")
 def receiver(channel: Channel, correlated: ot.Correlated, first: int, values: Words) -> Words:
     """The receiver's shares z = x + y * delta, for the ``values`` y the rows' bits were made of."""
     pads = ot.pads(correlated.rows[first:], correlated.session, first=first)[:, 0]
@@ -76,6 +79,7 @@ def sums_of(rows: Words) -> Words:
     return sums
 
 
+@spanned("check")
 def check_receiver(
     channel: Channel, values: Words, shares: Words, masks: Words, mask_shares: Words, rng: Rng
 ) -> None:
@@ -96,6 +100,7 @@ def check_receiver(
     channel.send(pb.WordOpening(nonce=nonce))
 
 
+@spanned("check")
 def check_sender(channel: Channel, shares: Words, mask_shares: Words, delta: Words) -> None:
     """The other side of ``check_receiver``."""
     message = channel.recv(pb.WordCheck)

@@ -139,8 +139,7 @@ def logit(opened: Opened, *, rows: int, features: Floats | None = None) -> Share
     mesh, roles = opened.mesh, opened.roles
     values = checked_features(roles, mesh.me, rows, features)
     # All draw for all, to keep in step; a party that has no part in a product gets zeros.
-    with span("correlations"):
-        drawn = {name: opened.triples.against(m, rows).take() for name, m in opened.masks.items()}
+    drawn = {name: opened.triples.against(m, rows).take() for name, m in opened.masks.items()}
     with span("product"):
         words = opened.seeds.zero(rows)
         if opened.owns:
