@@ -16,7 +16,7 @@ owner's population); the model owner, how many companies are scored. Features an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,12 +35,14 @@ from mpc.protocols import scoring
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who does what; public, and the same at every party. ``features`` maps owner to names."""
+    """Who does what; public, and the same at every party. ``features`` maps owner to names, and
+    ``pad_to`` a party to the bound that it shows in place of how many ids it has."""
 
     model_owner: str
     receiver: str
     features: dict[str, tuple[str, ...]]
     wanted: Wanted = field(default_factory=Wanted)
+    pad_to: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def roles(self) -> scoring.Roles:
@@ -103,14 +105,15 @@ def _aligned(
     followers = [name for name in plan.features if name != plan.receiver]
     apart = plan.model_owner not in (plan.receiver, *plan.features)
     if mesh.me == plan.receiver and holding is not None:
-        found = alignment.leader(mesh, holding.ids.array(), followers, rng=rng)
+        ids = holding.ids.array()
+        found = alignment.leader(mesh, ids, followers, pad_to=plan.pad_to, rng=rng)
         if apart:
             mesh.channel(plan.model_owner).send(pb.ScoredRows(rows=len(found)))
         return found, len(found)
     channel = mesh.channel(plan.receiver)
     if mesh.me in plan.features and holding is not None:
         ids = holding.ids.array()
-        found = alignment.follower(mesh, ids, plan.receiver, followers, rng=rng)
+        found = alignment.follower(mesh, ids, plan.receiver, followers, pad_to=plan.pad_to, rng=rng)
         return found, len(found)
     return np.empty(0, np.intp), int(channel.recv(pb.ScoredRows).rows)
 

@@ -38,7 +38,35 @@ def test_a_blacklist_job(tmp_path: Path) -> None:
     job = jobs.load(write(tmp_path, BLACKLIST))
     assert job == jobs.BlacklistJob("s1", "bank", ("tax", "lender"))
     assert job.parties == ("bank", "tax", "lender")
-    assert job.parameters() == {"kind": "blacklist", "asker": "bank", "holders": ["tax", "lender"]}
+    assert job.parameters() == {
+        "kind": "blacklist",
+        "asker": "bank",
+        "holders": ["tax", "lender"],
+        "pad_to": [],
+    }
+    assert not [line for line in job.terms() if "bound" in line]
+    assert job.learns("bank").endswith("; the length of each list")
+    assert job.learns("tax") == "how many ids were asked"
+
+
+@pytest.mark.parametrize("form", ["", "threshold = 2\n", 'output = "count"\n'])
+def test_bounds_of_a_blacklist_job(tmp_path: Path, form: str) -> None:
+    job = jobs.load(write(tmp_path, BLACKLIST + form + "pad_to = { tax = 1_000, bank = 20 }\n"))
+    assert job.parameters()["pad_to"] == ["bank 20", "tax 1000"]
+    assert job.terms()[-1] == (
+        "In place of how many ids it has, bank shows 20 and tax shows 1,000, a bound that it does "
+        "not exceed."
+    )
+    assert job.learns("bank").endswith(" (of tax: at most 1,000)")
+    assert job.learns("tax") == "how many ids were asked (of bank: at most 20)"
+
+
+def test_bounds_of_a_score_job(tmp_path: Path) -> None:
+    job = jobs.load(write(tmp_path, "pad_to = { tax = 1_000, bank = 20 }" + SCORE))
+    assert job.parameters()["pad_to"] == ["bank 20", "tax 1000"]
+    assert "tax shows 1,000" in job.terms()[2]
+    assert job.learns("bank").endswith("how many ids each of them has (of tax: at most 1,000)")
+    assert "; how many ids bank has (of bank: at most 20); means" in job.learns("utility")
 
 
 def test_a_score_job(tmp_path: Path) -> None:
@@ -53,6 +81,7 @@ def test_a_score_job(tmp_path: Path) -> None:
         "feature_owners": ["tax", "utility"],
         "features.tax": ["growth", "arrears"],
         "features.utility": ["kwh"],
+        "pad_to": [],
         "output": "probability",
         "threshold": "None",
         "reasons": 0,
@@ -83,6 +112,12 @@ def test_what_a_score_gives(tmp_path: Path) -> None:
         (BLACKLIST.replace('"tax", ', '"lender", '), "names something twice"),
         (BLACKLIST.replace('["tax", "lender"]', "[]"), "must be a list of texts"),
         (BLACKLIST + "limit = 2", "limit is not a known key; known here: asker"),
+        (BLACKLIST + "pad_to = 5", r"pad_to must be a table, \[pad_to\]"),
+        (BLACKLIST + "pad_to = { tax = 0 }", "pad_to.tax must be 1 to 268,435,456, not 0"),
+        (BLACKLIST + "pad_to = { tax = 2.5 }", "pad_to.tax must be a whole number"),
+        (BLACKLIST + "pad_to = { ta = 5 }", "pad_to.ta brings no ids .*; bank, tax, lender do"),
+        ("pad_to = { bank = -1 }" + SCORE, "pad_to.bank must be 1 to"),
+        ("pad_to = { model = 5 }" + SCORE.replace('r = "bank"', 'r = "model"', 1), "no ids"),
         (SCORE.replace('["kwh"]', '["growth"]'), "names 'growth' at two owners"),
         (SCORE.replace('tax = ["growth", "arrears"]\nutility', "bank"), "other than the model"),
         ("key_bits = 1024" + SCORE, "must be 2048, 3072 or 4096, not 1024"),
