@@ -31,6 +31,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import scoring
+from mpc.protocols.triples import Triples
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,15 @@ def play(
     *,
     holding: Holding | None = None,
     scorecard: Scorecard | None = None,
+    triples: Triples | None = None,
     notify: Callable[[str], None] = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> Scores | None:
     """Play every role that ``plan`` gives to ``mesh.me``; return the scores to the receiver.
 
     ``holding`` is what the receiver and the feature owners bring, ``scorecard`` the model owner.
+    ``triples`` are those of ``plan.roles.over(mesh)``, for the form on shares, which makes them
+    where none are given.
     Raises what the roles of ``scoring`` raise, and DataError for a feature that is missing, or more
     than 128 scales from its mean.
     """
@@ -75,7 +79,7 @@ def play(
         features = _standardised(mesh, plan, holding, positions, scorecard)
     notify(f"scoring {rows:,} companies")
     given = Scored(mesh, plan.roles, plan.features, positions, rows, features, scorecard, rng)
-    scores = score_results.score(given, plan.wanted)
+    scores = score_results.score(given, plan.wanted, triples)
     return None if scores is None else scores.sorted()
 
 

@@ -23,12 +23,22 @@ from typing import TypeAlias
 
 from mpc.errors import ConfigError
 from mpc.net import settings, tls
-from mpc.party import bounds, decision_job, score_job, threshold_job
+from mpc.party import bounds, correlations, decision_job, score_job, threshold_job
 from mpc.party.decision_job import DecisionJob
 from mpc.party.score_job import ScoreJob
 from mpc.party.threshold_job import ThresholdJob
 
-__all__ = ["BlacklistJob", "DecisionJob", "Job", "ScoreJob", "ThresholdJob", "check_member", "load"]
+__all__ = [
+    "BlacklistJob",
+    "DecisionJob",
+    "Job",
+    "ScoreJob",
+    "ThresholdJob",
+    "check_member",
+    "dealers",
+    "load",
+    "work",
+]
 
 Parameters: TypeAlias = dict[str, str | int | list[str]]
 
@@ -115,6 +125,16 @@ def _blacklist(file: settings.Section) -> BlacklistJob | ThresholdJob:
         raise file.fault("holders", f"names the asker, {asker!r}, who cannot hold a list")
     pad_to = bounds.load(file, (asker, *holders))
     return BlacklistJob(file.text("session"), asker, holders, pad_to)
+
+
+def dealers(job: Job) -> tuple[str, ...]:
+    """Who computes nothing, and makes correlations for the others."""
+    return job.source.outsiders if isinstance(job, ScoreJob | DecisionJob) else ()
+
+
+def work(job: Job, party: str) -> str:
+    """The kind of work that ``party`` does in ``job``, which its own file has to allow."""
+    return correlations.DEAL if party in dealers(job) else job.kind
 
 
 def check_member(job: Job, party: str) -> None:

@@ -26,9 +26,18 @@ from mpc.errors import ChannelError, ConfigError, PolicyError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party import bounds, decision_run, kept, read, threshold_run
+from mpc.party import bounds, correlations, decision_run, kept, read, threshold_run
 from mpc.party.config import Grant, PartyConfig
-from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, ThresholdJob, check_member
+from mpc.party.jobs import (
+    BlacklistJob,
+    DecisionJob,
+    Job,
+    ScoreJob,
+    ThresholdJob,
+    check_member,
+    dealers,
+    work,
+)
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols import psi
 
@@ -68,7 +77,7 @@ def run(
     the protocols raise.
     """
     check_member(job, config.name)
-    grant = config.grant(job.kind)
+    grant = config.grant(work(job, config.name))
     begun = time.monotonic()
     notify("reading its table")
     target = _target(config.name, job, output or grant.output)
@@ -135,10 +144,12 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
 def _prepare(
     me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets, notify: Notify
 ) -> Play:
+    if me in dealers(job):
+        return lambda mesh, _: correlations.deal(mesh)
     if isinstance(job, ScoreJob):
         return _prepare_score(me, job, grant, input, notify)
     if isinstance(job, DecisionJob):
-        return decision_run.prepare(me, job.plan, grant, input, notify)
+        return decision_run.prepare(me, job, grant, input, notify)
     if isinstance(job, ThresholdJob):
         return threshold_run.prepare(me, job, grant, input, notify)
     if grant.most_keys is not None and me != job.asker:
@@ -213,7 +224,11 @@ def _prepare_score(
         bounds.check(job.pad_to, me, len(holding))
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:
-        scores = scorecard.play(mesh, plan, holding=holding, scorecard=card, notify=notify)
+        computing = plan.roles.over(mesh)
+        with job.source.opened(mesh, computing) as triples:
+            scores = scorecard.play(
+                computing, plan, holding=holding, scorecard=card, triples=triples, notify=notify
+            )
         if scores is None or holding is None:
             return Outcome([])
         return _scored(holding, scores)

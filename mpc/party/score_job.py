@@ -15,7 +15,7 @@ It may say what the receiver gets: ``output`` is "probability" (with its band; t
 "band", "decision" (whether the probability is at least ``threshold``, a number here or in the model
 owner's scorecard) or "reasons". ``reasons`` is how many features come with it, of those that lower
 the score most, or raise it with ``reasons_for = "high"``. ``form`` is "auto", "shares" or
-"paillier", with ``key_bits``.
+"paillier", with ``key_bits``. ``source`` says who makes the correlations: see ``correlations``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError
 from mpc.net import settings
-from mpc.party import bounds
+from mpc.party import bounds, correlations
+from mpc.party.correlations import Source
 
 KEY_BITS = 3072
 
@@ -41,12 +42,14 @@ class ScoreJob:
     features: dict[str, tuple[str, ...]]
     wanted: Wanted = field(default_factory=Wanted)
     pad_to: Mapping[str, int] = field(default_factory=dict)
+    source: Source = field(default_factory=Source)
 
     kind = "score"
 
     @property
     def parties(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.receiver, self.model_owner, *self.features)))
+        computing = dict.fromkeys((self.receiver, self.model_owner, *self.features))
+        return (*computing, *self.source.outsiders)
 
     def meets(self, party: str) -> tuple[str, ...]:
         """Whom ``party`` talks to: everyone else in the job."""
@@ -59,6 +62,7 @@ class ScoreJob:
             f"A logistic score over features ({owners}), with weights of {self.model_owner}.",
             f"{self.receiver} gets {self._result()}.",
             *bounds.terms(self.pad_to),
+            *([] if self.wanted.form == "paillier" else self.source.terms()),
             *self._warnings(),
         ]
 
@@ -77,10 +81,13 @@ class ScoreJob:
             "reasons_for": "high" if self.wanted.raising else "low",
             "form": self.wanted.form,
             "key_bits": self.wanted.key_bits,
+            **self.source.parameters(),
         }
 
     def gives(self, party: str) -> str:
         parts = []
+        if party == self.source.dealer:
+            return self.source.gives()
         if party == self.receiver:
             parts.append("the ids to score")
         if party == self.model_owner:
@@ -91,6 +98,8 @@ class ScoreJob:
         return ", ".join(parts)
 
     def learns(self, party: str) -> str:
+        if party == self.source.dealer:
+            return self.source.learns()
         if party == self.receiver:
             said = f"; {self._equation()}" if self.wanted.output == "probability" else ""
             sizes = f"how many ids each of them has{bounds.besides(self.pad_to, self.features)}"
@@ -104,6 +113,8 @@ class ScoreJob:
 
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.source.dealer:
+            return self.source.never()
         if party == self.receiver:
             return self._kept_from_receiver()
         hidden = ["a feature of another party"]
@@ -176,13 +187,15 @@ def load(file: settings.Section) -> ScoreJob:
     names = [name for owned in features.values() for name in owned]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise file.fault("features", f"names {twice[0]!r} at two owners")
-    receiver = file.text("receiver")
+    model_owner, receiver = file.text("model_owner"), file.text("receiver")
+    source = correlations.load(file, (model_owner, receiver, *features))
     job = ScoreJob(
         session=file.text("session"),
-        model_owner=file.text("model_owner"),
+        model_owner=model_owner,
         receiver=receiver,
         features=features,
-        wanted=_wanted(file),
+        wanted=_wanted(file, source),
+        source=source,
         pad_to=bounds.load(file, tuple(dict.fromkeys((receiver, *features)))),
     )
     if not [owner for owner in features if owner != job.model_owner]:
@@ -192,10 +205,18 @@ def load(file: settings.Section) -> ScoreJob:
     return job
 
 
-def _wanted(file: settings.Section) -> Wanted:
+def _wanted(file: settings.Section, source: Source) -> Wanted:
     bits = file.whole("key_bits", KEY_BITS)
     if bits not in (2048, 3072, 4096):
         raise file.fault("key_bits", f"must be 2048, 3072 or 4096, not {bits}")
+    form = file.text("form", "auto")
+    if source.kind != "vole":
+        # Its makers wait for it to be used, so no number of rows may choose the other form.
+        if form == "paillier":
+            raise file.fault(
+                "source", f'is not used by form = "paillier": leave out {source.kind!r}'
+            )
+        form = "shares" if form == "auto" else form
     side = file.text("reasons_for", "low")
     if side not in ("low", "high"):
         raise file.fault("reasons_for", f'must be "low" or "high", not {side!r}')
@@ -205,7 +226,7 @@ def _wanted(file: settings.Section) -> Wanted:
             reasons=file.whole("reasons", 0),
             raising=side == "high",
             threshold=file.number("threshold") if file.has("threshold") else None,
-            form=file.text("form", "auto"),
+            form=form,
             key_bits=bits,
         )
     except ConfigError as error:
