@@ -93,11 +93,20 @@ def test_the_files_shown_side_by_side_are_read(tmp_path: Path) -> None:
 
 
 def test_the_blacklist_job_with_a_threshold_is_read(tmp_path: Path) -> None:
-    _, shown, _ = TOML
+    _, shown, *_ = TOML
     (tmp_path / "blacklist.toml").write_text(shown)
     job = jobs.load(tmp_path / "blacklist.toml")
     assert isinstance(job, jobs.ThresholdJob)
     assert (job.lists.threshold, job.lists.total) == (2, 4)
+
+
+def test_the_lines_that_name_a_dealer_are_read(tmp_path: Path) -> None:
+    files, _, lines, decision = TOML
+    width = files.splitlines()[0].index("# score.toml")
+    score = "\n".join(line[width:] for line in files.splitlines())
+    for kind, text in (("score", score), ("decision", decision)):
+        (tmp_path / f"{kind}.toml").write_text(f"{lines}\n{text}")
+        assert jobs.dealers(jobs.load(tmp_path / f"{kind}.toml")) == ("notary",)
 
 
 def test_the_joint_decision_is_explained_as_shown(

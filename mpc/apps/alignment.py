@@ -18,7 +18,8 @@ Learns:
 What the leader has in common with one of several followers, or two followers with each other, shows
 nowhere, not even how much; see ``psi_many`` for what a leader learns that colludes with followers.
 
-Sizes that leak: every table's to its peer, and the number of common ids to all. The agreed order is
+Sizes that leak: every table's to its peer, or the public bound that its party shows in its place
+(``pad_to``), and the number of common ids to all. The agreed order is
 random, so nobody learns in which order the rows stand in another's table.
 
 Semi-honest. A lying leader can leave common ids out, or name ids that it guessed: an id that the
@@ -28,7 +29,7 @@ that one guess was wrong, and one who is not, nothing more than the intersection
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,25 +46,38 @@ from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, permutation
 from mpc.protocols import psi_many
+from mpc.protocols.psi_many import NO_BOUNDS
 
 BLOCK_IDS = 1 << 16
 Positions: TypeAlias = NDArray[np.intp]
 
 
-def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM) -> Positions:
+def leader(
+    mesh: Mesh,
+    ids: Any,
+    followers: Sequence[str],
+    *,
+    pad_to: Mapping[str, int] = NO_BOUNDS,
+    rng: Rng = SYSTEM,
+) -> Positions:
     """The positions, in the leader's ``ids``, of those that all ``followers`` hold too.
 
     ``ids`` are strings or bytes, in whatever form ``Items.of`` takes. The positions come in the
-    agreed order; ``np.sort`` brings back the leader's own. Raises ``DataError`` for an id that is
-    null or there twice, before anything is sent.
+    agreed order; ``np.sort`` brings back the leader's own. ``pad_to`` has the public bound of each
+    party that shows one in place of how many ids it has. Raises, before anything is sent,
+    ``DataError`` for an id that is null or there twice and ``ConfigError`` for more than our bound;
+    ``ParameterMismatch`` for a party that shows another bound than its own.
     """
     own = Items.of(ids)
     own.check_distinct()
 
     if len(followers) > 1:
-        common = psi_many.leader(mesh, own, followers, rng=rng)
+        common = psi_many.leader(mesh, own, followers, pad_to=pad_to, rng=rng)
     elif followers:
-        common = intersection.receiver(mesh.channel(followers[0]), own, rng=rng)
+        name, mine = followers[0], pad_to.get(mesh.me)
+        common = intersection.receiver(
+            mesh.channel(name), own, pad_to=mine, peer_bound=pad_to.get(name), rng=rng
+        )
     else:
         common = np.arange(len(own))
     agreed = common[permutation(rng, len(common))]
@@ -77,18 +91,25 @@ def leader(mesh: Mesh, ids: Any, followers: Sequence[str], *, rng: Rng = SYSTEM)
 
 
 def follower(
-    mesh: Mesh, ids: Any, leader: str, followers: Sequence[str], *, rng: Rng = SYSTEM
+    mesh: Mesh,
+    ids: Any,
+    leader: str,
+    followers: Sequence[str],
+    *,
+    pad_to: Mapping[str, int] = NO_BOUNDS,
+    rng: Rng = SYSTEM,
 ) -> Positions:
     """The positions, in the follower's ``ids``, of those that all parties hold, in agreed order.
 
-    ``followers`` are all of them, this party included. Raises ``DataError`` as ``leader`` does, and
+    ``followers`` are all of them, this party included. Raises what ``leader`` does, and
     ``ProtocolError`` when the leader names an id twice, or one that is not here.
     """
     own, channel = Items.of(ids), mesh.channel(leader)
     if len(followers) > 1:
-        psi_many.follower(mesh, own, leader, followers, rng=rng)
+        psi_many.follower(mesh, own, leader, followers, pad_to=pad_to, rng=rng)
     else:
-        intersection.sender(channel, own, rng=rng)
+        mine, peers = pad_to.get(mesh.me), pad_to.get(leader)
+        intersection.sender(channel, own, pad_to=mine, peer_bound=peers, rng=rng)
     named = _receive(channel, limit=len(own))
     found = pc.index_in(named, value_set=_arrow(own.offsets, own.data))
     if found.null_count:

@@ -35,7 +35,7 @@ from mpc.protocols.decision import Known, Model, Plan
 from mpc.protocols.decision.plan import RULE_LIMIT, VALUE_LIMIT
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.threshold import Listed
-from mpc.protocols.triples import vole
+from mpc.protocols.triples import Triples, vole
 
 Notify = Callable[[str], None]
 Floats = NDArray[np.float64]
@@ -118,10 +118,14 @@ def ask(
     plan: Plan,
     brought: Brought,
     *,
+    triples: Triples | None = None,
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> Outcomes:
-    """The decisions on all of the asker's applicants, in the order of its table."""
+    """The decisions on all of the asker's applicants, in the order of its table.
+
+    ``triples`` are of the parties of ``mesh``, who make them where none are given.
+    """
     held, card = brought.held, brought.card
     if held is None or card is None:
         raise ConfigError(f"{mesh.me} asks: it brings applicants and a scorecard")
@@ -136,7 +140,7 @@ def ask(
         model,
         own=brought.features,
         seeds=agreed,
-        triples=vole.source(mesh, rng=rng),
+        triples=triples or vole.source(mesh, rng=rng),
         rng=rng,
     )
     names = np.array(plan.names)
@@ -151,6 +155,7 @@ def answer(
     plan: Plan,
     brought: Brought,
     *,
+    triples: Triples | None = None,
     gate: Gate | None = None,
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
@@ -173,7 +178,7 @@ def answer(
         listed=brought.listed,
         known=known,
         seeds=agreed,
-        triples=vole.source(mesh, rng=rng),
+        triples=triples or vole.source(mesh, rng=rng),
         gate=gate,
         rng=rng,
     )

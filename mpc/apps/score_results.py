@@ -28,7 +28,7 @@ from mpc.primitives import paillier
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import scoring
 from mpc.protocols.scoring import shares
-from mpc.protocols.triples import vole
+from mpc.protocols.triples import Triples, vole
 
 Floats = NDArray[np.float64]
 
@@ -129,12 +129,15 @@ class Scored:
         return scoring.Model(weights, self.card.intercept)
 
 
-def score(given: Scored, wanted: Wanted) -> Scores | None:
-    """The scores, at the receiver; None at the others."""
+def score(given: Scored, wanted: Wanted, triples: Triples | None) -> Scores | None:
+    """The scores, at the receiver; None at the others.
+
+    ``triples`` are of the parties of the roles; without any they make them, if any are needed.
+    """
     if not wanted.by_shares(given.rows):
         return _with_bands(given, _by_paillier(given, wanted))
     mesh = given.roles.over(given.mesh)
-    triples = vole.source(mesh, rng=given.rng)
+    triples = triples or vole.source(mesh, rng=given.rng)
     opened = shares.open_model(mesh, given.roles, triples, model=given.model, rng=given.rng)
     scores = Scores(given.positions)
     match wanted.output:
@@ -147,7 +150,6 @@ def score(given: Scored, wanted: Wanted) -> Scores | None:
             scores = replace(scores, decision=_decided(given, wanted, opened))
     if wanted.reasons:
         scores = replace(scores, reasons=_reasons(given, wanted, opened))
-    triples.close()
     return scores if given.receives else None
 
 

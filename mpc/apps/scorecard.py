@@ -16,7 +16,7 @@ owner's population); the model owner, how many companies are scored. Features an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,7 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import scorecard_pb2 as pb
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import scoring
+from mpc.protocols.triples import Triples
 
 MOST_ROWS = 1 << 28
 """As many as an alignment takes: more are not to be had in common."""
@@ -38,12 +39,14 @@ MOST_ROWS = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who does what; public, and the same at every party. ``features`` maps owner to names."""
+    """Who does what; public, and the same at every party. ``features`` maps owner to names, and
+    ``pad_to`` a party to the bound that it shows in place of how many ids it has."""
 
     model_owner: str
     receiver: str
     features: dict[str, tuple[str, ...]]
     wanted: Wanted = field(default_factory=Wanted)
+    pad_to: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def roles(self) -> scoring.Roles:
@@ -57,12 +60,15 @@ def play(
     *,
     holding: Holding | None = None,
     scorecard: Scorecard | None = None,
+    triples: Triples | None = None,
     notify: Callable[[str], None] = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> Scores | None:
     """Play every role that ``plan`` gives to ``mesh.me``; return the scores to the receiver.
 
     ``holding`` is what the receiver and the feature owners bring, ``scorecard`` the model owner.
+    ``triples`` are those of ``plan.roles.over(mesh)``, for the form on shares, which makes them
+    where none are given.
     Raises what the roles of ``scoring`` raise, and DataError for a feature that is missing, or more
     than 128 scales from its mean.
     """
@@ -76,7 +82,7 @@ def play(
         features = _standardised(mesh, plan, holding, positions, scorecard)
     notify(f"scoring {rows:,} companies")
     given = Scored(mesh, plan.roles, plan.features, positions, rows, features, scorecard, rng)
-    scores = score_results.score(given, plan.wanted)
+    scores = score_results.score(given, plan.wanted, triples)
     return None if scores is None else scores.sorted()
 
 
@@ -106,14 +112,15 @@ def _aligned(
     followers = [name for name in plan.features if name != plan.receiver]
     apart = plan.model_owner not in (plan.receiver, *plan.features)
     if mesh.me == plan.receiver and holding is not None:
-        found = alignment.leader(mesh, holding.ids.array(), followers, rng=rng)
+        ids = holding.ids.array()
+        found = alignment.leader(mesh, ids, followers, pad_to=plan.pad_to, rng=rng)
         if apart:
             mesh.channel(plan.model_owner).send(pb.ScoredRows(rows=len(found)))
         return found, len(found)
     channel = mesh.channel(plan.receiver)
     if mesh.me in plan.features and holding is not None:
         ids = holding.ids.array()
-        found = alignment.follower(mesh, ids, plan.receiver, followers, rng=rng)
+        found = alignment.follower(mesh, ids, plan.receiver, followers, pad_to=plan.pad_to, rng=rng)
         return found, len(found)
     rows = int(channel.recv(pb.ScoredRows).rows)
     if rows > MOST_ROWS:

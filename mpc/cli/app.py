@@ -208,6 +208,16 @@ def decide(
     _play("decision", party, job, input, output, wait, json)
 
 
+@app.command(epilog="Example: mpc deal notary.toml score.toml")
+@_guarded
+def deal(party: Party, job: Job, wait: Wait = 30.0, json: Json = False) -> None:
+    """Make the correlations of a joint score or decision whose job file names this party as dealer.
+
+    A dealer computes with nobody and sees no input. Who runs it must not be one of the others.
+    """
+    _play("deal", party, job, None, None, wait, json)
+
+
 @app.command(epilog="Example: mpc explain decision.toml")
 @_guarded
 def explain(job: Job, json: Json = False) -> None:
@@ -258,9 +268,12 @@ def _play(
     from mpc.party import config, jobs, runs
 
     mine, shared = config.load(party), jobs.load(job)
-    if shared.kind != kind:
-        command = {"decision": "decide"}.get(shared.kind, shared.kind)
-        raise errors.ConfigError(f"{job} is a {shared.kind} job: run mpc {command}")
+    jobs.check_member(shared, mine.name)
+    wanted = jobs.work(shared, mine.name)
+    if wanted != kind:
+        part = ", which names us as its dealer" if wanted != shared.kind else ""
+        command = {"decision": "decide"}.get(wanted, wanted)
+        raise errors.ConfigError(f"{job} is a {shared.kind} job{part}: run mpc {command}")
     if not json:
         show.explanation(shared, to=show.err)
     with show.stages(f"{kind} as {mine.name}") as notify:

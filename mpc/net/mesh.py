@@ -43,6 +43,11 @@ class Mesh:
         except KeyError:
             raise ConfigError(f"{name!r} is not a peer of {self.me!r}: {self.peers}") from None
 
+    def without(self, *names: str) -> Mesh:
+        """The mesh of all but ``names``, who are peers."""
+        rest = [name for name in self.names if name not in names]
+        return Mesh(self.me, rest, self._channels)
+
     def broadcast(self, message: Message, **bulk: NDArray[Any]) -> None:
         """Send ``message``, with ``bulk`` for large columns of it, to every peer."""
         frame = encode(message, **bulk)

@@ -23,6 +23,8 @@
     [jobs.score]                         # this party takes part in score jobs, with this data
     data = "companies"
 
+    [jobs.deal]                          # this party makes correlations for jobs of others
+
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
 An asker or receiver adds ``output``, and in ``[jobs.score]`` and ``[jobs.decision]`` a model owner
 ``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``. There, and in
@@ -46,6 +48,7 @@ IDENTIFIERS = ("uscc", "resident")
 KEYS = {
     "blacklist": ("data", "most_keys", "output"),
     "score": ("data", "output", "scorecard"),
+    "deal": (),
     "decision": ("data", "list", "most_keys", "output", "scorecard"),
 }
 """What a ``[jobs.KIND]`` table may say, by kind."""

@@ -27,16 +27,19 @@
 
 The order of what stands in a table says nothing: it is read in the order of names, so that two
 files which differ in that are the same job. Everything in it is public to the parties that it
-names. Weights of the score are not in it: they are the asker's secret.
+names. Weights of the score are not in it: they are the asker's secret. ``source`` says who makes
+the correlations: see ``correlations``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.party import correlations
+from mpc.party.correlations import Source
 from mpc.party.threshold_job import holding, young
 from mpc.protocols.decision import Plan, Rule
 from mpc.protocols.decision.plan import Verdict
@@ -49,12 +52,13 @@ class DecisionJob:
 
     session: str
     plan: Plan
+    source: Source = field(default_factory=Source)
 
     kind = "decision"
 
     @property
     def parties(self) -> tuple[str, ...]:
-        return self.plan.parties
+        return (*self.plan.parties, *self.source.outsiders)
 
     @property
     def receiver(self) -> str:
@@ -83,6 +87,7 @@ class DecisionJob:
             "feature_owners": list(plan.features),
             **{f"features.{owner}": list(names) for owner, names in plan.features.items()},
             "rules": rules,
+            **self.source.parameters(),
         }
 
     def terms(self) -> list[str]:
@@ -98,10 +103,16 @@ class DecisionJob:
             f"{' or '.join(plan.scored)} does not know it",
             *(_said(rule) for rule in plan.rules if rule.then == "refer"),
         ]
-        return [f"Declined: {'; or '.join(declined)}.", f"Else referred: {'; or '.join(referred)}."]
+        return [
+            f"Declined: {'; or '.join(declined)}.",
+            f"Else referred: {'; or '.join(referred)}.",
+            *self.source.terms(),
+        ]
 
     def gives(self, party: str) -> str:
         plan, parts = self.plan, []
+        if party == self.source.dealer:
+            return self.source.gives()
         if party == plan.asker:
             parts += ["the ids of its applicants", "the weights of the score"]
         if party in plan.lists.weights:
@@ -115,6 +126,8 @@ class DecisionJob:
 
     def learns(self, party: str) -> str:
         plan = self.plan
+        if party == self.source.dealer:
+            return self.source.learns()
         if party != plan.asker:
             told = "how many applicants there are"
             if party in plan.features:
@@ -127,6 +140,8 @@ class DecisionJob:
 
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
+        if party == self.source.dealer:
+            return self.source.never()
         if party == self.plan.asker:
             return (
                 "a feature, a score, who is on which list, which rule or limit decided, but for "
@@ -171,7 +186,7 @@ def load(file: settings.Section) -> DecisionJob:
     names = [name for owned in plan.features.values() for name in owned]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise file.fault("features", f"names {twice[0]!r} at two owners")
-    return DecisionJob(file.text("session"), plan)
+    return DecisionJob(file.text("session"), plan, correlations.load(file, plan.parties))
 
 
 def _lists(asker: str, section: settings.Section) -> Terms:

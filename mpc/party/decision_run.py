@@ -13,14 +13,16 @@ from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
+from mpc.party.decision_job import DecisionJob
 from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
-from mpc.protocols.decision import OUTCOMES, Plan
+from mpc.protocols.decision import OUTCOMES
 from mpc.protocols.query.limits import Gate
 
 
-def prepare(me: str, plan: Plan, grant: Grant, input: Path | None, notify: Notify) -> Play:
+def prepare(me: str, job: DecisionJob, grant: Grant, input: Path | None, notify: Notify) -> Play:
     """Read the files of ``me``, so that all that is wrong with them is found now."""
+    plan = job.plan
     takes_table = me == plan.asker or me in plan.owners
     held = read.holding(grant.data, "decision", input, notify=notify) if takes_table else None
     listed = None
@@ -34,14 +36,16 @@ def prepare(me: str, plan: Plan, grant: Grant, input: Path | None, notify: Notif
     brought = decision.read(plan, me, listed=listed, held=held, card=card)
     if held is None or me != plan.asker:
         gate = gate_of(grant)
-        return lambda mesh, notify: _answer(mesh, plan, grant, gate, brought, notify)
-    return lambda mesh, notify: _ask(mesh, plan, held, brought, notify)
+        return lambda mesh, notify: _answer(mesh, job, grant, gate, brought, notify)
+    return lambda mesh, notify: _ask(mesh, job, held, brought, notify)
 
 
 def _ask(
-    mesh: Mesh, plan: Plan, held: Holding, brought: decision.Brought, notify: Notify
+    mesh: Mesh, job: DecisionJob, held: Holding, brought: decision.Brought, notify: Notify
 ) -> Outcome:
-    found = decision.ask(mesh, plan, brought, notify=notify)
+    plan, computing = job.plan, mesh.without(*job.source.outsiders)
+    with job.source.opened(mesh, computing) as triples:
+        found = decision.ask(computing, plan, brought, triples=triples, notify=notify)
     columns = {"id": held.ids.array(), "outcome": pa.array(found.outcome, pa.string())}
     if plan.reasons:
         columns["reasons"] = pa.array(["; ".join(names) for names in found.reasons], pa.string())
@@ -51,12 +55,15 @@ def _ask(
 
 def _answer(
     mesh: Mesh,
-    plan: Plan,
+    job: DecisionJob,
     grant: Grant,
     gate: Gate | None,
     brought: decision.Brought,
     notify: Notify,
 ) -> Outcome:
-    with limited(grant, gate):
-        asked = decision.answer(mesh, plan, brought, gate=gate, notify=notify)
+    computing = mesh.without(*job.source.outsiders)
+    with limited(grant, gate), job.source.opened(mesh, computing) as triples:
+        asked = decision.answer(
+            computing, job.plan, brought, triples=triples, gate=gate, notify=notify
+        )
     return Outcome([f"{asked:,} applicants were decided on"])

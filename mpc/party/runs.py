@@ -26,9 +26,18 @@ from mpc.errors import ChannelError, ConfigError, PolicyError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party import decision_run, kept, read, threshold_run
+from mpc.party import bounds, correlations, decision_run, kept, read, threshold_run
 from mpc.party.config import Grant, PartyConfig
-from mpc.party.jobs import BlacklistJob, DecisionJob, Job, ScoreJob, ThresholdJob, check_member
+from mpc.party.jobs import (
+    BlacklistJob,
+    DecisionJob,
+    Job,
+    ScoreJob,
+    ThresholdJob,
+    check_member,
+    dealers,
+    work,
+)
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols import psi
 
@@ -68,7 +77,7 @@ def run(
     the protocols raise.
     """
     check_member(job, config.name)
-    grant = config.grant(job.kind)
+    grant = config.grant(work(job, config.name))
     begun = time.monotonic()
     notify("reading its table")
     target = _target(config.name, job, output or grant.output)
@@ -135,18 +144,21 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
 def _prepare(
     me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets, notify: Notify
 ) -> Play:
+    if me in dealers(job):
+        return lambda mesh, _: correlations.deal(mesh)
     if isinstance(job, ScoreJob):
         return _prepare_score(me, job, grant, input, notify)
     if isinstance(job, DecisionJob):
-        return decision_run.prepare(me, job.plan, grant, input, notify)
+        return decision_run.prepare(me, job, grant, input, notify)
     if isinstance(job, ThresholdJob):
-        return threshold_run.prepare(me, job.lists, grant, input, notify)
+        return threshold_run.prepare(me, job, grant, input, notify)
     if grant.most_keys is not None and me != job.asker:
         raise PolicyError(
             f"{me} bounds with most_keys what is asked in blacklist jobs with a threshold or a "
             f"count; this one tells {job.asker} who lists whom, and has no such bound"
         )
     held = read.holding(grant.data, job.kind, input, notify=notify)
+    bounds.check(job.pad_to, me, len(held))
     if me == job.asker:
         return lambda mesh, notify: _ask(mesh, job, held, buckets, notify)
     return lambda mesh, notify: _hold(mesh, job, held, buckets, notify)
@@ -160,7 +172,14 @@ def _ask(
 ) -> Outcome:
     notify(f"asking about {len(holding.ids):,} ids")
     ids = holding.ids.array()
-    result = blacklist.asker(mesh, ids, job.holders, memory=buckets.memory, progress=buckets.places)
+    result = blacklist.asker(
+        mesh,
+        ids,
+        job.holders,
+        pad_to=job.pad_to,
+        memory=buckets.memory,
+        progress=buckets.places,
+    )
     by_holder: dict[str, Any] = {
         f"listed_by_{name}": pa.array(hits) for name, hits in result.by_holder.items()
     }
@@ -175,8 +194,15 @@ def _hold(
     notify(f"answering with a list of {len(holding.ids):,}")
     channel, place = mesh.channel(job.asker), buckets.places.get(job.asker)
     ids = holding.ids.array()
-    asked = blacklist.holder(channel, ids, memory=buckets.memory, progress=place)
-    return Outcome([f"{asked:,} ids were asked about"])
+    asked = blacklist.holder(
+        channel,
+        ids,
+        pad_to=job.pad_to.get(mesh.me),
+        peer_bound=job.pad_to.get(job.asker),
+        memory=buckets.memory,
+        progress=place,
+    )
+    return bounds.asked(job.pad_to, job.asker, asked)
 
 
 # --- score -------------------------------------------------------------------------------------
@@ -185,7 +211,7 @@ def _hold(
 def _prepare_score(
     me: str, job: ScoreJob, grant: Grant, input: Path | None, notify: Notify
 ) -> Play:
-    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted)
+    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted, job.pad_to)
     card = None
     if me == job.model_owner:
         if grant.scorecard is None:
@@ -194,9 +220,15 @@ def _prepare_score(
     takes_table = me == job.receiver or me in job.features
     holding = read.holding(grant.data, job.kind, input, notify=notify) if takes_table else None
     scorecard.check(plan, me, holding=holding, scorecard=card)
+    if holding is not None:
+        bounds.check(job.pad_to, me, len(holding))
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:
-        scores = scorecard.play(mesh, plan, holding=holding, scorecard=card, notify=notify)
+        computing = plan.roles.over(mesh)
+        with job.source.opened(mesh, computing) as triples:
+            scores = scorecard.play(
+                computing, plan, holding=holding, scorecard=card, triples=triples, notify=notify
+            )
         if scores is None or holding is None:
             return Outcome([])
         return _scored(holding, scores)

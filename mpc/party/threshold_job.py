@@ -9,17 +9,20 @@
     weights = { tax_office = 2 }       # others weigh 1; may be left out
     since = 2024-01-01                 # only entries of this day or later count; may be left out
     output = "bit"                     # or "count": what they weigh, and there is no threshold
+    pad_to = { lender_b = 50_000 }     # shown in place of how many ids it has; may be left out
 
-Any of the last four keys makes a blacklist check one of this form.
+``threshold``, ``weights``, ``since`` or ``output`` makes a blacklist check one of this form.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.party import bounds
 from mpc.protocols.threshold import Output, Terms
 
 KEYS = ("threshold", "weights", "since", "output")
@@ -31,6 +34,7 @@ class ThresholdJob:
 
     session: str
     lists: Terms
+    pad_to: Mapping[str, int] = field(default_factory=dict)
 
     kind = "blacklist"
 
@@ -57,14 +61,16 @@ class ThresholdJob:
             "threshold": lists.threshold,
             "weights": [f"{name} {weight}" for name, weight in lists.weights.items()],
             "since": str(lists.since),
+            "pad_to": bounds.parameters(self.pad_to),
         }
 
     def terms(self) -> list[str]:
         """What is computed, in sentences."""
         lists, asker = self.lists, self.lists.asker
-        if lists.output == "bit":
-            return [f"For each id of {asker}, whether {holding(lists)} hold it{young(lists)}."]
-        return [f"For each id of {asker}, how many of {weighed(lists)} hold it{young(lists)}."]
+        told = f"For each id of {asker}, whether {holding(lists)} hold it{young(lists)}."
+        if lists.output == "count":
+            told = f"For each id of {asker}, how many of {weighed(lists)} hold it{young(lists)}."
+        return [told, *bounds.terms(self.pad_to)]
 
     def gives(self, party: str) -> str:
         return "the ids it asks about" if party == self.receiver else "its list"
@@ -72,13 +78,14 @@ class ThresholdJob:
     def learns(self, party: str) -> str:
         lists = self.lists
         if party != self.receiver:
-            return "how many ids were asked"
+            return f"how many ids were asked{bounds.besides(self.pad_to, [lists.asker])}"
         entries = "entries" if lists.since is None else f"entries since {lists.since}"
         told = f"whether {lists.threshold} or more of the lists hold each of its ids"
         if lists.output == "count":
             told = "how many of the lists hold each of its ids"
         counted = "" if lists.total == len(lists.weights) else ", as they count"
-        return f"{told}{counted}; how many {entries} each list has"
+        sizes = f"how many {entries} each list has{bounds.besides(self.pad_to, lists.weights)}"
+        return f"{told}{counted}; {sizes}"
 
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
@@ -123,4 +130,5 @@ def load(file: settings.Section) -> ThresholdJob:
             raise ConfigError("the output is bit or count, as shares are no file")
     except ConfigError as error:
         raise ConfigError(f"{file.path}: {error}") from None
-    return ThresholdJob(file.text("session"), lists)
+    pad_to = bounds.load(file, (asker, *counts))
+    return ThresholdJob(file.text("session"), lists, pad_to)

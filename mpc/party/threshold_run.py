@@ -11,28 +11,31 @@ import pyarrow as pa
 from mpc.apps import threshold
 from mpc.apps.holding import Holding
 from mpc.net.mesh import Mesh
-from mpc.party import read
+from mpc.party import bounds, read
 from mpc.party.config import Grant
 from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
+from mpc.party.threshold_job import ThresholdJob
 from mpc.protocols.query.limits import Gate
-from mpc.protocols.threshold import Listed, Terms
+from mpc.protocols.threshold import Listed
 
 
-def prepare(me: str, lists: Terms, grant: Grant, input: Path | None, notify: Notify) -> Play:
+def prepare(me: str, job: ThresholdJob, grant: Grant, input: Path | None, notify: Notify) -> Play:
     """Read the file of ``me``, so that all that is wrong with it is found now."""
-    held = read.holding(grant.data, "blacklist", input, notify=notify)
-    if me == lists.asker:
-        return lambda mesh, notify: _ask(mesh, lists, held, notify)
-    listed = threshold.entries(me, held, lists.since)
+    held = read.holding(grant.data, job.kind, input, notify=notify)
+    if me == job.lists.asker:
+        bounds.check(job.pad_to, me, len(held))
+        return lambda mesh, notify: _ask(mesh, job, held, notify)
+    listed = threshold.entries(me, held, job.lists.since, pad_to=job.pad_to.get(me))
     gate = gate_of(grant)
-    return lambda mesh, notify: _answer(mesh, lists, grant, gate, listed, notify)
+    return lambda mesh, notify: _answer(mesh, job, grant, gate, listed, notify)
 
 
-def _ask(mesh: Mesh, lists: Terms, held: Holding, notify: Notify) -> Outcome:
+def _ask(mesh: Mesh, job: ThresholdJob, held: Holding, notify: Notify) -> Outcome:
+    lists = job.lists
     notify(f"asking about {len(held):,} ids")
     ids = held.ids.array()
-    found = threshold.ask(mesh, lists, ids)
+    found = threshold.ask(mesh, lists, ids, pad_to=job.pad_to.get(mesh.me))
     if lists.output == "count":
         told = f"{np.count_nonzero(found):,} of {len(ids):,} ids are listed"
         return Outcome([told], pa.table({"id": ids, "count": pa.array(found)}))
@@ -43,9 +46,9 @@ def _ask(mesh: Mesh, lists: Terms, held: Holding, notify: Notify) -> Outcome:
 
 
 def _answer(
-    mesh: Mesh, lists: Terms, grant: Grant, gate: Gate | None, listed: Listed, notify: Notify
+    mesh: Mesh, job: ThresholdJob, grant: Grant, gate: Gate | None, listed: Listed, notify: Notify
 ) -> Outcome:
     notify("answering")
     with limited(grant, gate):
-        asked = threshold.answer(mesh, lists, listed, gate=gate)
-    return Outcome([f"{asked:,} ids were asked about"])
+        asked = threshold.answer(mesh, job.lists, listed, gate=gate)
+    return bounds.asked(job.pad_to, job.receiver, asked)

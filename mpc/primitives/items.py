@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 
 from mpc.errors import DataError
 from mpc.kernels import hashing
+from mpc.primitives.rng import Rng
+
+_RANDOM_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,6 +77,20 @@ class Items:
         offsets = _offsets(lengths)
         places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Items(self.data[places], offsets)
+
+    def padded(self, count: int, rng: Rng) -> Items:
+        """These items, and after them as many random ones as make ``count``.
+
+        Each is 32 random bytes, so it equals no item of anyone, but with probability 2^-256 each.
+        """
+        more = count - len(self)
+        if more <= 0:
+            return self
+        first, last = self.offsets[0], self.offsets[-1]
+        drawn = np.frombuffer(rng.bytes(_RANDOM_BYTES * more), np.uint8)
+        ends = last - first + _RANDOM_BYTES * np.arange(1, more + 1)
+        offsets = np.concatenate([self.offsets - first, ends]).astype(np.int64)
+        return Items(np.concatenate([self.data[first:last], drawn]), offsets)
 
     def check_distinct(self) -> None:
         """Raise ``DataError`` when an item occurs twice.

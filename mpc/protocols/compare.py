@@ -14,7 +14,8 @@ bits shared by XOR, so that comparisons can be combined cheaply; ``select`` take
     select                                    1 round
     maximum, argmax       over k columns      8 log2 k rounds, k - 1 comparisons a row
     ranks                 over k columns      8 rounds, k (k - 1) / 2 comparisons a row
-    sort                  over k columns      10 + log2 log2 k rounds, and k^2 equalities a row
+    top_k, the m largest  over k columns      10 + log2 log2 k rounds, and m k equalities a row
+    sort                  over k columns      the same, with m = k
 
 Numbers compared must differ by less than 2^63 as encoded, so |x| < 2^62 is always right.
 
@@ -168,9 +169,42 @@ def ranks(mesh: Mesh, x: Share, triples: Triples) -> Share:
 
 def sort(mesh: Mesh, x: Share, triples: Triples) -> Share:
     """Each row of x (n, k) in ascending order; for short rows."""
-    (n, k), order = x.shape, ranks(mesh, x, triples)
-    # Place p takes what has p before it: a bit for every place and element of a row.
-    wanted = order.reshape(n, 1, k) - np.arange(k, dtype=np.int64)[:, None]
-    here = equal(mesh, wanted, 0, triples, width=max(1, k.bit_length()))
-    spread = x.holding(np.ascontiguousarray(np.broadcast_to(x.words[:, None, :], (n, k, k))))
-    return times_bit(mesh, here, spread.reshape(-1), triples).reshape(n, k, k).sum(axis=2)
+    order = ranks(mesh, x, triples)
+    return _taken(mesh, x, _at(mesh, order, x.shape[1], triples), triples)
+
+
+def top_k(mesh: Mesh, x: Share, k: int, triples: Triples) -> tuple[Share, XorShare]:
+    """The k largest of each row of x (n, columns), the largest first, and ``top_places`` of them.
+
+    Values (n, k). For short rows; for k = 1 of long ones ``maximum`` and ``argmax`` compare less.
+    """
+    places = top_places(mesh, x, k, triples)
+    return _taken(mesh, x, places, triples), places
+
+
+def top_places(mesh: Mesh, x: Share, k: int, triples: Triples) -> XorShare:
+    """Where the k largest of each row of x (n, columns) stand, of equals the first first.
+
+    Bits (n * k * columns), of which each row of columns has a single one: at the place of the
+    largest, then of the next. Only so many are placed, and not all columns.
+    """
+    if len(x.shape) != 2 or not 1 <= k <= x.shape[1]:
+        raise ConfigError(f"the {k} largest of rows of numbers {x.shape}")
+    return _at(mesh, ranks(mesh, -x, triples), k, triples)
+
+
+def _at(mesh: Mesh, order: Share, count: int, triples: Triples) -> XorShare:
+    """For each row of ranks (n, k) and the first ``count`` of them where they are: bits
+    (n * count * k)."""
+    n, k = order.shape
+    wanted = order.reshape(n, 1, k) - np.arange(count, dtype=np.int64)[:, None]
+    return equal(mesh, wanted, 0, triples, width=k.bit_length())
+
+
+def _taken(mesh: Mesh, x: Share, places: XorShare, triples: Triples) -> Share:
+    """Of each row of x (n, k) what is at the places (n * count * k): (n, count). One round."""
+    n, k = x.shape
+    count = places.count // max(1, n * k)
+    spread = np.ascontiguousarray(np.broadcast_to(x.words[:, None, :], (n, count, k)))
+    taken = times_bit(mesh, places, x.holding(spread.reshape(-1)), triples)
+    return taken.reshape(n, count, k).sum(axis=2)

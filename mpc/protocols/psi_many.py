@@ -19,10 +19,11 @@ which has unconditional zero sharing, here with the function of ``lookup.functio
 Sums are XOR; key in the store and pad come from a hash of F_i(y) and y.
 
 **Learns.** The leader: which of its items *all* followers hold, and how many items each has. A
-follower: how many the leader has. For an item of some followers but not all, what the leader gets
-of each of them is uniform, and so are they together, since each has a secret with one that lacks
-the item; what a follower's store gives for an item that is not the follower's is uniform too. So
-how many items two parties have in common, or the leader with one, shows nowhere.
+follower: how many the leader has. A party with a public bound (``pad_to``) takes random items to
+its own until they are as many, and shows the bound. For an item of some followers but not all, what
+the leader gets of each of them is uniform, and so are they together, since each has a secret with
+one that lacks the item; what a follower's store gives for an item that is not the follower's is
+uniform too. So how many items two parties have in common, or the leader with one, shows nowhere.
 
 **Collusion.** Followers learn nothing together. A leader that colludes with followers learns which
 of its items all the *others* hold, as it would if those had put in its own set.
@@ -37,7 +38,7 @@ Memory: some 300 bytes an item, and as much for each follower at the leader.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -54,43 +55,64 @@ from mpc.primitives import okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
 from mpc.protocols.lookup import function
+from mpc.protocols.psi.agreement import shown
 from mpc.tracing import span
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
 MOST_ITEMS = 1 << 28
+NO_BOUNDS: Mapping[str, int] = {}
 
 _KEY_BYTES = 32
 _LABEL = b"mpc:v1:psi_many\0"
 
 
-def leader(mesh: Mesh, items: Any, followers: Sequence[str], *, rng: Rng = SYSTEM) -> Indices:
+def leader(
+    mesh: Mesh,
+    items: Any,
+    followers: Sequence[str],
+    *,
+    pad_to: Mapping[str, int] = NO_BOUNDS,
+    rng: Rng = SYSTEM,
+) -> Indices:
     """The rows of ``items`` that all ``followers`` hold too, ascending.
 
-    Raises DataError for items that are null or repeat, before anything is sent, ConfigError for
-    fewer than two followers (``psi`` is for one).
+    ``pad_to`` has the public bounds of those parties, this one among them, that show one in place
+    of their number of items. Raises DataError for items that are null or repeat, before anything is
+    sent, ConfigError for more than our bound and for fewer than two followers (``psi`` is for one),
+    and ParameterMismatch for a party that shows another bound.
     """
-    held = _distinct(items, followers)
+    own = _distinct(items, followers)
+    held = own.padded(shown(len(own), pad_to.get(mesh.me)), rng)
 
     def ask(name: str, seed: bytes) -> Words:
-        return _ask(mesh.channel(name), held, followers, Prg(seed))
+        return _ask(mesh.channel(name), held, followers, pad_to.get(name), Prg(seed))
 
     seeds = [rng.bytes(SEED_BYTES) for _ in followers]
     with ThreadPoolExecutor(len(followers)) as pool:
         sums = np.bitwise_xor.reduce(list(pool.map(ask, followers, seeds)))
-    found: Indices = np.flatnonzero(~sums.any(axis=1))
+    found: Indices = np.flatnonzero(~sums[: len(own)].any(axis=1))
     return found
 
 
 def follower(
-    mesh: Mesh, items: Any, leader: str, followers: Sequence[str], *, rng: Rng = SYSTEM
+    mesh: Mesh,
+    items: Any,
+    leader: str,
+    followers: Sequence[str],
+    *,
+    pad_to: Mapping[str, int] = NO_BOUNDS,
+    rng: Rng = SYSTEM,
 ) -> int:
-    """Let the ``leader`` learn which of its items all ``followers`` hold; how many it has.
+    """Let the ``leader`` learn which of its items all ``followers`` hold; how many it has, or the
+    bound that it shows.
 
-    ``followers`` includes this party, and is the same at all. Raises what ``leader`` raises.
+    ``followers`` includes this party, and is the same at all; ``pad_to`` and what is raised are as
+    for ``leader``.
     """
-    held = _distinct(items, followers)
+    own = _distinct(items, followers)
+    held = own.padded(shown(len(own), pad_to.get(mesh.me)), rng)
     if mesh.me not in followers:
         raise ConfigError(f"{mesh.me} is not among the followers {tuple(followers)}")
     # In one order of names everywhere, so that nobody waits in a circle.
@@ -100,7 +122,7 @@ def follower(
         shares = np.zeros((len(held), 2), np.uint64)
         for key in keys:
             shares ^= hashing.digests(held.data, held.offsets, key=key, person=b"many:s")[:, :2]
-    return _answer(mesh.channel(leader), held, followers, shares, rng)
+    return _answer(mesh.channel(leader), held, followers, pad_to.get(leader), shares, rng)
 
 
 def _distinct(items: Any, followers: Sequence[str]) -> Items:
@@ -113,9 +135,11 @@ def _distinct(items: Any, followers: Sequence[str]) -> Items:
     return held
 
 
-def _ask(channel: Channel, held: Items, followers: Sequence[str], rng: Rng) -> Words:
+def _ask(
+    channel: Channel, held: Items, followers: Sequence[str], bound: int | None, rng: Rng
+) -> Words:
     """What the follower's store gives for each item (n, 2)."""
-    count, session = _agree(channel, "leader", held, followers, rng)
+    count, session = _agree(channel, "leader", held, followers, bound, rng)
     if not len(held) or not count:
         return uint64(rng, (len(held), 2))
     seed = rng.bytes(okvs.SEED_BYTES)
@@ -134,9 +158,14 @@ def _ask(channel: Channel, held: Items, followers: Sequence[str], rng: Rng) -> W
 
 
 def _answer(
-    channel: Channel, held: Items, followers: Sequence[str], shares: Words, rng: Rng
+    channel: Channel,
+    held: Items,
+    followers: Sequence[str],
+    bound: int | None,
+    shares: Words,
+    rng: Rng,
 ) -> int:
-    count, session = _agree(channel, "follower", held, followers, rng)
+    count, session = _agree(channel, "follower", held, followers, bound, rng)
     if not len(held) or not count:
         return count
     seed, points = _seed(channel), _points(held, session)
@@ -163,9 +192,14 @@ def _common_key(channel: Channel, me: str, rng: Rng) -> bytes:
 
 
 def _agree(
-    channel: Channel, role: str, held: Items, followers: Sequence[str], rng: Rng
+    channel: Channel,
+    role: str,
+    held: Items,
+    followers: Sequence[str],
+    bound: int | None,
+    rng: Rng,
 ) -> tuple[int, bytes]:
-    """The peer's number of items, and the key of this run."""
+    """The peer's number of items, which is its ``bound`` if it has one, and the key of this run."""
     nonce = rng.bytes(_KEY_BYTES)
     ours = pb.PsiManyOffer(role=role, count=len(held), followers=sorted(followers), nonce=nonce)
     theirs = channel.exchange(ours)
@@ -177,6 +211,8 @@ def _agree(
         )
     if len(theirs.nonce) != _KEY_BYTES or theirs.count > MOST_ITEMS:
         raise ProtocolError(channel.peer, "malformed offer of an intersection")
+    if bound not in (None, theirs.count):
+        raise ParameterMismatch(channel.peer, "pad_to", str(bound), str(theirs.count))
     both = nonce + theirs.nonce if role == "leader" else theirs.nonce + nonce
     return int(theirs.count), hashlib.blake2s(_LABEL + both).digest()
 

@@ -6,8 +6,16 @@ import pyarrow as pa
 import pytest
 
 from mpc.apps import alignment, intersection
-from mpc.errors import DataError, PeerAborted, PeerClosed, ProtocolError
+from mpc.errors import (
+    ConfigError,
+    DataError,
+    ParameterMismatch,
+    PeerAborted,
+    PeerClosed,
+    ProtocolError,
+)
 from mpc.net import columns
+from mpc.net.channel import Channel
 from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.testing import run_mesh, seeded
 
@@ -174,3 +182,64 @@ def test_a_failing_follower_ends_the_job_for_all():
     assert isinstance(ended["bank"], PeerAborted)
     assert (ended["bank"].peer, ended["bank"].reason) == ("tax", "ValueError")
     assert isinstance(ended["power"], PeerAborted | PeerClosed)
+
+
+# --- bounds in place of sizes ---------------------------------------------------------------------
+
+
+def padded(tables, pad_to, told=None):
+    """As ``align``, with bounds, and the sizes of all that was sent; the first party leads."""
+    first, *rest = tables
+    sent = []
+    put = Channel.put
+
+    def noted(self, frame):
+        sent.append((self.peer, len(frame)))
+        put(self, frame)
+
+    def role(name):
+        bounds = pad_to if told is None or name != first else told
+        rng = seeded(name)
+        if name == first:
+            return lambda mesh: alignment.leader(mesh, tables[name], rest, pad_to=bounds, rng=rng)
+        return lambda mesh: alignment.follower(
+            mesh, tables[name], first, rest, pad_to=bounds, rng=rng
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Channel, "put", noted)
+        found = run_mesh({name: role(name) for name in tables})
+    return found, sorted(sent)
+
+
+BOUNDS = {"bank": 40, "tax": 60, "power": 50}
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_bounds_hide_how_many_ids_a_party_has(parties):
+    tables = dict(list(TABLES.items())[:parties])
+    more = {name: [*ids, *(f"{name}{i}" for i in range(20))] for name, ids in tables.items()}
+    found, sent = padded(tables, BOUNDS)
+    again, sent_again = padded(more, BOUNDS)
+    assert sent == sent_again
+    for one, of in ((found, tables), (again, more)):
+        orders = named(of, one)
+        assert sorted(orders["bank"]) == sorted(set.intersection(*map(set, tables.values())))
+        assert len({tuple(order) for order in orders.values()}) == 1
+
+
+def test_one_party_alone_may_have_a_bound():
+    found, sent = padded(TABLES, {"tax": 60})
+    assert sorted(named(TABLES, found)["power"]) == ["a", "b", "d"]
+    assert sent == padded(TABLES | {"tax": [*TABLES["tax"], "u", "v"]}, {"tax": 60})[1]
+    assert sent != padded(TABLES | {"power": [f"u{i}" for i in range(300)]}, {"tax": 60})[1]
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_more_ids_than_the_bound_and_another_bound_than_agreed(parties):
+    tables = dict(list(TABLES.items())[:parties])
+    for name in tables:
+        with pytest.raises(ConfigError, match="do not fit the public bound of 2"):
+            padded(tables, {name: 2})
+    with pytest.raises(ParameterMismatch, match=r"ours is 61, theirs is 60|ours is 60, .* 61"):
+        padded(tables, BOUNDS, told=BOUNDS | {"tax": 61})

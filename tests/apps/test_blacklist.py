@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.apps import blacklist
-from mpc.errors import ChannelError, ConfigError, DataError, PeerAborted, ProtocolError
+from mpc.errors import (
+    ChannelError,
+    ConfigError,
+    DataError,
+    ParameterMismatch,
+    PeerAborted,
+    ProtocolError,
+)
 from mpc.pb.v1.alignment_pb2 import CommonIds
 from mpc.testing import run_mesh, seeded
 
@@ -74,6 +81,24 @@ def test_empty_lists(applicants, listed):
 def test_lists_of_one():
     assert ask(["a"], {"tax": ["a"]})[0].listed.tolist() == [True]
     assert ask(["a"], {"tax": ["b"]})[0].listed.tolist() == [False]
+
+
+def test_bounds_in_place_of_sizes():
+    pad_to = {"bank": 20, "tax": 30}
+    roles = {
+        "bank": lambda mesh: blacklist.asker(mesh, ["a", "b"], ["tax", "lender"], pad_to=pad_to),
+        "tax": lambda mesh: blacklist.holder(
+            mesh.channel("bank"), ["b", "c"], pad_to=30, peer_bound=20
+        ),
+        "lender": lambda mesh: blacklist.holder(mesh.channel("bank"), ["a"], peer_bound=20),
+    }
+    played = run_mesh(roles)
+    assert played["bank"].by_holder["tax"].tolist() == [False, True]
+    assert played["bank"].by_holder["lender"].tolist() == [True, False]
+    assert played["tax"] == played["lender"] == 20
+    # Whoever hears of it first ends; all that the bank hears is its own error.
+    with pytest.raises((ParameterMismatch, PeerAborted), match=r"ours is 30, theirs is 1|Mismatch"):
+        run_mesh(roles | {"tax": lambda mesh: blacklist.holder(mesh.channel("bank"), ["b"])})
 
 
 def test_a_job_without_holders():

@@ -192,7 +192,8 @@ def test_rules_that_are_no_tables(tmp_path: Path) -> None:
 
 
 def test_the_terms_in_words(tmp_path: Path) -> None:
-    declined, referred = read(tmp_path, WHOLE).terms()
+    declined, referred, source = read(tmp_path, WHOLE).terms()
+    assert source.startswith("The parties make the random numbers")
     assert declined == (
         "Declined: 2 or more of the lists of lender, tax (counts 2) hold the applicant by entries "
         "since 2024-01-01; or its probability of default is 0.35 or more; or revenue fell: "
@@ -208,7 +209,7 @@ def test_a_rule_is_shown_as_it_is_computed_whatever_its_name_says(tmp_path: Path
     text = WHOLE.replace("before = -0.7", "before = 0.7000001").replace(
         '"revenue fell"', '"harmless"'
     )
-    declined, _ = read(tmp_path, text).terms()
+    declined, *_ = read(tmp_path, text).terms()
     assert "harmless: 0.7000001 × tax.before + 1 × tax.now below 0" in declined
     more = text.replace("0.35", "0.3500001")
     assert "default is 0.3500001 or more" in read(tmp_path, more).terms()[0]

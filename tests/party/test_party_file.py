@@ -76,7 +76,7 @@ def test_a_key_that_a_kind_of_job_does_not_use_is_refused(
 
 def test_a_kind_of_job_that_there_is_not(path: Path) -> None:
     path.write_text(WHOLE.replace("[jobs.decision]", "[jobs.decison]"))
-    words = r"jobs\.decison is no kind of job; there are blacklist, decision, score"
+    words = r"jobs\.decison is no kind of job; there are blacklist, deal, decision, score"
     with pytest.raises(ConfigError, match=words):
         config.load(path)
 

@@ -62,6 +62,47 @@ def test_a_score_job_over_files(folder: Path) -> None:
     assert "91990100" not in repr(reports)
 
 
+def test_lists_of_other_lengths_under_one_bound_look_alike(folder: Path) -> None:
+    job = folder / "blacklist.toml"
+    job.write_text(job.read_text() + "pad_to = { tax_office = 300, bank = 200 }\n")
+    listed = folder / "tax_office" / "offenders.csv"
+    sent = []
+    for _ in range(2):
+        reports = play(folder, "blacklist")
+        bank, tax = reports["bank"], reports["tax_office"]
+        assert isinstance(bank, runs.Report), reports
+        assert isinstance(tax, runs.Report), reports
+        assert tax.findings == ["at most 200 ids were asked about"]
+        sent.append(tax.traffic["bank"])
+        (folder / "bank" / "listed.csv").unlink()
+        listed.write_text("".join(listed.read_text().splitlines(keepends=True)[:-4]))
+    assert sent[0] == sent[1]
+
+
+def test_a_score_of_parties_with_bounds(folder: Path) -> None:
+    truth = companies.in_the_open(companies.write_demo(folder, ROWS, 5))
+    job = folder / "score.toml"
+    job.write_text("pad_to = { tax_office = 300, bank = 150 }\n" + job.read_text())
+    reports = play(folder, "score")
+    assert all(isinstance(report, runs.Report) for report in reports.values()), reports
+    for row in rows_of(folder / "bank" / "scores.csv"):
+        answer = truth[row["id"]].probability
+        if answer is None:
+            assert row["probability"] == ""
+        else:
+            assert float(row["probability"]) == pytest.approx(answer, abs=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("blacklist", "lender_b"), ("score", "tax_office")])
+def test_more_ids_than_the_bound_are_found_before_anyone_is_called(
+    folder: Path, kind: str, name: str
+) -> None:
+    job = folder / f"{kind}.toml"
+    job.write_text(f"pad_to = {{ {name} = 3 }}\n" + job.read_text())
+    with pytest.raises(ConfigError, match=rf"{name} has \d+ ids, more than the 3 of pad_to"):
+        one(folder, name, kind)
+
+
 def test_input_and_output_stand_in_for_those_of_the_file(folder: Path) -> None:
     original = (folder / "bank" / "applicants.csv").read_text().splitlines()
     (folder / "two.csv").write_text("\n".join(original[:3]) + "\n")

@@ -148,3 +148,24 @@ def test_our_own_faults_are_found_before_anyone_is_called(folder: Path) -> None:
     )
     with pytest.raises(ConfigError, match="progress is kept of blacklist jobs without a threshold"):
         runs.run(mine, job, progress=folder / "progress")
+
+
+@pytest.mark.parametrize("since", [None, SINCE])
+def test_bounds_in_place_of_sizes(folder: Path, since: str | None) -> None:
+    dated = [] if since is None else [f"since = {since}"]
+    bounds = "pad_to = { tax_office = 150, bank = 130 }"
+    ask_for(folder, "threshold = 2", *dated, bounds)
+    truth = listed_by(folder, since)
+    reports = play(folder, "blacklist")
+    assert all(isinstance(report, runs.Report) for report in reports.values()), reports
+    wanted = [{"id": c, "listed": str(len(names) >= 2).lower()} for c, names in truth.items()]
+    assert rows_of(folder / "bank" / "listed.csv") == wanted
+    tax = reports["tax_office"]
+    assert isinstance(tax, runs.Report)
+    assert tax.findings == ["at most 130 ids were asked about"]
+    edit(folder / "blacklist.toml", "tax_office = 150", "tax_office = 1")
+    with pytest.raises(ConfigError, match="do not fit the public bound of 1"):
+        one(folder, "tax_office", "blacklist")
+    edit(folder / "blacklist.toml", "bank = 130", "bank = 1")
+    with pytest.raises(ConfigError, match="bank has 120 ids, more than the 1"):
+        one(folder, "bank", "blacklist")

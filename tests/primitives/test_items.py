@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from mpc.errors import DataError
 from mpc.primitives.items import Items
+from mpc.testing import seeded
+from tests.protocols.computing import looks_uniform
 
 TEXTS = ["a", "bc", "", "déjà", "公司" * 9, "x" * 300]
 BYTES = [text.encode() for text in TEXTS]
@@ -148,3 +150,14 @@ def test_duplicates_are_counted_and_the_first_named(values):
 
 def test_items_do_not_show_themselves():
     assert repr(Items.of(["secret"])) == "Items(<1 items>)"
+
+
+def test_padding_with_random_items():
+    held = Items.of(["a", "bb", "", "cccc"])[1:]
+    padded = held.padded(7, seeded("padding"))
+    assert [padded[i] for i in range(3)] == [b"bb", b"", b"cccc"]
+    drawn = [padded[i] for i in range(3, 7)]
+    assert [len(item) for item in drawn] == [32] * 4
+    assert len(set(drawn)) == 4
+    assert looks_uniform(b"".join(held.padded(1000, seeded("many"))[i] for i in range(3, 1000)))
+    assert held.padded(3, seeded(1)) is held

@@ -144,6 +144,49 @@ def test_order(parties, k):
         assert found == [each.tolist() for each in expected]
 
 
+@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize(("k", "columns"), [(1, 1), (1, 4), (2, 5), (3, 3), (4, 9)])
+def test_the_largest_few(parties, k, columns):
+    x = rng.integers(-3, 3, (9, columns))  # with many equal ones
+
+    def job(p):
+        values, places = compare.top_k(p.mesh, p.share(x, fraction_bits=0), k, p.triples)
+        only = compare.top_places(p.mesh, p.share(x, fraction_bits=0), k, p.triples)
+        assert (values.shape, places.count) == ((9, k), 9 * k * columns)
+        found = [boolean.reveal(p.mesh, each).reshape(9, k, columns) for each in (places, only)]
+        return p.reveal(values).tolist(), *(each.tolist() for each in found)
+
+    order = np.argsort(-x, axis=1, kind="stable")[:, :k]
+    where = np.arange(columns) == order[:, :, None]
+    expected = (np.take_along_axis(x, order, axis=1).tolist(), *[where.astype(int).tolist()] * 2)
+    for found in compute(parties, job):
+        assert found == expected
+
+
+def test_the_largest_few_take_fewer_correlations_than_an_order_of_all():
+    """Of 16 columns two are placed, and not 16."""
+
+    def drawn(verb):
+        def job(p):
+            verb(p, p.share(np.arange(32.0).reshape(2, 16)))
+            return {type(kind).__name__: kind.count for kind in p.triples.drawn}
+
+        return compute(2, job)[0]
+
+    few = drawn(lambda p, x: compare.top_k(p.mesh, x, 2, p.triples))
+    whole = drawn(lambda p, x: compare.sort(p.mesh, x, p.triples))
+    assert few["Selections"] <= whole["Selections"] // 8
+    assert sum(few.values()) < sum(whole.values()) // 2
+
+
+def test_nothing_to_take_the_largest_of():
+    def job(p):
+        values, places = compare.top_k(p.mesh, p.share(np.empty((0, 3))), 2, p.triples)
+        return p.reveal(values).reshape(-1).tolist(), places.count
+
+    assert compute(2, job) == [([], 0)] * 2
+
+
 def test_order_of_real_numbers_keeps_their_scale():
     x = rng.normal(size=(2, 3, 4))
 
@@ -221,6 +264,7 @@ def test_rounds_are_what_the_table_says():
             lambda: compare.maximum(mesh, a, p.triples),
             lambda: compare.ranks(mesh, a, p.triples),
             lambda: compare.sort(mesh, a, p.triples),
+            lambda: compare.top_k(mesh, a, 2, p.triples),
             lambda: convert.to_planes(mesh, a, p.triples),
         ):
             before = len(came)
@@ -228,7 +272,7 @@ def test_rounds_are_what_the_table_says():
             counts.append(len(came) - before)
         return counts
 
-    assert compute(2, job)[0] == [7, 7, 3, 24, 8, 12, 7]
+    assert compute(2, job)[0] == [7, 7, 3, 24, 8, 12, 12, 7]
 
 
 def test_a_million_comparisons_take_less_than_110_megabytes():
@@ -255,6 +299,9 @@ def test_what_does_not_fit_is_refused():
             lambda: compare.is_negative(p.mesh, x, p.triples, width=64),
             lambda: compare.times_bit(p.mesh, less, x[:3], p.triples),
             lambda: compare.ranks(p.mesh, x[0], p.triples),
+            lambda: compare.top_k(p.mesh, x, 0, p.triples),
+            lambda: compare.top_k(p.mesh, x, 3, p.triples),
+            lambda: compare.top_k(p.mesh, x[0], 1, p.triples),
             lambda: compare.maximum(p.mesh, x[:, :0], p.triples),
             lambda: compare.maximum(p.mesh, x[0, 0], p.triples),
             lambda: compare.argmax(p.mesh, x[:, :0], p.triples),
@@ -283,12 +330,12 @@ def test_views_are_uniform_whatever_the_inputs(parties):
 
 
 @pytest.mark.parametrize("parties", [2, 3])
-@pytest.mark.parametrize("name", ["maximum", "argmax", "ranks", "sort"])
+@pytest.mark.parametrize("name", ["maximum", "argmax", "ranks", "sort", "top_k"])
 def test_views_of_an_order_are_uniform(parties, name):
-    rows = np.tile([3.0, -1.0, 3.0, 0.0, 2.0], (64, 1))
+    rows, count = np.tile([3.0, -1.0, 3.0, 0.0, 2.0], (64, 1)), [2] if name == "top_k" else []
 
     def job(p):
-        getattr(compare, name)(p.mesh, p.share(rows), p.triples)
+        getattr(compare, name)(p.mesh, p.share(rows), *count, p.triples)
 
     assert views_are_uniform(parties, job, seeds=3)
 

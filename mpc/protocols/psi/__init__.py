@@ -119,6 +119,7 @@ def receiver(
     to_both: bool = ...,
     duplicates: Literal["error", "first"] = ...,
     pad_to: int | None = ...,
+    peer_bound: int | None = ...,
     memory: int = ...,
     progress: Progress | None = ...,
     rng: Rng = ...,
@@ -146,17 +147,19 @@ def receiver(
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
+    peer_bound: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
     rng: Rng = SYSTEM,
 ) -> Indices | int:
     """The ascending rows of ``items`` (see ``Items.of``) that the sender holds too.
 
-    ``pad_to`` is a public bound the sender sees in place of the number of items. An item that
-    occurs twice is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
+    ``pad_to`` is a public bound the sender sees in place of the number of items, ``peer_bound`` the
+    one that the sender has to show: another is a ``ParameterMismatch``. An item that occurs twice
+    is a ``DataError``; with ``duplicates="first"`` its first row stands for it.
     ``cardinality_only`` gives how many rows instead, by ``psi_sum`` and semi-honest only.
     """
-    terms = Terms("receiver", security, to_both, duplicates, pad_to, memory)
+    terms = Terms("receiver", security, to_both, duplicates, pad_to, memory, peer_bound)
     if cardinality_only:
         return counting.receiver(channel, items, terms, progress, rng)
     return _run(channel, items, terms, progress, _receive, rng)
@@ -171,6 +174,7 @@ def sender(
     to_both: bool = False,
     duplicates: Literal["error", "first"] = "error",
     pad_to: int | None = None,
+    peer_bound: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
     rng: Rng = SYSTEM,
@@ -180,7 +184,7 @@ def sender(
     The arguments are those of ``receiver``; ``security``, ``cardinality_only`` and ``to_both`` must
     be the same there.
     """
-    terms = Terms("sender", security, to_both, duplicates, pad_to, memory)
+    terms = Terms("sender", security, to_both, duplicates, pad_to, memory, peer_bound)
     if cardinality_only:
         counting.sender(channel, items, terms, progress, rng)
         return np.empty(0, np.intp)

@@ -41,6 +41,7 @@ class Terms:
     duplicates: Literal["error", "first"]
     pad_to: int | None
     memory: int
+    peer_bound: int | None = None
 
     def __post_init__(self) -> None:
         if self.security not in ("malicious", "semi-honest"):
@@ -50,11 +51,12 @@ class Terms:
         if not 0 < self.memory < 1 << 63:
             raise ConfigError(f"memory is a number of bytes, not {self.memory}")
 
-    def bound(self, count: int) -> int:
-        """What the peer sees in place of ``count``."""
-        if self.pad_to is not None and self.pad_to < count:
-            raise ConfigError(f"{count} items do not fit the public bound of {self.pad_to}")
-        return count if self.pad_to is None else self.pad_to
+
+def shown(count: int, pad_to: int | None) -> int:
+    """What a peer sees in place of ``count``. ConfigError where it does not fit the bound."""
+    if pad_to is not None and pad_to < count:
+        raise ConfigError(f"{count} items do not fit the public bound of {pad_to}")
+    return count if pad_to is None else pad_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def offer(
         role=terms.role,
         security=terms.security,
         to_both=terms.to_both,
-        bound=terms.bound(count),
+        bound=shown(count, terms.pad_to),
         memory=terms.memory,
         nonce=rng.bytes(_NONCE_BYTES),
         run=progress.run,
@@ -105,6 +107,8 @@ def agree(channel: Channel, ours: pb.IntersectOffer, terms: Terms, progress: Pro
     """Take the peer's offer. A run that both sides hold the progress of goes on where both have
     been."""
     theirs = _checked(channel.recv(pb.IntersectOffer), ours, channel.peer)
+    if terms.peer_bound not in (None, theirs.bound):
+        raise ParameterMismatch(channel.peer, "bound", str(terms.peer_bound), str(theirs.bound))
     buckets = _buckets(max(ours.bound, theirs.bound), min(ours.memory, theirs.memory))
     both = (ours, theirs) if terms.role == "receiver" else (theirs, ours)
     receivers, senders = both[0].bound, both[1].bound

@@ -41,5 +41,8 @@ def _check(terms: Terms, progress: Progress | None) -> None:
             "cardinality_only is not secure against a malicious peer; where semi-honest will do, "
             "say so with security='semi-honest'"
         )
-    if terms.to_both or terms.pad_to is not None or progress is not None:
-        raise ConfigError("cardinality_only goes with neither to_both, pad_to nor progress")
+    bounds = (terms.pad_to, terms.peer_bound)
+    if terms.to_both or bounds != (None, None) or progress is not None:
+        raise ConfigError(
+            "cardinality_only goes with neither to_both, pad_to, peer_bound nor progress"
+        )

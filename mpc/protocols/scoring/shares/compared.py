@@ -73,9 +73,7 @@ def reasons(
     width = opened.roles.count
     with span("compare"):
         lowers = compare.is_negative(mesh, parts.reshape(-1), triples)
-        order = compare.ranks(mesh, parts, triples)
-        wanted = order.reshape(rows, 1, width) - np.arange(count, dtype=np.int64)[:, None]
-        here = compare.equal(mesh, wanted, 0, triples, width=width.bit_length())
+        here = compare.top_places(mesh, -parts, count, triples)
     spread = bits.unpack(lowers.words, lowers.count).reshape(rows, 1, width)
     several = np.ascontiguousarray(np.broadcast_to(spread, (rows, count, width))).reshape(-1)
     also = XorShare(bits.pack(several), here.count, here.party, here.parties)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three parties and a dealer, each a process of its own: they score, and one of them is killed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mpc.apps import companies
+from mpc.cli import demo, processes
+from mpc.cli.app import app
+from tests.party.notaries import NOTARY, add_notary, dealt
+
+
+def test_three_processes_score_with_what_a_fourth_deals(tmp_path: Path) -> None:
+    inputs = companies.write_demo(tmp_path, 150, 3)
+    demo.configure(tmp_path, inputs)
+    add_notary(tmp_path)
+    job = str(dealt(tmp_path, "score"))
+    files = {
+        name: str(tmp_path / name / "party.toml")
+        for name in ("bank", "tax_office", "power_utility", NOTARY)
+    }
+    commands = {
+        name: ["deal" if name == NOTARY else "score", file, job, "--wait", "60", "--json"]
+        for name, file in files.items()
+    }
+    said: list[str] = []
+    reports = processes.play(commands, lambda _, line: said.append(line))
+    assert reports[NOTARY]["findings"] == ["dealt until the others needed no more"]
+    truth = companies.in_the_open(inputs)
+    with (tmp_path / "bank" / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(truth)
+    for row in rows:
+        answer = truth[row["id"]].probability
+        wanted = "" if answer is None else pytest.approx(answer, abs=1e-6)
+        assert (row["probability"] and float(row["probability"])) == wanted
+
+    def refused(*arguments: str) -> str:
+        result = CliRunner().invoke(app, list(arguments))
+        assert result.exit_code == 2, result.output
+        return " ".join(result.output.split())
+
+    assert "names us as its dealer: run mpc deal" in refused("score", files[NOTARY], job)
+    assert "is a score job: run mpc score" in refused("deal", files["bank"], job)
+    assert "has no part in this score job" in refused(
+        "deal", files["bank"].replace("bank", "lender_b"), job
+    )
