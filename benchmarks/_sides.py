@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,9 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
-from .parties import gathered, hand_back, heard, shaped
+from ._processes import gathered, hand_back, heard, told
+from .harness import timing
+from .parties import shaped
 
 C = TypeVar("C")
 
@@ -72,10 +75,12 @@ def measured(
 ) -> dict[str, list[list[Sample]]]:
     """For each side the samples of each case; ``role`` is a function of a module.
 
-    The first run of a case compiles or loads the kernels and is not counted. With
+    The first run of a case compiles or loads the kernels and is not counted. After ``repeat`` of
+    them it goes on until the first side's median is steady, or time is over. With
     ``memory_by_stage`` one more comes last, for that, because it takes time to look at.
     """
-    return in_two_processes(sides, way, _samples, role, list(cases), repeat, memory_by_stage)
+    arguments = (role, list(cases), repeat, memory_by_stage)
+    return in_two_processes(sides, way, _samples, sides[0], *arguments)
 
 
 def in_two_processes(
@@ -91,7 +96,7 @@ def in_two_processes(
         for side in sides:
             pipes[side], there = context.Pipe()
             both = (side, sides[1 - sides.index(side)])
-            meeting = (both, side == sides[0], way, Path(folder), there)
+            meeting = (both, side == sides[0], way, Path(folder), there, timing.allowed())
             children.append(
                 context.Process(target=_side, args=(*meeting, work, arguments), daemon=True)
             )
@@ -107,6 +112,7 @@ def _side(
     way: str,
     folder: Path,
     parent: Connection,
+    seconds: float,
     work: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
@@ -123,20 +129,38 @@ def _side(
     with closing(endpoint):
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
-        with closing(endpoint.connect(other)) as link:
+        with closing(endpoint.connect(other)) as link, timing.spending(seconds):
             hand_back(parent, lambda: work(side, shaped(link, way), *arguments))
 
 
 def _samples(
-    side: str, link: Link, role: Role, cases: list[Any], repeat: int, memory_by_stage: bool
+    side: str,
+    link: Link,
+    first: str,
+    role: Role,
+    cases: list[Any],
+    repeat: int,
+    memory_by_stage: bool,
 ) -> list[list[Sample]]:
     samples = []
     for case in cases:
-        turns = [_sample(link, role, case, side) for _ in range(repeat + 1)]
+        _sample(link, role, case, side)
+        walls: list[float] = []
+        taken = []
+        for _ in timing.agreed(
+            {"wall": walls}, at_least=repeat, decides=side == first, tell=partial(_either, link)
+        ):
+            taken.append(_sample(link, role, case, side))
+            walls.append(taken[-1].wall)
         if memory_by_stage:
-            turns.append(_sample(link, role, case, side, by_stage=True))
-        samples.append(turns[1:])
+            taken.append(_sample(link, role, case, side, by_stage=True))
+        samples.append(taken)
     return samples
+
+
+def _either(link: Link, goes_on: bool) -> bool:
+    """Whether one of the sides goes on."""
+    return bool(max(goes_on, *told([link], goes_on)))
 
 
 def _sample(link: Link, role: Role, case: Any, side: str, *, by_stage: bool = False) -> Sample:

@@ -9,16 +9,15 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mpc.errors import ChannelError
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.grpc_link import Endpoint
@@ -27,12 +26,13 @@ from mpc.net.mesh import Mesh
 from mpc.net.peer import Address, Peer
 from mpc.net.shaped import Shaped
 from mpc.net.tls import load_identity, load_pinned, make_identity
-from mpc.net.traced import Traced
+from mpc.net.traced import Traced, Traffic
 from mpc.pb.v1.arith_pb2 import Opening
-from mpc.pb.v1.columns_pb2 import Column
 from mpc.protocols.opening import AHEAD, BLOCK_BYTES
 from mpc.protocols.triples import dealer
 
+from ._processes import gathered, hand_back, heard, told
+from .harness import timing
 from .harness.profile import staged
 from .record import Record, middle
 
@@ -127,28 +127,39 @@ class Seat:
         """The largest of the numbers that all tell."""
         return int(max(number, *self._tell(number)))
 
+    def turns(self, seconds: list[float], *, at_least: int) -> Iterator[int]:
+        """As many turns as the first party's ``seconds`` take to be steady."""
+        return timing.agreed(
+            {"wall": seconds},
+            at_least=at_least,
+            decides=self.me == self.names[0],
+            tell=lambda goes_on: bool(self.largest(goes_on)),
+        )
+
     def _tell(self, number: float) -> list[float]:
-        message = Column(**columns.pack(np.array([number], float)))
-        channels = [Channel(link) for link in self.links.values()]
-        for channel in channels:
-            channel.send(message)
-        heard = [columns.unpack_uint64(c.recv(Column), peer=c.peer, count=1) for c in channels]
-        return [float(words.view(np.float64)[0]) for words in heard]
+        return told(self.links.values(), number)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each run, bytes both ways and rounds of one, and whether results were right;
-    and the seconds of each stage in every run."""
+    """Seconds of each run, bytes of one both ways, and of the fuller way of a link, its rounds, and
+    whether results were right; and the seconds of each stage in every run."""
 
     seconds: list[float]
     bytes: int
+    fuller: int
     rounds: int
     checked: bool
     stages: dict[str, list[float]]
 
-    def record(self, benchmark: str, params: dict[str, object], floor: float | None) -> Record:
-        """In seconds, beside the seconds of the bare exchange of as many bytes."""
+    def record(
+        self,
+        benchmark: str,
+        params: dict[str, object],
+        floor: float | None,
+        against: str = "exchange",
+    ) -> Record:
+        """In seconds, beside those of the floor: the bare exchange of as many bytes, or other."""
         median, spread = middle(self.seconds)
         return Record(
             benchmark=benchmark,
@@ -158,9 +169,21 @@ class Times:
             spread=spread,
             bytes=self.bytes,
             rounds=self.rounds,
-            floor=None if floor is None else ("exchange", median / floor),
+            floor=None if floor is None else (against, median / floor),
             checked=self.checked,
         )
+
+    def rate(self, record: Record, count: float, unit: str) -> Record:
+        """A record of these times as how many of ``count`` there are in a second."""
+        median, spread = middle([count / second for second in self.seconds])
+        floor = record.floor and (record.floor[0], 1 / record.floor[1])
+        return replace(record, unit=unit, median=median, spread=spread, floor=floor)
+
+    def on_wire(self, shape: str) -> float:
+        """The seconds of a link of this shape: the bytes of the fuller way one after the other,
+        and its latency once a round."""
+        bandwidth, latency = LINKS[shape]
+        return self.fuller * 8e-6 / bandwidth + self.rounds * latency / 1e3
 
     def each(self, benchmark: str, params: dict[str, object], count: int) -> Record:
         """For one of ``count``, in microseconds."""
@@ -194,6 +217,16 @@ class Times:
         return statistics.median(self.seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: seconds in all and of each stage, what passed each link, and whether right."""
+
+    seconds: float
+    stages: dict[str, float]
+    traffic: list[Traffic]
+    right: bool
+
+
 def timed(
     seat: Seat,
     shape: str,
@@ -210,28 +243,38 @@ def timed(
     From when the first party begins that is not ``idle``, so that none gains from one that was
     ahead, to the result. ``ready`` is done over the links as they are, and only then do they take
     their shape: preparing over a long one would take the time of what is measured many times over.
+    It is done ``repeat`` times, and on until the first party's median is steady or time is over.
     Stages are told to a ``depth`` as ``staged`` has it.
     """
-    seconds, checked, stages = [], True, defaultdict[str, list[float]](list)
-    for turn in range(repeat + 1):
+
+    def once() -> _Run:
         mesh, ways = seat.ways()
         held = ready(mesh)
         seat.together()
         links = [way.take(shape) for way in ways]
-        with staged(depth) as own:
+        with staged(depth) as stages:
             begun = time.perf_counter()
             found = work(held)
             ended = time.perf_counter()
-        moved = [link.traffic.sent_bytes + link.traffic.received_bytes for link in links]
-        rounds = [link.traffic.rounds for link in links]
+        traffic = [link.traffic for link in links]
         whole = ended - seat.began(math.inf if idle else begun)
-        # The first run compiles or loads the kernels.
-        if turn:
-            seconds.append(whole)
-            for stage, taken in own.items():
-                stages[stage].append(taken)
-        checked = checked and right(found)
-    return Times(seconds, sum(moved), max(rounds), checked, dict(stages))
+        return _Run(whole, dict(stages), traffic, right(found))
+
+    seconds, checked, stages = [], once().right, defaultdict[str, list[float]](list)
+    for _ in seat.turns(seconds, at_least=repeat):
+        run = once()
+        seconds.append(run.seconds)
+        for stage, taken in run.stages.items():
+            stages[stage].append(taken)
+        checked = checked and run.right
+    return Times(
+        seconds,
+        sum(one.sent_bytes + one.received_bytes for one in run.traffic),
+        max(max(one.sent_bytes, one.received_bytes) for one in run.traffic),
+        max(one.rounds for one in run.traffic),
+        checked,
+        dict(stages),
+    )
 
 
 def dealing(seat: Seat, shape: str, repeat: int, *, deals: bool = True) -> Times:
@@ -294,7 +337,7 @@ def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
         pipes, children, ports = {}, [], {}
         for name in names:
             pipes[name], there = context.Pipe()
-            arguments = (name, tuple(names), Path(folder), there, job, options)
+            arguments = (name, tuple(names), Path(folder), there, job, options, timing.allowed())
             children.append(context.Process(target=_party, args=arguments, daemon=True))
             children[-1].start()
             there.close()
@@ -303,59 +346,14 @@ def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:
         return gathered(pipes, children)
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """What a process says of its end, and whether it ended for what a peer did."""
-
-    words: str
-    follows: bool = False
-
-
-def hand_back(parent: Connection, work: Callable[[], Any]) -> None:
-    """Send what ``work`` gives to the process that waits in ``gathered``, or why it fails."""
-    try:
-        found = work()
-    except Exception as error:
-        parent.send(_Failed(f"{type(error).__name__}: {error}", isinstance(error, ChannelError)))
-        raise
-    parent.send(found)
-
-
-def gathered(pipes: Mapping[str, Connection], children: Sequence[Any]) -> dict[str, Any]:
-    """What the processes at ``pipes`` hand back. RuntimeError with the words of the one that failed
-    first, if one did: the others lost their peer."""
-    results = {name: _heard(pipe) for name, pipe in pipes.items()}
-    for child in children:
-        child.join()
-    failed = [
-        (found.follows, name, found.words)
-        for name, found in results.items()
-        if isinstance(found, _Failed)
-    ]
-    if failed:
-        _, name, words = min(failed)
-        raise RuntimeError(f"{name} failed: {words}")
-    return results
-
-
-def heard(name: str, pipe: Connection) -> Any:
-    """What the process of ``name`` says next. RuntimeError when it has ended."""
-    match _heard(pipe):
-        case _Failed(words=words):
-            raise RuntimeError(f"{name} failed: {words}")
-        case found:
-            return found
-
-
-def _heard(pipe: Connection) -> Any:
-    try:
-        return pipe.recv()
-    except (EOFError, ConnectionResetError):
-        return _Failed("its process was killed")
-
-
 def _party(
-    me: str, names: tuple[str, ...], folder: Path, parent: Connection, job: Job, options: Any
+    me: str,
+    names: tuple[str, ...],
+    folder: Path,
+    parent: Connection,
+    job: Job,
+    options: Any,
+    seconds: float,
 ) -> None:
     """Listens for those who come later, and dials those who came before."""
     ports = parent.recv()
@@ -379,6 +377,7 @@ def _party(
         assert endpoint.address is not None
         parent.send(endpoint.address.port)
         links = {peer.name: endpoint.connect(peer.name) for peer in peers}
-        hand_back(parent, lambda: job(Seat(me, names, links), options))
+        with timing.spending(seconds):
+            hand_back(parent, lambda: job(Seat(me, names, links), options))
         for link in links.values():
             link.close()

@@ -34,7 +34,7 @@ from mpc.testing import seeded
 from ._options import several, some_of, whole
 from ._sides import in_two_processes
 from .harness.profile import staged
-from .harness.timing import Work, seconds_each
+from .harness.timing import Work, seconds_each, turns
 from .parties import LINKS, link_params
 from .record import Record, middle
 
@@ -222,11 +222,8 @@ def _side(side: str, link: Link, plan: Plan, folder: Path) -> dict[str, Times] |
 
 def _hold(link: Link, plan: Plan, folder: Path) -> None:
     channel = Channel(link)
-    for _ in range(_ROUND_TRIPS):
-        channel.send(channel.recv(Column))
-    for _ in range(plan.repeat):
-        channel.recv(Column)
-        channel.send(_zeros(plan.file_bytes))
+    _answers(channel, None)
+    _answers(channel, _zeros(plan.file_bytes))
     limits = query.Limits(rate=1e9, burst=1 << 20, total=1 << 40)
     with query.Gate(limits, query.CounterFile(folder / "evaluations.json")) as gate:
         query.holder(channel, _key(), folder, name=_NAME, gate=gate)
@@ -235,22 +232,23 @@ def _hold(link: Link, plan: Plan, folder: Path) -> None:
 def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     pin = _key().pin(_NAME)
     message, whole = _zeros(_QUERY_BYTES), _zeros(plan.file_bytes)
-    measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: c.exchange(message) == message)}
-    measured["sent"] = _timed(link, plan.repeat, lambda c, _: _answer(c, message) == whole)
     channel = Channel(link)
+    measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: _answer(c, message) == message)}
+    channel.send(Column())
+    measured["sent"] = _timed(link, plan.repeat, lambda c, _: _answer(c, message) == whole)
+    channel.send(Column())
     query.fetch(channel, copies / "first", pin)  # not counted, nor is the first query
-    folders = [copies / str(turn) for turn in range(plan.repeat)]
     measured["fetch"] = _timed(
         link,
         plan.repeat,
-        lambda c, turn: len(query.fetch(c, folders[turn], pin)) == plan.entries,
+        lambda c, turn: len(query.fetch(c, copies / str(turn), pin)) == plan.entries,
     )
-    copy = prepared.open_list(folders[0], pin)
-    ids = plan.asked(max(plan.batch, plan.singles))
+    copy = prepared.open_list(copies / "first", pin)
+    ids = plan.asked(2 * max(plan.batch, plan.singles))
     query.asker(channel, copy, ids[: plan.batch])
     query.asker(channel, copy, ids[:1])
     measured["single"] = _timed(
-        link, plan.singles, lambda c, turn: _right(c, copy, ids[turn : turn + 1], turn)
+        link, plan.singles, lambda c, turn: _right(c, copy, [ids[turn % len(ids)]], turn)
     )
     measured["batch"] = _timed(
         link, plan.repeat, lambda c, _: _right(c, copy, ids[: plan.batch], 0)
@@ -268,6 +266,12 @@ def _answer(channel: Channel, message: Column) -> Column:
     return channel.recv(Column)
 
 
+def _answers(channel: Channel, answer: Column | None) -> None:
+    """Give ``answer``, or what was sent, to every message but the empty one that is the last."""
+    while (asked := channel.recv(Column)) != Column():
+        channel.send(answer or asked)
+
+
 def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> bool:
     """Ask; whether every other id, from ``first`` even on, is listed with its label."""
     answers = query.asker(channel, copy, ids)
@@ -276,12 +280,13 @@ def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> 
     return answers.listed.tolist() == expected and answers.labels == labels
 
 
-def _timed(link: Link, turns: int, work: Callable[[Channel, int], bool]) -> Times:
-    """Each turn on the clock; the traffic is that of the last."""
-    seconds, right = [], True
+def _timed(link: Link, at_least: int, work: Callable[[Channel, int], bool]) -> Times:
+    """Each turn on the clock, until the median is steady or time is over; the traffic is that of
+    the last."""
+    seconds: list[float] = []
     stages: dict[str, list[float]] = defaultdict(list)
-    traced = Traced(link, digest=False)
-    for turn in range(turns):
+    right, traced = True, Traced(link, digest=False)
+    for turn in turns({"wall": seconds}, at_least=at_least):
         traced = Traced(link, digest=False)
         channel = Channel(traced)
         with staged() as own:

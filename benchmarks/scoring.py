@@ -4,9 +4,11 @@
 A bank has the model and receives, a tax office has the features (and, as ``split``, half of them
 are the bank's own). Seconds are those of the bank, from when both are there to its result. The
 floor is the bare exchange: the same bytes in the same blocks over the same link, sent as they are,
-in the same run. ``prepared`` has its correlations and an open model, ``anew`` makes all from base
-transfers on. Decisions and reasons are prepared too: a third process deals what a first run took,
-since the two would be a hundred times as long about it as about what is measured.
+in the same run. ``prepared`` has its correlations and an open model: it is the online part alone,
+and ``offline`` the other, from base transfers to an open model and correlations for all rows, whose
+floor is the exchange of its own bytes in as many rounds; ``anew`` is both. Decisions and reasons
+are prepared too: a third process deals what a first run took, since the two would be a hundred
+times as long about it as about what is measured.
 """
 
 from __future__ import annotations
@@ -28,15 +30,24 @@ from mpc.protocols.triples import Triples, dealer, vole
 
 from . import parties
 from ._options import several, some_of, whole
-from .parties import DEALER, Seat, Times, dealing, link_params, timed, without_dealer
+from .parties import (
+    DEALER,
+    Seat,
+    Times,
+    dealing,
+    exchanged,
+    link_params,
+    timed,
+    without_dealer,
+)
 from .record import Record
 
 TOLERANCE = 1e-6
 
-QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,anew --repeat 2"
+QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,offline,anew --repeat 2"
 SWEEP = (
     "--rows 256,4096,16384,65536,262144 --shapes tls,lan,wan,slow --most 16384 "
-    "--forms prepared,anew,decision --few 4096 --repeat 3"
+    "--forms prepared,offline,anew,decision --few 4096 --repeat 3"
 )
 GROWS_WITH = (("rows",),)
 
@@ -93,15 +104,20 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, floa
 
 def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> tuple[Times, float]:
     """The score, and seconds of the bare exchange."""
+    bare = 0.0
     if seat.me == DEALER:
         dealing(seat, shape, repeat, deals=False)
-        return dealing(seat, shape, repeat, deals=case.dealt), 0.0
-    bare = timed(seat, shape, repeat, without_dealer, case.exchange, lambda _: True)
-    return timed(seat, shape, repeat, *case.parts(), case.right), bare.median
+        times = dealing(seat, shape, repeat, deals=case.dealt)
+    else:
+        bare = timed(seat, shape, repeat, without_dealer, case.exchange, lambda _: True).median
+        times = timed(seat, shape, repeat, *case.parts(), case.right)
+    if case.form == "offline":
+        bare = exchanged(seat, shape, repeat, times, *_SIDES)
+    return times, bare
 
 
 _SIDES = ("bank", "tax")
-_FORMS = ("prepared", "split", "anew", "decision", "reasons", "paillier")
+_FORMS = ("prepared", "offline", "split", "anew", "decision", "reasons", "paillier")
 _SHAPED_RUNS = 3  # at most: a long link takes as long each time
 _FEW = ("decision", "reasons", "paillier")
 
@@ -124,8 +140,8 @@ class _Case:
         """What is not counted, and what is."""
         if self.form == "paillier":
             return self._keyed, self._paillier
-        if self.form == "anew":
-            return without_dealer, self._anew
+        if self.form in ("anew", "offline"):
+            return without_dealer, self._anew if self.form == "anew" else self._prepared
         results = {"decision": self._decision, "reasons": self._reasons}
         result = results.get(self.form, self._probability)
         return (partial(self._dealt, result) if self.dealt else self._prepared), result
@@ -154,7 +170,9 @@ class _Case:
             columns.unpack_uint64(mesh.channel("tax").recv(pb.HighParts).words, peer="tax")
 
     def right(self, found: Any) -> bool:
-        """Whether the bank's result is the plain one."""
+        """Whether the bank's result is the plain one; of what was made offline, a score's."""
+        if isinstance(found, shares.Opened):
+            found = self._probability(found)
         if found is None:
             return True
         names = list(self.roles.features)

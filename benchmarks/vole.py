@@ -31,7 +31,7 @@ from mpc.protocols.vole.rings import elements
 
 from ._options import several, some_of, whole
 from .harness import floors
-from .harness.timing import turns
+from .harness.timing import rate, turns
 from .record import Record, middle
 
 QUICK = "--counts 4096 --repeat 2"
@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> list[Record]:
     with kernels.use(threads=1):
         keys = aes.schedule(bytes(16))
         floor = floors.aes()
-        blocks, _ = _rate(floor.run, floor.count, options.repeat)
-        own = _rate(lambda: aes.counter(keys, _AES_BLOCKS), _AES_BLOCKS, options.repeat)
+        blocks, _ = rate(floor.run, floor.count, options.repeat)
+        own = rate(lambda: aes.counter(keys, _AES_BLOCKS), _AES_BLOCKS, options.repeat)
         right = _aes_is_right(keys)
         records = [_record("vole.aes", {}, "block/s", *own, aes_rate=blocks, checked=right)]
         records += _parts(max(counts), options.repeat, blocks)
@@ -101,16 +101,6 @@ def _record(
     )
 
 
-def _rate(work: Callable[[], object], count: int, repeat: int) -> tuple[float, float]:
-    work()
-    rates: list[float] = []
-    for _ in turns({"all": rates}, at_least=repeat):
-        begun = time.perf_counter()
-        work()
-        rates.append(count / (time.perf_counter() - begun))
-    return middle(rates)
-
-
 def _aes_is_right(keys: Any) -> bool:
     with kernels.use("portable"):
         expected = aes.counter(keys, 1000)
@@ -132,7 +122,7 @@ def _parts(count: int, repeat: int, aes_rate: float) -> list[Record]:
             "vole.part",
             {**where, "part": part},
             "1/s",
-            *_rate(work, size, repeat),
+            *rate(work, size, repeat),
             aes_rate=aes_rate,
             checked=right,
         )
@@ -146,9 +136,10 @@ def _parts(count: int, repeat: int, aes_rate: float) -> list[Record]:
 class PipeLink:
     """A link over a pipe of ``multiprocessing``."""
 
-    def __init__(self, pipe: Connection, peer: str = "far") -> None:
+    peer = "far"
+
+    def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self.peer = peer
 
     def put(self, frame: Frame, _timeout: float | None = None) -> None:
         self._pipe.send_bytes(frame)
@@ -214,19 +205,24 @@ def _measured(
     right: Callable[[Any, Any], bool],
     repeat: int,
 ) -> tuple[float, float, Traffic, bool]:
-    rates, checked = [], True
-    # The first run compiles or loads the kernels, and is not counted.
-    for turn in range(repeat + 1):
+    def once() -> tuple[float, Traffic, bool]:
         link = Traced(PipeLink(pipe), digest=False)
         pipe.send((name, count))
         begun = time.perf_counter()
         with kernels.use(threads=1):
             mine = receive(Channel(link))
         pipe.recv_bytes()
-        if turn:
-            rates.append(count / (time.perf_counter() - begun))
-        checked = checked and right(pipe.recv(), mine)
-    return *middle(rates), link.traffic, checked
+        seconds = time.perf_counter() - begun
+        return count / seconds, link.traffic, right(pipe.recv(), mine)
+
+    # The first run compiles or loads the kernels, and is not counted.
+    _, traffic, checked = once()
+    rates: list[float] = []
+    for _ in turns({"all": rates}, at_least=repeat):
+        again, traffic, good = once()
+        rates.append(again)
+        checked = checked and good
+    return *middle(rates), traffic, checked
 
 
 def _is_chosen(choices: Any, both: Any, one: Any) -> bool:

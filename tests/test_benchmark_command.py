@@ -6,10 +6,12 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +19,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks import parties
+from benchmarks import _sides, parties
 from benchmarks.__main__ import main
 from benchmarks.harness import catalog, isolated, profile, timing
 from benchmarks.parties import Seat
 from benchmarks.record import Record, read_json, write_json
 from mpc.cli import bench
 from mpc.errors import ConfigError
+from mpc.net.channel import Channel
+from mpc.net.mesh import Mesh
+from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +52,7 @@ def test_run_takes_each_in_its_own_process(
 def test_the_setting_reaches_the_process() -> None:
     setting = isolated.Setting("sweep", "portable", 3, profile=True)
     assert setting.variables() == {"MPC_KERNELS": "portable", "MPC_THREADS": "3"}
-    assert setting.arguments() == ["--sweep", "--seconds", "1.5", "--profile"]
+    assert setting.arguments() == ["--sweep", "--profile"]
     assert isolated.Setting("quick").arguments() == ["--quick"]
     assert isolated.Setting().variables() == {}
     command, environment = catalog.started("benchmarks", "okvs", MPC_THREADS="3")
@@ -215,6 +220,69 @@ def test_turns_go_on_until_the_spread_is_small_or_the_time_is_over() -> None:
     assert timing.error([1.0, 1.01, 0.99, 1.0, 1.02]) < 0.01 < timing.error([1.0, 2.0, 3.0])
 
 
+def test_all_that_measure_together_take_the_turns_of_the_one_that_decides() -> None:
+    said: list[bool] = []
+
+    def tell(goes_on: bool) -> bool:
+        said.append(goes_on)
+        return goes_on
+
+    wild: list[float] = []
+    with timing.spending(0.05):
+        for turn in timing.agreed({"wild": wild}, at_least=3, decides=True, tell=tell):
+            wild.append(1.0 + turn % 2)
+    assert len(wild) > 3
+    answers = iter(said)
+    follows = timing.agreed({}, at_least=100, decides=False, tell=lambda mine: next(answers) | mine)
+    assert list(follows) == list(range(len(wild)))
+
+
+def _wild_and_steady(seat: Seat, _options: None) -> tuple[int, int]:
+    """How often each party measured what takes longer each time, and what is steady."""
+    counts = []
+    for grows in (True, False):
+        began: list[float] = []
+
+        def work(_mesh: Mesh, grows: bool = grows, began: list[float] = began) -> None:
+            began.append(time.perf_counter())
+            time.sleep(0.01 * (len(began) % 3 if grows else 1))
+
+        times = parties.timed(seat, "tls", 3, lambda mesh: mesh, work, lambda _: True)
+        assert len(times.seconds) == len(began) - 1
+        counts.append(len(began))
+    return counts[0], counts[1]
+
+
+def test_parties_go_on_together_until_the_first_ones_median_is_steady() -> None:
+    with timing.spending(0.5):
+        found = parties.play(("one", "other"), _wild_and_steady, None)
+    assert found["one"] == found["other"]
+    wild, steady = found["one"]
+    assert wild > steady >= 4
+
+
+def _echo(channel: Channel, grows: bool, side: str) -> None:
+    if side == "near" and grows:
+        time.sleep(0.02 * random.random())
+    channel.exchange(Column())
+
+
+def test_two_sides_go_on_together_until_the_first_ones_median_is_steady() -> None:
+    with timing.spending(0.4):
+        found = _sides.measured(("near", "far"), _echo, [True], 3)
+    assert [len(found[side][0]) for side in ("near", "far")] == 2 * [len(found["near"][0])]
+    assert len(found["near"][0]) > 3
+
+
+def test_a_quick_run_takes_its_repeats_and_no_more() -> None:
+    module = catalog.load("psi")
+    seconds = {
+        a: catalog.parse("psi", module, a.split()).seconds for a in ("", "--quick", "--sweep")
+    }
+    assert seconds["--quick"] == 0.0 < seconds["--sweep"] < seconds[""]
+    assert catalog.parse("psi", module, ["--quick", "--seconds", "2"]).seconds == 2.0
+
+
 def test_a_sample_is_long_enough_for_the_clock() -> None:
     times = iter([0.0, 1.0, 2.5])
     runs: list[int] = []
@@ -287,7 +355,18 @@ def test_the_wheel_carries_the_suite(tmp_path: Path) -> None:
 
     assert "Intersection of two sets" in bench("list")
     file = tmp_path / "records.json"
-    small = ["--megabytes", "1", "--message-kb", "64", "--round-trips", "2", "--repeat", "1"]
+    small = [
+        "--seconds",
+        "0",
+        "--megabytes",
+        "1",
+        "--message-kb",
+        "64",
+        "--round-trips",
+        "2",
+        "--repeat",
+        "1",
+    ]
     assert "link.round_trip" in bench("link", *small, "--json", str(file))
     assert all(record["checked"] for record in json.loads(file.read_text()))
     assert "mpc bench psi" in bench("psi", "--help")

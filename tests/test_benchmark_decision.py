@@ -22,7 +22,7 @@ DECIDED = ASKED | {"score", "verdict", "reasons"}
 )
 def test_joint_lists(tmp_path, capsys, name, options, unit, stages):
     path = tmp_path / "found.json"
-    main([name, *options, "--holders", "2", "--repeat", "1", "--json", str(path)])
+    main([name, *options, "--holders", "2", "--repeat", "1", "--seconds", "0", "--json", str(path)])
     found = json.loads(path.read_text())
     assert all(record["checked"] for record in found)
     walls = [record for record in found if record["benchmark"] == f"{name}.wall"]
@@ -42,7 +42,20 @@ def test_joint_lists(tmp_path, capsys, name, options, unit, stages):
 def test_a_mutual_threshold_with_weights(tmp_path):
     path = tmp_path / "found.json"
     given = ["--forms", "mutual", "--weights", "3,1", "--sizes", "30x40", "--outputs", "bit"]
-    main(["threshold", *given, "--holders", "3", "--repeat", "1", "--json", str(path)])
+    main(
+        [
+            "threshold",
+            *given,
+            "--holders",
+            "3",
+            "--repeat",
+            "1",
+            "--seconds",
+            "0",
+            "--json",
+            str(path),
+        ]
+    )
     found = {record["benchmark"]: record for record in json.loads(path.read_text())}
     wall, each = found["threshold.wall"], found["threshold.key"]
     assert wall["checked"]

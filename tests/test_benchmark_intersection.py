@@ -14,7 +14,22 @@ from benchmarks.__main__ import main
 
 def test_both_protocols_are_measured_and_checked(tmp_path: Path) -> None:
     file = tmp_path / "records.json"
-    assert main(["intersection", "--items", "20", "--repeat", "1", "--json", str(file)]) == 0
+    assert (
+        main(
+            [
+                "intersection",
+                "--items",
+                "20",
+                "--repeat",
+                "1",
+                "--seconds",
+                "0",
+                "--json",
+                str(file),
+            ]
+        )
+        == 0
+    )
     found = json.loads(file.read_text())
     assert [(r["benchmark"], r["params"]["protocol"]) for r in found] == [
         (f"intersection.{name}", protocol)

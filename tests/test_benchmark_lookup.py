@@ -10,7 +10,19 @@ from benchmarks.__main__ import main
 
 def test_lookup(tmp_path, capsys):
     path = tmp_path / "lookup.json"
-    main(["lookup", "--sizes", "40x90x2,30x30x0", "--repeat", "1", "--json", str(path)])
+    main(
+        [
+            "lookup",
+            "--sizes",
+            "40x90x2,30x30x0",
+            "--repeat",
+            "1",
+            "--seconds",
+            "0",
+            "--json",
+            str(path),
+        ]
+    )
     found = json.loads(path.read_text())
     assert all(record["checked"] for record in found)
     walls = [record for record in found if record["benchmark"] == "lookup.wall"]

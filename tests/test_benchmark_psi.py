@@ -15,7 +15,7 @@ from mpc.testing import run_pair
 
 
 def records(arguments, path):
-    main([*arguments, "--json", str(path)])
+    main([*arguments, "--seconds", "0", "--json", str(path)])
     return json.loads(path.read_text())
 
 

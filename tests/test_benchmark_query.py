@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 def test_query(tmp_path, capsys):
     path = tmp_path / "query.json"
     arguments = ["query", "--log2n", "6", "--singles", "3", "--batch", "20", "--repeat", "2"]
-    main([*arguments, "--links", "tls", "--json", str(path)])
+    main([*arguments, "--links", "tls", "--seconds", "0", "--json", str(path)])
     found = json.loads(path.read_text())
     stages = [record["params"] for record in found if record["benchmark"] == "query.stage"]
     records = {r["benchmark"]: r for r in found if "stage" not in r["params"]}

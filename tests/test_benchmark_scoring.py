@@ -20,10 +20,11 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1.columns_pb2 import Column
 
 SCORING = ["--features", "3", "--few", "3", "--key-bits", "2048"]
-ON_SHARES = "prepared,split,anew,decision,reasons"
+ON_SHARES = "prepared,offline,split,anew,decision,reasons"
 # Bytes and rounds of what is measured, however it was prepared.
 SCORES = {
     "prepared": (703, 1),
+    "offline": (86006, 6),
     "split": (543, 1),
     "anew": (86709, 7),
     "decision": (4608, 8),

@@ -1,29 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark of correlated randomness runs, and checks what both parties get."""
+"""The benchmark of correlated randomness runs, and checks what all parties get."""
 
 from __future__ import annotations
 
 import argparse
 
+import numpy as np
+import pytest
+
 from benchmarks import sharing
+from benchmarks.parties import LINKS, Times
+from mpc.protocols.triples import kinds
+
+MADE = ["products", "squares", "ands", "bits", "selections", "numbers", "truncations", "sines"]
 
 
-def test_every_kind_is_made_and_right():
+def test_every_kind_is_made_over_every_link_and_right():
     parser = argparse.ArgumentParser()
     sharing.add_arguments(parser)
     arguments = ["--count", "20", "--rows", "300", "--features", "3", "--parties", "3"]
-    arguments += ["--repeat", "2"]
+    arguments += ["--shapes", "tls,lan", "--most", "10", "--repeat", "1"]
     records = sharing.run(parser.parse_args(arguments))
     assert all(record.checked and record.median > 0 for record in records)
-    made = [r.params["kind"] for r in records if r.benchmark == "sharing.correlations"]
-    assert made == [
-        *("products", "squares", "ands", "bits", "selections", "numbers", "truncations"),
-        *("sines", "against"),
-    ]
+    made = [r for r in records if r.benchmark == "sharing.correlations"]
+    assert [r.params["kind"] for r in made] == 2 * [*MADE, "against"]
+    counts = {r.params["link"]: r.params["count"] for r in made if r.params["kind"] == "products"}
+    assert counts == {"tls": 20, "lan": 10}
+    assert [r.params["kind"] for r in records if r.unit == "us"] == [*MADE, "against"]
     timed = [record.benchmark for record in records if record.unit == "s"]
-    assert timed == ["sharing.first", "sharing.first_row", "sharing.row", "sharing.among"]
+    by_link = ["sharing.first", "sharing.first_row", "sharing.row"]
+    assert timed == [*by_link, *by_link, "sharing.among"]
     for record in records:
         if "kind" in record.params:
             assert record.bytes
-            assert record.rounds
             assert record.floor is not None
+            whole = record.benchmark != "sharing.each"
+            floor = ("link" if record.params["link"] == "lan" else "exchange") if whole else "aes"
+            assert record.floor[0] == floor
+            assert bool(record.rounds) == whole
+
+
+def test_the_floor_of_a_shaped_link_is_its_fuller_way_and_its_rounds():
+    bandwidth, latency = LINKS["wan"]
+    times = Times([2.0], 30_000_000, 25_000_000, 4, True, {})
+    assert times.on_wire("wan") == pytest.approx(25 * 8 / bandwidth + 4 * latency / 1e3)
+    seconds = times.record("x", {}, times.on_wire("wan"), "link")
+    rate = times.rate(seconds, 100, "1/s")
+    assert seconds.floor is not None
+    assert (rate.median, rate.unit) == (50.0, "1/s")
+    assert rate.floor == ("link", 1 / seconds.floor[1])
+
+
+@pytest.mark.parametrize("kind", [kinds.Ands(3), kinds.Bits(64), kinds.Sines(24, 2, 20, 3)])
+def test_a_wrong_share_is_seen(kind):
+    draw = np.random.default_rng(1)
+    free = {
+        field.name: draw.integers(0, 1 << 64, kinds.shape(kind, field), np.uint64)
+        for field in kind.fields()
+        if field.free
+    }
+    right = free | kind.complete(free, {})
+    shares = {name: draw.integers(0, 1 << 64, a.shape, np.uint64) for name, a in right.items()}
+    rest = {
+        field.name: right[field.name] ^ shares[field.name]
+        if field.xor
+        else right[field.name] - shares[field.name]
+        for field in kind.fields()
+    }
+    assert sharing._holds(kind, [shares, rest])
+    for name in right.keys() - free.keys():
+        wrong = rest[name].copy()
+        wrong.flat[-1] ^= np.uint64(1 << 40)
+        assert not sharing._holds(kind, [shares, rest | {name: wrong}])

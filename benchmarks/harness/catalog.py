@@ -19,6 +19,8 @@ FOLDER = Path(__file__).resolve().parent.parent
 _ROOT = FOLDER.parents[PACKAGE.count(".")]
 PROGRAM = "mpc bench" if PACKAGE.startswith("mpc.") else f"python -m {PACKAGE}"
 SIZES = ("quick", "sweep")
+SPENT = {"quick": 0.0, "sweep": 0.3, None: 1.5}
+"""By size, the seconds for which a measurement that spreads widely goes on, beyond its repeats."""
 _NEEDS = "pip install 'mpc-parties[bench]'"
 _NOT_BENCHMARKS = {"record", "parties"}
 # A statistical test that wants a quiet machine and says nothing of speed: by its name only.
@@ -72,8 +74,8 @@ def parse(name: str, module: ModuleType, arguments: Sequence[str]) -> argparse.N
     common.add_argument(
         "--seconds",
         type=float,
-        default=0.0,
-        help="go on measuring what spreads widely, at most so long",
+        help="go on measuring what spreads widely until so long after it began; "
+        "default: " + ", ".join(f"{s:g}{f' with --{n}' if n else ''}" for n, s in SPENT.items()),
     )
     common.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
     common.add_argument("--profile", action="store_true", help="show the time of each stage")
@@ -85,5 +87,9 @@ def parse(name: str, module: ModuleType, arguments: Sequence[str]) -> argparse.N
     )
     module.add_arguments(parser)
     asked, _ = common.parse_known_args(arguments)
-    presets = [getattr(module, which.upper(), "") for which in SIZES if getattr(asked, which)]
-    return parser.parse_args([*shlex.split(" ".join(presets)), *arguments])
+    chosen = next((each for each in SIZES if getattr(asked, each)), None)
+    preset = getattr(module, chosen.upper(), "") if chosen else ""
+    options = parser.parse_args([*shlex.split(preset), *arguments])
+    if options.seconds is None:
+        options.seconds = SPENT[chosen]
+    return options

@@ -22,7 +22,6 @@ from . import catalog
 
 SECONDS = 1800.0
 SWEEP_SECONDS = 7200.0
-SPEND_SECONDS = 1.5  # on one measurement, beyond its repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class Setting:
     def arguments(self) -> list[str]:
         """What the command line of each benchmark is given."""
         size = [f"--{self.size}"] if self.size else []
-        more = [] if self.size == "quick" else ["--seconds", str(SPEND_SECONDS)]
-        return [*size, *more, *(["--profile"] if self.profile else [])]
+        return [*size, *(["--profile"] if self.profile else [])]
 
     def seconds(self) -> float:
         """How long one may take."""

@@ -108,7 +108,8 @@ def _link_rows(records: Sequence[Record]) -> dict[str, list[tuple[str, float, fl
     what its bytes and rounds alone take there."""
     largest: dict[str, dict[str, tuple[str, float, float]]] = {}
     for record in records:
-        if all(name in record.params for name in _LINKS) and record.bytes and record.rounds:
+        shaped = record.unit == "s" and all(name in record.params for name in _LINKS)
+        if shaped and record.bytes and record.rounds:
             bandwidth, latency = (float(str(record.params[name])) for name in _LINKS)
             bound = record.bytes * 8e-6 / bandwidth + record.rounds * latency * 1e-3
             if record.floor is not None and record.floor[0] in ("exchange", "link"):

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from ..record import middle
+
 SPREAD = 0.02  # of the median's own error, relative
 MOMENT = 0.02
 _seconds: ContextVar[float] = ContextVar("seconds", default=0.0)
@@ -35,6 +37,11 @@ def spending(seconds: float) -> Iterator[None]:
         _seconds.reset(token)
 
 
+def allowed() -> float:
+    """The seconds of ``spending``, for another process that measures for this one."""
+    return _seconds.get()
+
+
 def turns(series: Mapping[Any, list[float]], *, at_least: int) -> Iterator[int]:
     """Count turns, in each of which the caller measures everything once into ``series``.
 
@@ -51,6 +58,22 @@ def turns(series: Mapping[Any, list[float]], *, at_least: int) -> Iterator[int]:
         turn += 1
 
 
+def agreed(
+    series: Mapping[Any, list[float]],
+    *,
+    at_least: int,
+    decides: bool,
+    tell: Callable[[bool], bool],
+) -> Iterator[int]:
+    """``turns`` of processes that measure together: the ``series`` of the one that ``decides``
+    count, and ``tell`` tells all others whether it goes on, and each whether any other does."""
+    own = turns(series, at_least=at_least) if decides else iter(())
+    turn = 0
+    while tell(next(own, None) is not None):
+        yield turn
+        turn += 1
+
+
 def error(values: list[float]) -> float:
     """The standard error of the median of ``values``, relative to it, from their quartiles.
 
@@ -60,6 +83,18 @@ def error(values: list[float]) -> float:
         return float("inf")
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return 0.93 * (high - low) / (len(values) ** 0.5 * abs(median)) if median else 0.0
+
+
+def rate(work: Callable[[], object], count: int, repeat: int) -> tuple[float, float]:
+    """``count`` over the seconds of ``work``: the median and the spread; the first run is not
+    counted."""
+    work()
+    rates: list[float] = []
+    for _ in turns({"all": rates}, at_least=repeat):
+        begun = time.perf_counter()
+        work()
+        rates.append(count / (time.perf_counter() - begun))
+    return middle(rates)
 
 
 def seconds_each(work: Work, clock: Callable[[], float], moment: float = MOMENT) -> float:
