@@ -42,6 +42,13 @@ def judged(known: check.Known, *ratios: float, noise: float = 0.01) -> tuple[che
     return verdict, len(asked)
 
 
+def test_every_gate_is_held_to_a_baseline() -> None:
+    known = json.loads((catalog.FOLDER / "baseline.json").read_text())
+    for kind, processors in known.items():
+        for processor, held in processors.items():
+            assert held.keys() == GATES.keys() | {gates.MEMORY}, (kind, processor)
+
+
 def test_a_kernel_made_slow_fails_the_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

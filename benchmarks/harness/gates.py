@@ -30,9 +30,10 @@ from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.net.memory import pair
 from mpc.pb.v1.columns_pb2 import Column
-from mpc.primitives import lpn, paillier, puncturable
+from mpc.primitives import cuckoo, lpn, paillier, puncturable
 from mpc.primitives.items import Items
 from mpc.primitives.okvs import Parameters, Rows
+from mpc.primitives.switches import Network
 from mpc.testing import seeded
 
 from ..record import middle
@@ -199,6 +200,42 @@ def _ring_product() -> Gate:
     return Gate("aes", Work(lambda: ring.matmul(x, x), 256**3), floors.aes())
 
 
+def _step(step: Callable[..., Any]) -> Gate:
+    """What a product of shares takes once its masked factors are open."""
+    # Few enough that five arrays and the result stay in the caches; drawn in place, since what is
+    # read-only would be copied first.
+    arrays = np.random.default_rng(4).integers(0, 1 << 64, (5, 1 << 14), np.uint64)
+    work = Work(lambda: step(*arrays, leads=True), arrays.shape[1])
+    return Gate("aes", work, floors.aes())
+
+
+def _network(part: str) -> Gate:
+    network = Network(1024)
+    sources = np.random.default_rng(3).permutation(network.size)
+    settings = network.route(sources)
+    words = np.frombuffer(seeded("gates").bytes(16 * network.size), np.uint64).reshape(-1, 2)
+    flags = (words[:, 0] & np.uint64(1)).astype(np.uint8)
+
+    def through() -> None:
+        held, marks = words, flags
+        for layer, chosen in zip(network.layers(), settings, strict=True):
+            apart, unlike = layer.differences(held, marks)
+            held, marks = layer.switch(held, marks, chosen[:, None] * apart, chosen & unlike)
+
+    runs: Mapping[str, Callable[[], Any]] = {
+        "route": partial(network.route, sources),
+        "switch": through,
+    }
+    return Gate("aes", Work(runs[part], network.switches()), floors.aes())
+
+
+def _table() -> Gate:
+    keys = np.frombuffer(seeded("gates").bytes(32 << 12), np.uint64).reshape(-1, 4)
+    # The same seed each time, since the work depends on it.
+    work = Work(lambda: cuckoo.Table.of(keys, seeded("gates")), len(keys))
+    return Gate("sha256", work, floors.sha256())
+
+
 def _planes() -> Gate:
     x = np.frombuffer(seeded("gates").bytes(8 << 16), np.uint64)
     return Gate("aes", Work(lambda: bits.planes(x), len(x)), floors.aes())
@@ -232,7 +269,12 @@ GATES: dict[str, Callable[[], Gate]] = {
     "okvs.encode": partial(_store, "encode"),
     "okvs.decode": partial(_store, "decode"),
     "ring.matmul": _ring_product,
+    "ring.beaver": partial(_step, ring.beaver),
+    "bits.and_step": partial(_step, bits.and_step),
     "bits.planes": _planes,
+    "switches.route": partial(_network, "route"),
+    "switches.switch": partial(_network, "switch"),
+    "cuckoo.table": _table,
     "channel.message": _message,
 }
 
