@@ -45,7 +45,7 @@ FRACTION_BITS = 20
 QUICK = "--count 2000 --matrix 16 --shapes tls --parties 2,3 --repeat 2"
 SWEEP = (
     "--count 256,4096,16384,1048576 --matrix 32,64,128,1024 --parties 2,3,4,8 "
-    "--shapes tls,lan,wan,slow --most 16384 --repeat 3"
+    "--shapes tls,lan,wan,slow --most 16384 --shaped-parties 2 --repeat 2"
 )
 GROWS_WITH = (("size",), ("parties",))
 
@@ -62,12 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--most", type=whole, default=1 << 20, help="elements over shaped links and of more parties"
     )
     parser.add_argument(
+        "--shaped-parties", type=whole, default=64, help="at most, over shaped links"
+    )
+    parser.add_argument(
         "--shapes",
         type=some_of(*parties.SHAPES),
         default="tls,wan",
         help="of " + ", ".join(parties.SHAPES),
     )
-    parser.add_argument("--repeat", type=whole, default=5)
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -95,13 +98,14 @@ class _Held:
 
 def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
     out = {}
-    for shape in options.shapes:
+    computing = len(_computing(seat.names))
+    few = computing <= options.shaped_parties
+    for shape in (shape for shape in options.shapes if few or shape not in parties.LINKS):
         for name in options.operations:
             sizes = options.matrix if name == "matmul" else options.count
             for size in sizes:
                 elements = size * size if name == "matmul" else size
-                two = len(_computing(seat.names)) == 2
-                if elements <= options.most or (two and shape == "tls"):
+                if elements <= options.most or (computing == 2 and shape == "tls"):
                     out[name, shape, size] = _measured(seat, name, shape, size, options.repeat)
     return out
 

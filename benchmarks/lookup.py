@@ -32,7 +32,7 @@ _SIDES = ("asker", "holder")
 QUICK = "--sizes 100x1000x2 --orders table --repeat 1"
 SWEEP = (
     "--sizes 256x65536x4,4096x65536x4,65536x65536x4,1048576x65536x4,"
-    "4096x4096x4,4096x1048576x4 --orders table --repeat 2"
+    "4096x4096x4,4096x1048576x4 --orders table --repeat 1"
 )
 GROWS_WITH = (("keys",), ("rows",))
 _SIZES = "65536x1048576x8,1000x1048576x8,1048576x1048576x0"
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="keys,table",
         help="of the results: keys, table",
     )
-    parser.add_argument("--repeat", type=whole, default=3)
+    parser.add_argument("--repeat", type=whole, default=2)
 
 
 def run(options: argparse.Namespace) -> list[Record]:

@@ -42,8 +42,7 @@ from .record import Record, middle
 
 QUICK = "--log2n 10 --unbalanced 0 --links tls --repeat 2"
 SWEEP = (
-    "--log2n 8,10,12,14,16,18,20,22 --links tls,lan,wan,slow --shaped-most 65536 "
-    "--unbalanced 0 --repeat 3"
+    "--log2n 8,12,16,20,22 --links tls,lan,wan,slow --shaped-most 65536 --unbalanced 0 --repeat 2"
 )
 GROWS_WITH = (("x", "y"),)
 
@@ -85,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--links",
         type=some_of("tls", "plain", *LINKS),
-        default="tls,plain,wan",
+        default="tls,wan",
         help=f"of tls, plain, {', '.join(LINKS)}",
     )
     parser.add_argument("--security", type=some_of(*_FORMS), default=",".join(_FORMS))
@@ -96,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1 << 20,
         help="items of a side over links that are shaped",
     )
-    parser.add_argument("--repeat", type=whole, default=5)
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:

@@ -39,7 +39,10 @@ from .parties import LINKS, link_params
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
-SWEEP = "--log2n 8,12,16,20 --singles 50 --batch 1024 --links tls,lan,wan --repeat 3"
+SWEEP = (
+    "--log2n 8,12,16,20 --singles 50 --batch 1024 --links tls,lan,wan,slow --shaped-most 65536 "
+    "--repeat 2"
+)
 GROWS_WITH = (("entries",),)
 
 _SIDES = ("asker", "holder")
@@ -47,6 +50,7 @@ _NAME = "benchmark"
 _ROOM = 16
 _QUERY_BYTES = 120
 _ROUND_TRIPS = 200
+_SHAPED_TURNS = 10  # at most, of single ids and round trips: a long link takes as long each time
 _POINTS = 1024
 
 
@@ -59,6 +63,7 @@ class Plan:
     singles: int
     batch: int
     repeat: int
+    trips: int = _ROUND_TRIPS
     file_bytes: int = 0
 
     def listed(self, start: int, stop: int) -> list[str]:
@@ -89,10 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--links",
         type=some_of("tls", "plain", *LINKS),
-        default="tls,plain",
+        default="tls",
         help="of tls, plain, lan, wan, slow",
     )
-    parser.add_argument("--repeat", type=whole, default=5)
+    parser.add_argument(
+        "--shaped-most", type=whole, default=1 << 20, help="entries over links that are shaped"
+    )
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
@@ -102,7 +110,9 @@ def run(options: argparse.Namespace) -> list[Record]:
     for power in options.log2n:
         plan = Plan(1 << power, options.singles, options.batch, options.repeat)
         with tempfile.TemporaryDirectory() as path:
-            records += _of_one_list(plan, Path(path), list(options.links), product)
+            most = options.shaped_most
+            links = [n for n in options.links if n not in LINKS or plan.entries <= most]
+            records += _of_one_list(plan, Path(path), links, product)
     return records
 
 
@@ -124,7 +134,9 @@ def _of_one_list(plan: Plan, folder: Path, links: list[str], product: float) -> 
         )
     ]
     for link in links:
-        measured = in_two_processes(_SIDES, link, _side, plan, folder)["asker"]
+        few = _SHAPED_TURNS if link in LINKS else max(plan.trips, plan.singles)
+        own = replace(plan, trips=min(plan.trips, few), singles=min(plan.singles, few))
+        measured = in_two_processes(_SIDES, link, _side, own, folder)["asker"]
         records += _records(plan, link, measured, product)
     return records
 
@@ -233,7 +245,7 @@ def _ask(link: Link, plan: Plan, copies: Path) -> dict[str, Times]:
     pin = _key().pin(_NAME)
     message, whole = _zeros(_QUERY_BYTES), _zeros(plan.file_bytes)
     channel = Channel(link)
-    measured = {"trip": _timed(link, _ROUND_TRIPS, lambda c, _: _answer(c, message) == message)}
+    measured = {"trip": _timed(link, plan.trips, lambda c, _: _answer(c, message) == message)}
     channel.send(Column())
     measured["sent"] = _timed(link, plan.repeat, lambda c, _: _answer(c, message) == whole)
     channel.send(Column())

@@ -120,8 +120,10 @@ def _read(fields: dict[str, Any]) -> Record:
 
 
 def write_json(records: Sequence[Record], path: Path) -> None:
-    """Write ``records`` to ``path`` as a JSON list."""
-    path.write_text(json.dumps([record.as_json() for record in records], indent=2) + "\n")
+    """Write ``records`` to ``path`` as a JSON list, all of it or, when this is ended, nothing."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps([record.as_json() for record in records], indent=2) + "\n")
+    new.replace(path)
 
 
 def quantity(value: float) -> str:

@@ -46,8 +46,8 @@ TOLERANCE = 1e-6
 
 QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,offline,anew --repeat 2"
 SWEEP = (
-    "--rows 256,4096,16384,65536,262144 --shapes tls,lan,wan,slow --most 16384 "
-    "--forms prepared,offline,anew,decision --few 4096 --repeat 3"
+    "--rows 256,4096,65536,262144 --shapes tls,lan,wan,slow --most 4096 "
+    "--forms prepared,offline,anew,decision --few 4096 --repeat 2"
 )
 GROWS_WITH = (("rows",),)
 
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--most", type=whole, default=1 << 20, help="rows over links that are shaped"
     )
     parser.add_argument("--key-bits", type=whole, default=3072)
-    parser.add_argument("--repeat", type=whole, default=5)
+    parser.add_argument("--repeat", type=whole, default=3)
 
 
 def run(options: argparse.Namespace) -> list[Record]:

@@ -43,7 +43,7 @@ _WIRE_BYTES = 2 << 20  # both ways
 
 QUICK = "--count 256 --rows 300 --features 4 --shapes tls --parties 2,3 --repeat 1"
 SWEEP = (
-    "--count 256,2048,16384 --rows 1024,16384,262144 --shapes tls,lan,wan,slow --most 2048 "
+    "--count 256,2048,16384 --rows 1024,16384,131072 --shapes tls,lan,wan,slow --most 1024 "
     "--parties 2,3,4,8 --repeat 2"
 )
 GROWS_WITH = (("count",), ("parties",))

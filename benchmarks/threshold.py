@@ -34,8 +34,8 @@ from .record import Record
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
 SWEEP = (
-    "--holders 2,4,8 --sizes 256x65536,4096x65536,65536x65536,4096x4096,4096x1048576 "
-    "--outputs bit --shapes tls --repeat 2"
+    "--holders 2,4,8 --sizes 256x16384,2048x16384,16384x16384,2048x2048,2048x131072 "
+    "--outputs bit --shapes tls --repeat 1"
 )
 GROWS_WITH = (("keys",), ("rows",), ("holders",))
 

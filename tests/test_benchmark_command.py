@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks import _sides, parties
 from benchmarks.__main__ import main
-from benchmarks.harness import catalog, isolated, profile, timing
+from benchmarks.harness import catalog, isolated, profile, report, timing
 from benchmarks.parties import Seat
 from benchmarks.record import Record, read_json, write_json
 from mpc.cli import bench
@@ -68,6 +68,32 @@ def test_a_benchmark_that_fails_is_named_with_its_last_words(
     assert main(["run", "okvs", "--quick"]) == 1
     shown = capsys.readouterr().out
     assert "okvs failed: mpc.errors.ConfigError: MPC_KERNELS is auto, simd or portable" in shown
+
+
+def test_what_was_measured_is_kept_when_a_later_one_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Record(benchmark="okvs.rows", unit="s", median=1.0, spread=0.0, checked=True)
+    file, output = tmp_path / "records.json", tmp_path / "report"
+
+    def run_one(name: str, _setting: isolated.Setting, _seconds: float) -> list[Record]:
+        if name == "psi":
+            raise RuntimeError("out of memory")
+        if name == "vole":
+            assert read_json(file) == [one]
+            assert report.read(output)[0] == [one]
+            raise KeyboardInterrupt
+        return [one]
+
+    monkeypatch.setattr(isolated, "run_one", run_one)
+    asked = ["okvs", "psi", "vole", "--json", str(file)]
+    with pytest.raises(KeyboardInterrupt):
+        main(["report", *asked, "--output", str(output)])
+    assert read_json(file) == [one]
+    file.unlink()
+    monkeypatch.setattr(catalog, "default_names", lambda: ["okvs", "psi"])
+    assert main(["run", "--json", str(file)]) == 1
+    assert read_json(file) == [one]
 
 
 def test_a_benchmark_that_takes_too_long_is_ended() -> None:

@@ -8,6 +8,16 @@ import json
 from benchmarks.__main__ import main
 
 
+def test_large_lists_are_not_fetched_over_shaped_links(tmp_path):
+    path = tmp_path / "query.json"
+    asked = ["query", "--log2n", "4,6", "--shaped-most", "16", "--singles", "3", "--batch", "4"]
+    asked += ["--links", "tls,lan", "--repeat", "1", "--seconds", "0", "--json", str(path)]
+    assert main(asked) == 0
+    found = [record for record in json.loads(path.read_text()) if "link" in record["params"]]
+    where = {(record["params"]["link"], record["params"]["entries"]) for record in found}
+    assert where == {("tls", 16), ("tls", 64), ("lan", 16)}
+
+
 def test_query(tmp_path, capsys):
     path = tmp_path / "query.json"
     arguments = ["query", "--log2n", "6", "--singles", "3", "--batch", "20", "--repeat", "2"]

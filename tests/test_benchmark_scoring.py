@@ -65,9 +65,24 @@ def test_a_long_link_is_measured_three_times(monkeypatch: pytest.MonkeyPatch) ->
     scoring.add_arguments(parser)
     runs: list[tuple[str, int]] = []
     monkeypatch.setattr(scoring, "_measured", lambda _seat, _case, *asked: runs.append(asked))
-    options = parser.parse_args(["--rows", "1", "--forms", "prepared", "--shapes", "tls,wan"])
+    asked = ["--rows", "1", "--forms", "prepared", "--shapes", "tls,wan", "--repeat", "5"]
+    options = parser.parse_args(asked)
     scoring._job(Seat("bank", ("bank", "tax"), {}), options)
     assert runs == [("tls", 5), ("wan", 3)]
+
+
+def test_long_links_are_for_so_many_parties_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = argparse.ArgumentParser()
+    computing.add_arguments(parser)
+    monkeypatch.setattr(computing, "_measured", lambda *_given: None)
+    asked = ["--operations", "mul", "--shapes", "tls,wan", "--count", "9,99", "--most", "9"]
+    options = parser.parse_args([*asked, "--shaped-parties", "2"])
+
+    def measured(*names: str) -> list[tuple[str, str, int]]:
+        return list(computing._job(Seat("a", (*names, "dealer"), {}), options))
+
+    assert measured("a", "b") == [("mul", "tls", 9), ("mul", "tls", 99), ("mul", "wan", 9)]
+    assert measured("a", "b", "c") == [("mul", "tls", 9)]
 
 
 def _takes_turns(seat: Seat, turns: int) -> tuple[Times, list[float]]:

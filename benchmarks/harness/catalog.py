@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent.parent
 _ROOT = FOLDER.parents[PACKAGE.count(".")]
 PROGRAM = "mpc bench" if PACKAGE.startswith("mpc.") else f"python -m {PACKAGE}"
 SIZES = ("quick", "sweep")
-SPENT = {"quick": 0.0, "sweep": 0.3, None: 1.5}
+SPENT = {"quick": 0.0, "sweep": 0.3, None: 1.0}
 """By size, the seconds for which a measurement that spreads widely goes on, beyond its repeats."""
 _NEEDS = "pip install 'mpc-parties[bench]'"
 _NOT_BENCHMARKS = {"record", "parties"}

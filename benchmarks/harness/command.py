@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def _baseline(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    records, notes = _measured(options)
+    records, notes = _measured(options, lambda _records: None)
     code = _finish(records, options)
     for note in notes:
         print(note)
@@ -151,14 +151,23 @@ def _is_there(file: Path) -> None:
         raise SystemExit(f"there is no {file}")
 
 
-def _measured(options: argparse.Namespace) -> tuple[list[Record], list[str]]:
-    """What the benchmarks that are asked for found, and notes on what is missing."""
+def _measured(
+    options: argparse.Namespace, keep: Callable[[list[Record]], None]
+) -> tuple[list[Record], list[str]]:
+    """What the benchmarks that are asked for found, and notes on what is missing. What there is
+    after each goes to ``keep``, and to the file that is asked for."""
+
+    def write(records: list[Record]) -> None:
+        keep(records)
+        if options.json is not None:
+            write_json(records, options.json)
+
     _can_be_written(options.json)
     if unknown := sorted(set(options.names) - set(catalog.names())):
         raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
     size = next((which for which in catalog.SIZES if getattr(options, which)), None)
     setting = Setting(size, options.backend, options.cores, options.profile)
-    records, failed = run_each(options.names or catalog.default_names(), setting)
+    records, failed = run_each(options.names or catalog.default_names(), setting, write)
     notes = [f"{name} failed: {why}" for name, why in failed.items()]
     if options.peers:
         records, more = peers.beside(records)
@@ -182,7 +191,8 @@ def _report(options: argparse.Namespace) -> int:
         records, facts = report.read(options.source)
         notes: list[str] = []
     else:
-        records, notes = _measured(options)
+        facts = machine.facts()
+        records, notes = _measured(options, lambda found: report.keep(options.output, found, facts))
         facts = machine.facts()
         if notes:
             facts["not measured"] = "; ".join(notes)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ..record import Record, read_json
 from . import catalog
 
 SECONDS = 1800.0
-SWEEP_SECONDS = 7200.0
+SWEEP_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ class Setting:
         return found
 
 
-def run_each(names: Sequence[str], setting: Setting) -> tuple[list[Record], dict[str, str]]:
-    """The records of all that ran, and why the others did not."""
+def run_each(
+    names: Sequence[str], setting: Setting, keep: Callable[[list[Record]], None]
+) -> tuple[list[Record], dict[str, str]]:
+    """The records of all that ran, and why the others did not. After each that ran ``keep`` is
+    given all there are, so that what ends the rest does not lose them."""
     records: list[Record] = []
     failed: dict[str, str] = {}
     for name in names:
@@ -61,6 +64,7 @@ def run_each(names: Sequence[str], setting: Setting) -> tuple[list[Record], dict
         print(f"{name} ...", file=sys.stderr, end=" ", flush=True)
         try:
             records += run_one(name, setting, setting.seconds())
+            keep(records)
         except RuntimeError as error:
             failed[name] = str(error)
         took = f"{time.monotonic() - begun:.1f} s"

@@ -44,13 +44,18 @@ _SUBJECTS = {
 
 
 def write(folder: Path, records: Sequence[Record], facts: Mapping[str, str]) -> Path:
-    """Write ``index.html`` into ``folder``, and beside it what ``read`` reads."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``index.html`` into ``folder``, beside what ``read`` reads."""
+    keep(folder, records, facts)
     page = folder / "index.html"
     page.write_text("".join(_page(records, facts)), encoding="utf-8")
+    return page
+
+
+def keep(folder: Path, records: Sequence[Record], facts: Mapping[str, str]) -> None:
+    """What ``read`` reads, without the page: of a run that goes on, what there is so far."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(records, folder / "records.json")
     (folder / "machine.json").write_text(json.dumps(dict(facts), indent=1) + "\n")
-    return page
 
 
 def read(folder: Path) -> tuple[list[Record], dict[str, str]]:
