@@ -29,7 +29,7 @@ from .harness.timing import turns
 from .record import Record, middle
 
 QUICK = "--bits 1024 --count 128 --repeat 3"
-SWEEP = "--bits 512,1024,2048,4096"
+SWEEP = "--bits 512,1024,2048,4096 --repeat 3"
 GROWS_WITH = (("bits",), ("cores",))
 
 # A 5-bit window spends one product for each five squarings, and its table.

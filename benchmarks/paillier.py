@@ -33,7 +33,7 @@ from .harness.timing import Work, turns
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
-SWEEP = "--bits 1024,2048,3072,4096 --count 64 --repeat 5"
+SWEEP = "--bits 1024,2048,3072,4096 --count 64 --repeat 3"
 GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product

@@ -46,7 +46,7 @@ TOLERANCE = 1e-6
 
 QUICK = "--rows 1,200 --features 4 --shapes tls --forms prepared,offline,anew --repeat 2"
 SWEEP = (
-    "--rows 256,4096,65536,262144 --shapes tls,lan,wan,slow --most 4096 "
+    "--rows 256,4096,131072 --shapes tls,lan,wan,slow --most 4096 "
     "--forms prepared,offline,anew,decision --few 4096 --repeat 2"
 )
 GROWS_WITH = (("rows",),)

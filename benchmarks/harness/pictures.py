@@ -221,7 +221,8 @@ def links(rows: Sequence[tuple[str, float, float]], title: str) -> bytes:
         axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.set_xlabel("seconds")
-        axes.set_title(title)
+        # Over the names, which leave too little room beside them.
+        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
         figure.legend(loc="outside lower center", ncols=1)
 
     return _drawn(draw, 1.5 + 0.42 * len(rows))
