@@ -260,18 +260,25 @@ def timed(
         whole = ended - seat.began(math.inf if idle else begun)
         return _Run(whole, dict(stages), traffic, right(found))
 
-    seconds, checked, stages = [], once().right, defaultdict[str, list[float]](list)
+    runs, seconds = [once()], list[float]()  # the first compiles or loads the kernels
     for _ in seat.turns(seconds, at_least=repeat):
-        run = once()
-        seconds.append(run.seconds)
+        runs.append(once())
+        seconds.append(runs[-1].seconds)
+    return _times(runs[1:], seconds, checked=all(run.right for run in runs))
+
+
+def _times(runs: Sequence[_Run], seconds: list[float], *, checked: bool) -> Times:
+    """What ``runs`` come to, with the traffic of the last."""
+    stages = defaultdict[str, list[float]](list)
+    for run in runs:
         for stage, taken in run.stages.items():
             stages[stage].append(taken)
-        checked = checked and run.right
+    passed = runs[-1].traffic
     return Times(
         seconds,
-        sum(one.sent_bytes + one.received_bytes for one in run.traffic),
-        max(max(one.sent_bytes, one.received_bytes) for one in run.traffic),
-        max(one.rounds for one in run.traffic),
+        sum(one.sent_bytes + one.received_bytes for one in passed),
+        max(max(one.sent_bytes, one.received_bytes) for one in passed),
+        max(one.rounds for one in passed),
         checked,
         dict(stages),
     )
