@@ -56,6 +56,8 @@ def connect(bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             # It would draw its bar on standard output, amid what a command prints there.
             connection.execute("SET enable_progress_bar_print = false")
+            # The day of a moment is not to depend on where the machine stands.
+            connection.execute("SET TimeZone = 'UTC'")
             yield connection
         except (duckdb.Error, pa.ArrowException) as fault:
             if "Out of Memory" not in str(fault).partition("\n")[0]:

@@ -139,7 +139,8 @@ class Table:
     def days(self, column: str, rows: NDArray[np.integer]) -> NDArray[np.datetime64]:
         """The dates in ``column`` of ``rows`` (from zero, in any order), as datetime64[D].
 
-        Dates, or text as 2026-11-25. Raises ``DataError`` for rows that have none.
+        Dates, or text as 2026-11-25; of a timestamp with a time zone the day in UTC. Raises
+        ``DataError`` for rows that have none.
         """
         position = self._position(column)
         if self.kinds[position] not in (TEXT, DATE):

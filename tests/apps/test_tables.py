@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -261,3 +262,15 @@ def test_infinite_days_are_none(csv_file, parquet_file):
     held = parquet_file({"d": pa.array([2**31 - 1, 0], pa.int32()).cast(pa.date32())})
     with pytest.raises(DataError, match=r"1 of 2 rows have no date \(row 1\)"):
         Table.open(held).days("d", np.arange(2))
+
+
+def test_the_day_of_a_moment_does_not_depend_on_the_machine(parquet_file, monkeypatch):
+    moments = np.array(["2023-12-31T23:30", "2024-01-01T00:30"], "datetime64[us]")
+    path = parquet_file({"d": pa.array(moments, pa.timestamp("us", tz="UTC"))})
+    for zone in ("Asia/Shanghai", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        found = Table.open(path).days("d", np.arange(2))
+        assert found.tolist() == moments.astype("datetime64[D]").tolist()
+    monkeypatch.undo()
+    time.tzset()

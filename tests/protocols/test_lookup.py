@@ -169,6 +169,11 @@ def test_wrong_values_are_refused_before_anything_is_sent(values, error, match):
         lookup.holder(None, ["a", "b"], values)
 
 
+def test_a_scale_that_no_share_has_is_refused_before_anything_is_sent():
+    with pytest.raises(EncodingOverflow, match="63 fraction bits"):
+        lookup.holder(None, ["a"], [0.0], fraction_bits=63)
+
+
 def test_other_orders_and_equal_roles_are_refused():
     with pytest.raises(ConfigError, match="keys or table"):
         lookup.asker(None, ["a"], order="rows")

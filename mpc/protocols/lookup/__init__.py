@@ -67,7 +67,7 @@ from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
-from mpc.primitives.sharing import MAX_FRACTION_BITS, Share
+from mpc.primitives.sharing import MAX_FRACTION_BITS, Share, checked_scale
 from mpc.protocols.lookup import equality, programmed
 from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
@@ -240,7 +240,7 @@ def _encoded(items: Items, values: ArrayLike | None, fraction_bits: int, rng: Rn
     _digests(items, rng.bytes(_KEY_BYTES))
     if values is None:
         return np.empty((len(items), 0), np.uint64)
-    words = fixed.encode(values, fraction_bits)
+    words = fixed.encode(values, checked_scale(fraction_bits))
     words = words[:, None] if words.ndim == 1 else words
     if words.ndim != 2 or len(words) != len(items) or words.shape[1] > MOST_COLUMNS:
         raise DataError(
