@@ -58,6 +58,10 @@ def test_the_benchmark_checks_its_results(
         assert record.rounds
         assert record.floor is not None
         assert record.median > 0
+    if module is computing:
+        stages = {str(r.params["stage"]) for r in records if r.benchmark == "computing.stage"}
+        whole = {"products", "truncate", "matmul", "subtraction", "carry"}
+        assert stages == whole | {f"{stage}/opening" for stage in whole}
 
 
 def test_a_long_link_is_measured_three_times(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,17 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import vole
+from benchmarks.harness import profile
 
 
 def test_every_ring_and_part_is_measured_and_right():
     parser = argparse.ArgumentParser()
     vole.add_arguments(parser)
     options = parser.parse_args(["--counts", "100,5000", "--repeat", "2"])
-    records = vole.run(options)
+    with profile.collected("vole", wanted=True) as stages:
+        records = vole.run(options)
+    trees = {"rows", "rows/bases", "trees", "trees/pads", "code", "products", "check"}
+    assert trees <= {record.params["stage"] for record in stages}
     assert all(record.checked and record.median > 0 for record in records)
     measured = [(r.params["ring"], r.params["count"]) for r in records if "ring" in r.params]
     assert measured == [

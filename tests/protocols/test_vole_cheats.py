@@ -88,6 +88,8 @@ def test_a_sender_that_guesses_a_side_wins_only_if_right():
             outcomes.add("passed")
         except ProtocolError:
             outcomes.add("caught")
+        if len(outcomes) == 2:
+            break  # a run takes seconds without compiled kernels
     assert outcomes == {"passed", "caught"}
 
 

@@ -222,7 +222,6 @@ def _blinded(items: Items, rng: Rng) -> Iterator[Query]:
         yield query
 
 
-@spanned("finalize")
 def _finalized(
     channel: Channel, query: Query, answer: pb.QueryEvaluated, public_key: bytes
 ) -> NDArray[np.uint8]:
@@ -230,7 +229,8 @@ def _finalized(
         answer.elements, width=ENCODED_BYTES, peer=channel.peer, count=len(query.items)
     )
     try:
-        return oprf.finalize(query, elements, answer.proof, public_key)
+        with span("finalize"):
+            return oprf.finalize(query, elements, answer.proof, public_key)
     except CryptoError as error:
         raise ProtocolError(channel.peer, f"evaluations: {error}") from None
 
