@@ -180,7 +180,7 @@ def _with_bands(given: Scored, probability: Floats | None) -> Scores | None:
 
 
 def _banded(given: Scored, opened: shares.Opened) -> list[str] | None:
-    names, limits = _band_names(given), None
+    names, limits = band_names(given.mesh, given.roles.model_owner, given.card), None
     if given.card is not None:
         limits = [band.start for band in given.card.bands[1:]]
     found = shares.band(
@@ -212,17 +212,16 @@ def _reasons(
     return [tuple(names[i] if i >= 0 else None for i in row) for row in found]
 
 
-def _band_names(given: Scored) -> list[str]:
-    """The names of the bands, which the model owner tells all."""
-    if given.card is not None:
-        names = [band.name for band in given.card.bands]
-        given.mesh.broadcast(pb.BandNames(names=names))
+def band_names(mesh: Mesh, model_owner: str, card: Scorecard | None) -> list[str]:
+    """The names of the bands, which the model owner, who has the card, tells all."""
+    if card is not None:
+        names = [band.name for band in card.bands]
+        mesh.broadcast(pb.BandNames(names=names))
         return names
-    peer = given.roles.model_owner
-    names = list(given.mesh.channel(peer).recv(pb.BandNames).names)
+    names = list(mesh.channel(model_owner).recv(pb.BandNames).names)
     if not names:
-        raise ProtocolError(peer, "has no bands")
-    return _shown(names, peer)
+        raise ProtocolError(model_owner, "has no bands")
+    return _shown(names, model_owner)
 
 
 def _shown(names: list[str], peer: str) -> list[str]:

@@ -218,6 +218,30 @@ def deal(party: Party, job: Job, wait: Wait = 30.0, json: Json = False) -> None:
     _play("deal", party, job, None, None, wait, json)
 
 
+@app.command(epilog="Example: mpc prepare bank.toml score.toml --rows 10000")
+@_guarded
+def prepare(
+    party: Party,
+    job: Job,
+    rows: Annotated[
+        int, typer.Option(min=1, help="How many rows or applicants the job has at most.")
+    ],
+    wait: Wait = 30.0,
+    json: Json = False,
+) -> None:
+    """Make ahead, with the others, what a score or decision with source = "file" computes with.
+
+    It needs no table, and goes to an encrypted file of this party's, which serves one job.
+    """
+    from mpc.cli import show
+    from mpc.party import config, jobs, runs
+
+    mine, shared = config.load(party), jobs.load(job)
+    with show.stages(f"prepare as {mine.name}") as notify:
+        done = runs.prepare(mine, shared, rows, wait=wait, notify=notify)
+    show.report(done, json_lines=json)
+
+
 @app.command(epilog="Example: mpc explain decision.toml")
 @_guarded
 def explain(job: Job, json: Json = False) -> None:

@@ -23,6 +23,8 @@
     [jobs.score]                         # this party takes part in score jobs, with this data
     data = "companies"
 
+    triples = "tax_office.triples"       # optional: for jobs with source = "file"
+
     [jobs.deal]                          # this party makes correlations for jobs of others
 
 A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given that was not allowed.
@@ -47,9 +49,9 @@ from mpc.net.config import SessionConfig
 IDENTIFIERS = ("uscc", "resident")
 KEYS = {
     "blacklist": ("data", "most_keys", "output"),
-    "score": ("data", "output", "scorecard"),
+    "score": ("data", "output", "scorecard", "triples"),
     "deal": (),
-    "decision": ("data", "list", "most_keys", "output", "scorecard"),
+    "decision": ("data", "list", "most_keys", "output", "scorecard", "triples"),
 }
 """What a ``[jobs.KIND]`` table may say, by kind."""
 
@@ -73,6 +75,7 @@ class Grant:
     """What this party allows to jobs of one kind: which data, and where results and models are.
 
     ``most_keys`` bounds the keys that an asker may ask, ever; ``counts`` is where they are counted.
+    ``triples`` is where correlations made ahead are kept.
     """
 
     data: Dataset | None
@@ -81,6 +84,7 @@ class Grant:
     list: Dataset | None
     most_keys: int | None
     counts: Path
+    triples: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,7 @@ def _grant(
         list=_named(section, "list", data),
         most_keys=most_keys,
         counts=section.path.with_suffix(".keys.json"),
+        triples=section.optional_file("triples"),
     )
 
 

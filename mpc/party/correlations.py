@@ -5,6 +5,11 @@
     source = "dealer"     # a third party, which computes with nobody
     dealer = "notary"
 
+    source = "file"       # the parties among themselves, ahead, by ``mpc prepare``
+
+A file is a party's own (``triples`` in its ``[jobs.KIND]``), encrypted under a key derived from
+that of its certificate, and serves one job: what was used, or half used, is refused.
+
 A dealer runs ``mpc deal`` with the same job file, and sees no input. It takes less time and bytes
 than vector OLE; what it costs in trust is in ``protocols.triples.dealer``, and what follows for a
 job is said by ``terms``, at all parties alike.
@@ -12,18 +17,67 @@ job is said by ``terms``, at all parties alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from mpc.errors import ConfigError
 from mpc.net import settings
+from mpc.net.config import SessionConfig
 from mpc.net.mesh import Mesh
+from mpc.party import own_key
+from mpc.party.config import Grant
 from mpc.party.outcome import Outcome
-from mpc.protocols.triples import Triples, dealer
+from mpc.protocols.triples import Triples, dealer, file, vole
+from mpc.protocols.triples.kinds import Kind
 
-KINDS = ("vole", "dealer")
+KINDS = ("vole", "dealer", "file")
+_MEND = (
+    "all parties remove theirs, if there is one, and run mpc prepare PARTY.toml JOB.toml --rows N"
+)
 DEAL = "deal"
 """The kind of job that a party's file allows a dealer: ``[jobs.deal]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A party's file of correlations, and its key."""
+
+    path: Path
+    key: bytes = field(repr=False)
+
+    def check(self, *, made: bool) -> None:
+        """ConfigError where the file is not there to be used, or there before it is made."""
+        if self.path.exists() != made:
+            raise ConfigError(f"{self.path} {'does not exist' if made else 'exists'}: {_MEND}")
+
+    @contextmanager
+    def opened(self, computing: Mesh) -> Iterator[Triples]:
+        """What is in the files of all parties of ``computing``. A ConfigError where that does not
+        suffice says how to make a new one."""
+        try:
+            with file.source(computing, self.path, self.key, untouched=True) as triples:
+                yield triples
+        except ConfigError as error:
+            if str(self.path) in str(error):
+                error.add_note(f"it serves one job, of as many rows as were prepared: {_MEND}")
+            raise
+
+    def made(self, computing: Mesh, drawn: list[Kind]) -> None:
+        """Make what a job draws, among the parties of ``computing``, into a new file."""
+        with vole.source(computing) as triples:
+            triples.prepare_like(drawn)
+            file.save(computing, self.path, triples, self.key)
+
+
+def stored(source: Source, grant: Grant, kind: str, config: SessionConfig) -> Stored | None:
+    """Where this party keeps what was made ahead; None for other sources."""
+    if not source.ahead:
+        return None
+    if grant.triples is None:
+        raise ConfigError(f'a job with source = "file" needs triples = "FILE" in [jobs.{kind}]')
+    return Stored(grant.triples, own_key.derived(config, b"triples"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +86,11 @@ class Source:
 
     kind: str = "vole"
     dealer: str | None = None
+
+    @property
+    def ahead(self) -> bool:
+        """Whether they are made before the job, by ``mpc prepare``."""
+        return self.kind == "file"
 
     @property
     def outsiders(self) -> tuple[str, ...]:
@@ -45,9 +104,10 @@ class Source:
     def terms(self) -> list[str]:
         """What it means for the others, in sentences."""
         if self.dealer is None:
+            where = ", ahead, and keep their shares in encrypted files" if self.ahead else ""
             return [
-                "The parties make the random numbers that they compute with among themselves: no "
-                "third party is trusted."
+                "The parties make the random numbers that they compute with among themselves"
+                f"{where}: no third party is trusted."
             ]
         return [
             f"{self.dealer} makes the random numbers that the others compute with, and sees no "
@@ -65,26 +125,30 @@ class Source:
     def never(self) -> str:
         return "an id, a feature, a weight, any result, unless one of the others helps it"
 
-    def opened(self, mesh: Mesh, computing: Mesh) -> AbstractContextManager[Triples | None]:
+    def opened(
+        self, mesh: Mesh, computing: Mesh, stored: Stored | None
+    ) -> AbstractContextManager[Triples | None]:
         """The correlations of the parties of ``computing``, in its order; None where these make
-        them. ``mesh`` has the dealer too."""
+        them. ``mesh`` has the dealer too, and ``stored`` is this party's file where it has one."""
+        if stored is not None:
+            return stored.opened(computing)
         if self.dealer is None:
             return nullcontext()
         return dealer.source(computing, mesh.channel(self.dealer))
 
 
-def load(file: settings.Section, parties: Sequence[str]) -> Source:
+def load(job: settings.Section, parties: Sequence[str]) -> Source:
     """The source in a job file whose computing ``parties`` are these."""
-    kind = file.text("source", "vole")
+    kind = job.text("source", "vole")
     if kind not in KINDS:
-        raise file.fault("source", f"must be one of {', '.join(KINDS)}, not {kind!r}")
+        raise job.fault("source", f"must be one of {', '.join(KINDS)}, not {kind!r}")
     if kind != "dealer":
-        if file.has("dealer"):
-            raise file.fault("dealer", 'is of source = "dealer"')
+        if job.has("dealer"):
+            raise job.fault("dealer", 'is of source = "dealer"')
         return Source(kind)
-    named = file.text("dealer")
+    named = job.text("dealer")
     if named in parties:
-        raise file.fault(
+        raise job.fault(
             "dealer", f"names {named!r}, who computes: it would know all masks, and so all inputs"
         )
     return Source(kind, named)

@@ -7,20 +7,29 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mpc.apps import decision, scorecard_file
+from mpc.apps import decision, rehearsal, scorecard_file
 from mpc.apps.holding import Holding
 from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
 from mpc.party import read
 from mpc.party.config import Grant
+from mpc.party.correlations import Stored
 from mpc.party.decision_job import DecisionJob
 from mpc.party.limit import gate_of, limited
 from mpc.party.outcome import Notify, Outcome, Play
 from mpc.protocols.decision import OUTCOMES
 from mpc.protocols.query.limits import Gate
+from mpc.protocols.triples.kinds import Kind
 
 
-def prepare(me: str, job: DecisionJob, grant: Grant, input: Path | None, notify: Notify) -> Play:
+def prepare(
+    me: str,
+    job: DecisionJob,
+    grant: Grant,
+    input: Path | None,
+    stored: Stored | None,
+    notify: Notify,
+) -> Play:
     """Read the files of ``me``, so that all that is wrong with them is found now."""
     plan = job.plan
     takes_table = me == plan.asker or me in plan.owners
@@ -36,15 +45,25 @@ def prepare(me: str, job: DecisionJob, grant: Grant, input: Path | None, notify:
     brought = decision.read(plan, me, listed=listed, held=held, card=card)
     if held is None or me != plan.asker:
         gate = gate_of(grant)
-        return lambda mesh, notify: _answer(mesh, job, grant, gate, brought, notify)
-    return lambda mesh, notify: _ask(mesh, job, held, brought, notify)
+        return lambda mesh, notify: _answer(mesh, job, stored, grant, gate, brought, notify)
+    return lambda mesh, notify: _ask(mesh, job, stored, held, brought, notify)
+
+
+def demand(job: DecisionJob, applicants: int) -> list[Kind]:
+    """What a decision on so many applicants draws of correlations."""
+    return rehearsal.of_decision(job.plan, job.plan.parties, applicants)
 
 
 def _ask(
-    mesh: Mesh, job: DecisionJob, held: Holding, brought: decision.Brought, notify: Notify
+    mesh: Mesh,
+    job: DecisionJob,
+    stored: Stored | None,
+    held: Holding,
+    brought: decision.Brought,
+    notify: Notify,
 ) -> Outcome:
     plan, computing = job.plan, mesh.without(*job.source.outsiders)
-    with job.source.opened(mesh, computing) as triples:
+    with job.source.opened(mesh, computing, stored) as triples:
         found = decision.ask(computing, plan, brought, triples=triples, notify=notify)
     columns = {"id": held.ids.array(), "outcome": pa.array(found.outcome, pa.string())}
     if plan.reasons:
@@ -56,13 +75,14 @@ def _ask(
 def _answer(
     mesh: Mesh,
     job: DecisionJob,
+    stored: Stored | None,
     grant: Grant,
     gate: Gate | None,
     brought: decision.Brought,
     notify: Notify,
 ) -> Outcome:
     computing = mesh.without(*job.source.outsiders)
-    with limited(grant, gate), job.source.opened(mesh, computing) as triples:
+    with limited(grant, gate), job.source.opened(mesh, computing, stored) as triples:
         asked = decision.answer(
             computing, job.plan, brought, triples=triples, gate=gate, notify=notify
         )

@@ -2,7 +2,7 @@
 """How far a blacklist job has come, kept in a folder of the operator's until the job is done.
 
 One file for each peer (``psi.Progress.kept``), replaced after each bucket and removed when all are
-compared. Its key is derived (HKDF, RFC 5869) from the private key of this party's certificate, so
+compared. Its key is derived from the private key of this party's certificate (``own_key``), so
 the folder alone tells nobody anything, and a new key makes it unreadable. A file that is damaged,
 or of another session or party, is a ``ConfigError`` before anything is sent; one of another list,
 which only its fingerprint tells, is forgotten, and that peer's run starts anew.
@@ -14,15 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from mpc.errors import ConfigError
 from mpc.net.config import SessionConfig
+from mpc.party import own_key
 from mpc.party.jobs import BlacklistJob, Job
 from mpc.primitives.whole_file import only_writer
 from mpc.protocols.psi import Progress
-from mpc.protocols.psi.progress import KEY_BYTES
 
 
 @contextmanager
@@ -33,16 +30,13 @@ def progress(
     if folder is None:
         yield {}
         return
-    if not isinstance(job, BlacklistJob) or config.identity is None:
-        raise ConfigError(
-            "progress is kept of blacklist jobs without a threshold, under a key of a party's own"
-        )
+    if not isinstance(job, BlacklistJob):
+        raise ConfigError("progress is kept of blacklist jobs without a threshold")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make the folder {folder}: {error.strerror}") from None
-    derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"mpc:v1:party:progress")
-    key = derived.derive(config.identity.key_pem)
+    key = own_key.derived(config, b"progress")
     with only_writer(folder / ".lock"):
         yield {
             peer: Progress.kept(

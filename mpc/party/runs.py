@@ -10,23 +10,20 @@ model owner tells that only then. A result is written whole or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from mpc.apps import blacklist, scorecard, scorecard_file, tables
+from mpc.apps import blacklist, tables
 from mpc.apps.holding import Holding
-from mpc.apps.score_results import Scores
 from mpc.errors import ChannelError, ConfigError, PolicyError
 from mpc.net.mesh import Mesh
 from mpc.net.session import Session
 from mpc.net.traced import Traffic
-from mpc.party import bounds, correlations, decision_run, kept, read, threshold_run
+from mpc.party import bounds, correlations, decision_run, kept, read, score_run, threshold_run
 from mpc.party.config import Grant, PartyConfig
 from mpc.party.jobs import (
     BlacklistJob,
@@ -82,7 +79,7 @@ def run(
     notify("reading its table")
     target = _target(config.name, job, output or grant.output)
     with kept.progress(progress, config.session, job) as places:
-        play = _prepare(config.name, job, grant, input, _Buckets(memory, places), notify)
+        play = _prepare(config, job, grant, input, _Buckets(memory, places), notify)
         notify("connecting")
         outcome, traffic = _met(config, job, play, wait, notify)
     if outcome.table is not None and target is not None:
@@ -100,14 +97,61 @@ def run(
     )
 
 
+def prepare(
+    config: PartyConfig,
+    job: Job,
+    rows: int,
+    *,
+    wait: float = 30.0,
+    notify: Notify = lambda _: None,
+) -> Report:
+    """Make the correlations of ``job``, for up to ``rows`` rows or applicants, into this party's
+    file, as all parties of the job do at once. The job's file has to say that they come from there.
+
+    Raises what ``run`` does, and ConfigError where there is a file already.
+    """
+    check_member(job, config.name)
+    if not isinstance(job, ScoreJob | DecisionJob) or not job.source.ahead:
+        raise ConfigError('what is prepared is for a score or decision with source = "file"')
+    grant, begun = config.grant(job.kind), time.monotonic()
+    stored = correlations.stored(job.source, grant, job.kind, config.session)
+    assert stored is not None, "such a source has a file"
+    stored.check(made=False)
+
+    def play(mesh: Mesh, notify: Notify) -> Outcome:
+        if isinstance(job, ScoreJob):
+            computing = score_run.computing(mesh, job)
+            drawn = score_run.demand(computing, job, grant, rows)
+        else:
+            computing, drawn = mesh, decision_run.demand(job, rows)
+        notify(f"making correlations for {rows:,} rows")
+        stored.made(computing, drawn)
+        return Outcome([f"made for up to {rows:,} rows; they serve one job"])
+
+    outcome, traffic = _met(config, job, play, wait, notify, rows)
+    return Report(
+        kind="prepare",
+        party=config.name,
+        gave="random numbers",
+        learnt="its shares of random numbers that fit together",
+        findings=outcome.findings,
+        output=str(stored.path),
+        seconds=time.monotonic() - begun,
+        traffic=traffic,
+    )
+
+
 def _met(
-    config: PartyConfig, job: Job, play: Play, wait: float, notify: Notify
+    config: PartyConfig, job: Job, play: Play, wait: float, notify: Notify, prepares: int = 0
 ) -> tuple[Outcome, dict[str, Traffic]]:
-    """What this party's part comes to in a session with the others, and what passed."""
+    """What this party's part comes to in a session with the others, and what passed.
+
+    One that ``prepares`` so many rows does not meet one that plays the job.
+    """
     peers = job.meets(config.name)
     with Session.open(
         config.session,
-        parameters=job.parameters(),
+        parameters={**job.parameters(), "prepares": prepares},
         session_id=job.session,
         parties=peers,
         wait=wait,
@@ -142,14 +186,23 @@ def _target(me: str, job: Job, path: Path | None) -> Path | None:
 
 
 def _prepare(
-    me: str, job: Job, grant: Grant, input: Path | None, buckets: _Buckets, notify: Notify
+    config: PartyConfig,
+    job: Job,
+    grant: Grant,
+    input: Path | None,
+    buckets: _Buckets,
+    notify: Notify,
 ) -> Play:
+    me = config.name
     if me in dealers(job):
         return lambda mesh, _: correlations.deal(mesh)
-    if isinstance(job, ScoreJob):
-        return _prepare_score(me, job, grant, input, notify)
-    if isinstance(job, DecisionJob):
-        return decision_run.prepare(me, job, grant, input, notify)
+    if isinstance(job, ScoreJob | DecisionJob):
+        stored = correlations.stored(job.source, grant, job.kind, config.session)
+        if stored is not None:
+            stored.check(made=True)
+        if isinstance(job, ScoreJob):
+            return score_run.prepare(me, job, grant, input, stored, notify)
+        return decision_run.prepare(me, job, grant, input, stored, notify)
     if isinstance(job, ThresholdJob):
         return threshold_run.prepare(me, job, grant, input, notify)
     if grant.most_keys is not None and me != job.asker:
@@ -203,67 +256,3 @@ def _hold(
         progress=place,
     )
     return bounds.asked(job.pad_to, job.asker, asked)
-
-
-# --- score -------------------------------------------------------------------------------------
-
-
-def _prepare_score(
-    me: str, job: ScoreJob, grant: Grant, input: Path | None, notify: Notify
-) -> Play:
-    plan = scorecard.Plan(job.model_owner, job.receiver, job.features, job.wanted, job.pad_to)
-    card = None
-    if me == job.model_owner:
-        if grant.scorecard is None:
-            raise ConfigError(f'{me} is the model owner: [jobs.score] needs scorecard = "FILE"')
-        card = scorecard_file.load(grant.scorecard)
-    takes_table = me == job.receiver or me in job.features
-    holding = read.holding(grant.data, job.kind, input, notify=notify) if takes_table else None
-    scorecard.check(plan, me, holding=holding, scorecard=card)
-    if holding is not None:
-        bounds.check(job.pad_to, me, len(holding))
-
-    def play(mesh: Mesh, notify: Notify) -> Outcome:
-        computing = plan.roles.over(mesh)
-        with job.source.opened(mesh, computing) as triples:
-            scores = scorecard.play(
-                computing, plan, holding=holding, scorecard=card, triples=triples, notify=notify
-            )
-        if scores is None or holding is None:
-            return Outcome([])
-        return _scored(holding, scores)
-
-    return play
-
-
-def _scored(holding: Holding, scores: Scores) -> Outcome:
-    """Every id of the receiver, those that not all feature owners know without a score."""
-    ids, positions = holding.ids.array(), scores.positions
-    table: dict[str, Any] = {"id": ids}
-    findings = [f"{len(positions):,} companies scored"]
-    if scores.probability is not None:
-        table["probability"] = _placed(positions, scores.probability, len(ids), pa.float64())
-    if scores.band is not None:
-        table["band"] = _placed(positions, scores.band, len(ids), pa.string())
-        names = sorted(set(scores.band))
-        counts = ", ".join(f"{name} {scores.band.count(name):,}" for name in names)
-        findings[0] += f": {counts}" if counts else ""
-    if scores.decision is not None:
-        table["decision"] = _placed(positions, scores.decision, len(ids), pa.bool_())
-        findings[0] += f", {scores.decision.sum():,} at the threshold or above"
-    if scores.reasons is not None:
-        for place, column in enumerate(zip(*scores.reasons, strict=True), 1):
-            table[f"reason_{place}"] = _placed(positions, column, len(ids), pa.string())
-    if missing := len(ids) - len(positions):
-        findings.append(f"{missing:,} not scored: not every feature owner knows them")
-    return Outcome(findings, pa.table(table))
-
-
-def _placed(
-    positions: NDArray[np.intp], values: Iterable[Any], count: int, kind: pa.DataType
-) -> pa.Array:
-    """``values`` at their positions in a column of ``count``, empty elsewhere."""
-    column: list[Any] = [None] * count
-    for position, value in zip(positions.tolist(), values, strict=True):
-        column[position] = value
-    return pa.array(column, kind)

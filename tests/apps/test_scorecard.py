@@ -206,7 +206,7 @@ def test_more_reasons_than_features(tmp_path: Path) -> None:
         scorecard.check(of, "bank", holding=holding(tmp_path, "bank"), scorecard=card(of))
 
 
-real = score_results._band_names
+real = score_results.band_names
 
 
 @pytest.mark.parametrize(
@@ -222,15 +222,13 @@ def test_names_of_bands_are_checked(
 ) -> None:
     of = plan("model", "bank", "tax", wanted=Wanted("band"))
 
-    def none(given: score_results.Scored) -> list[str]:
-        given.mesh.broadcast(pb.BandNames(names=names))
+    def told(mesh: Mesh, owner: str, card: Scorecard | None) -> list[str]:
+        if card is None:
+            return real(mesh, owner, card)
+        mesh.broadcast(pb.BandNames(names=names))
         return [band.name for band in CARD.bands]
 
-    monkeypatch.setattr(
-        score_results,
-        "_band_names",
-        lambda given: none(given) if given.card is not None else real(given),
-    )
+    monkeypatch.setattr(score_results, "band_names", told)
     with pytest.raises(ProtocolError, match=f"model: {words}"):
         run_mesh(roles(tmp_path, of))
 

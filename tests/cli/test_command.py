@@ -26,7 +26,17 @@ from mpc.party import jobs
 
 RUNNER = CliRunner()
 # bench has its own help
-COMMANDS = ("demo", "init", "blacklist", "score", "decide", "deal", "explain", "selftest")
+COMMANDS = (
+    "demo",
+    "init",
+    "blacklist",
+    "score",
+    "decide",
+    "deal",
+    "prepare",
+    "explain",
+    "selftest",
+)
 
 
 def mpc(*arguments: str, code: int = 0) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three parties and a dealer, each a process of its own: they score, and one of them is killed."""
+"""Parties as processes of their own, with correlations of a dealer, and of files made ahead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 from mpc.apps import companies
 from mpc.cli import demo, processes
 from mpc.cli.app import app
+from mpc.party import jobs
 from tests.party.notaries import NOTARY, add_notary, dealt
+from tests.party.party_runs import edit
 
 
 def test_three_processes_score_with_what_a_fourth_deals(tmp_path: Path) -> None:
@@ -50,3 +52,26 @@ def test_three_processes_score_with_what_a_fourth_deals(tmp_path: Path) -> None:
     assert "has no part in this score job" in refused(
         "deal", files["bank"].replace("bank", "lender_b"), job
     )
+
+
+def test_three_processes_score_with_what_they_made_ahead(tmp_path: Path) -> None:
+    inputs = companies.write_demo(tmp_path, 150, 3)
+    demo.configure(tmp_path, inputs)
+    job = tmp_path / "score.toml"
+    job.write_text('source = "file"\n' + job.read_text())
+    parties = {name: tmp_path / name / "party.toml" for name in jobs.load(job).parties}
+    for file in parties.values():
+        edit(file, "[jobs.score]\n", '[jobs.score]\ntriples = "night.triples"\n')
+
+    def play(command: str, *options: str) -> dict[str, dict[str, object]]:
+        commands = {
+            name: [command, str(file), str(job), "--wait", "60", "--json", *options]
+            for name, file in parties.items()
+        }
+        return processes.play(commands, lambda *_: None)
+
+    made = play("prepare", "--rows", "150")
+    assert made["tax_office"]["output"] == str(tmp_path / "tax_office" / "night.triples")
+    assert (tmp_path / "bank" / "night.triples").stat().st_mode & 0o077 == 0
+    scored = play("score")
+    assert "companies scored" in str(scored["bank"]["findings"])

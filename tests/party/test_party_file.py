@@ -61,8 +61,8 @@ def test_what_each_kind_may_say(path: Path) -> None:
         ("blacklist", 'list = "x"', "data, most_keys, output"),
         ("blacklist", 'list = "companies"', "data, most_keys, output"),
         ("blacklist", 'scorecard = "card.json"', "data, most_keys, output"),
-        ("score", "most_keys = 5", "data, output, scorecard"),
-        ("score", 'list = "companies"', "data, output, scorecard"),
+        ("score", "most_keys = 5", "data, output, scorecard, triples"),
+        ("score", 'list = "companies"', "data, output, scorecard, triples"),
     ],
 )
 def test_a_key_that_a_kind_of_job_does_not_use_is_refused(

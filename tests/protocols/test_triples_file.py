@@ -353,3 +353,26 @@ def test_after_an_error_the_file_is_released(tmp_path):
     for _ in range(2):
         with pytest.raises((ValueError, PeerAborted)):
             run_mesh(dict.fromkeys(names(2), play))
+
+
+def test_files_that_must_be_untouched(tmp_path):
+    folder = save(tmp_path / "files")
+
+    def role(mesh):
+        with file.source(mesh, folder / mesh.me, KEY, untouched=True) as triples:
+            return triples.draw(Products(1)).take() if mesh.me == "p0" else None
+
+    run_mesh(dict.fromkeys(names(2), role))
+    # p1 has used nothing of its own, and hears of it.
+    refused = []
+
+    def again(mesh):
+        try:
+            role(mesh)
+        except ConfigError as error:
+            refused.append(str(error))
+            raise
+
+    with pytest.raises(ConfigError, match="was used before, here or by a peer"):
+        run_mesh(dict.fromkeys(names(2), again))
+    assert len(refused) == 2

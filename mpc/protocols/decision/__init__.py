@@ -53,7 +53,9 @@ from mpc.net.mesh import Mesh
 from mpc.pb.v1 import decision_pb2 as pb
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng
+from mpc.primitives.sharing import Share
 from mpc.protocols import lookup
+from mpc.protocols import seeds as common
 from mpc.protocols.decision.circuit import Run, Secret, decided, shared
 from mpc.protocols.decision.plan import (
     FRACTION_BITS,
@@ -74,7 +76,7 @@ from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import Triples
 from mpc.tracing import span
 
-__all__ = ["OUTCOMES", "Decisions", "Known", "Model", "Plan", "Rule", "asker", "other"]
+__all__ = ["OUTCOMES", "Decisions", "Known", "Model", "Plan", "Rule", "asker", "other", "rehearse"]
 
 Words = NDArray[np.uint64]
 
@@ -179,6 +181,24 @@ def _brought(
         table = Items.of(known.keys), checked_table(plan, me, known)
         table[0].check_distinct()
     return entries, table
+
+
+def rehearse(mesh: Mesh, plan: Plan, bins: int, triples: Triples) -> None:
+    """Decide on ``bins`` bins (``cuckoo.bins``) of zeros, so that ``triples.drawn`` says what it
+    takes. Nobody's input takes part."""
+    run, party = _run(mesh, plan, common.agree(mesh), triples), 0 if mesh.me == plan.asker else 1
+    widths = {name: len(plan.features.get(name, ())) for name in (plan.asker, *plan.owners)}
+    tables = {}
+    for owner in plan.owners:
+        values = np.zeros((bins, widths[owner] + len(plan.ruled(owner))), np.uint64)
+        member = Share(np.zeros(bins, np.uint64), party, 2)
+        tables[owner] = lookup.Found(member, Share(values, party, 2, FRACTION_BITS))
+    secret = None
+    if mesh.me == plan.asker:
+        others = np.zeros(sum(widths[owner] for owner in plan.scored))
+        secret = Secret(others, np.zeros(1), np.zeros((bins, widths[plan.asker])))
+    lists = {name: np.zeros(bins, np.uint64) for name in plan.lists.weights}
+    decided(run, shared(run, lists, tables), secret)
 
 
 def _secret(plan: Plan, model: Model, own: Floats | None, layout: lookup.Layout) -> Secret:

@@ -25,7 +25,7 @@ Who learns what, and from which third parties privacy is safe, is in each source
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -154,6 +154,17 @@ class Triples:
             totals[_family(kind)] += kinds.whole(kind).count
         for family, count in totals.items():
             self._fill(replace(family, count=count))
+
+    def prepare_like(self, drawn: Iterable[Kind]) -> None:
+        """Have what another run drew, by its ``drawn``: as many of each kind, and its operands."""
+        kinds_drawn, rows = list(drawn), Counter[int]()
+        for kind in kinds_drawn:
+            if isinstance(kind, Against):
+                rows[kind.number] += kind.count
+        for kind in kinds_drawn:
+            if isinstance(kind, Operand):
+                self.prepare_fixed(kind.rows, kind.columns, rows[kind.number], holder=kind.holder)
+        self.prepare(kind for kind in kinds_drawn if not isinstance(kind, Operand | Against))
 
     def draw(self, kind: Kind) -> Correlation:
         """A correlation of ``kind``, out of the pool as far as that goes."""

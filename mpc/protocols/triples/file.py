@@ -103,8 +103,13 @@ def save(
     _write(Path(path), b"".join([head, check, *slots, *bodies]))
 
 
-def source(mesh: Mesh, path: str | os.PathLike[str], key: bytes) -> Triples:
+def source(
+    mesh: Mesh, path: str | os.PathLike[str], key: bytes, *, untouched: bool = False
+) -> Triples:
     """Triples out of the files of all parties of ``mesh``; close it to release the file.
+
+    ``untouched`` files are wanted where a computation should not begin that they do not suffice
+    for: a ConfigError at all parties where one of them has used any segment.
 
     Raises ConfigError for a file that is missing, in use, cut short, of another party or not one of
     ``save``, WrongPassphrase for another key (or a damaged list of segments), and ParameterMismatch
@@ -113,6 +118,8 @@ def source(mesh: Mesh, path: str | os.PathLike[str], key: bytes) -> Triples:
     stored = _Stored(Path(path), key, _party(mesh))
     try:
         stored.agree(mesh)
+        if untouched and not stored.untouched:
+            raise ConfigError(f"{path} was used before, here or by a peer")
     except BaseException:
         stored.close()
         raise
@@ -136,6 +143,11 @@ class _Stored:
         except BaseException:
             self._file.close()
             raise
+
+    @property
+    def untouched(self) -> bool:
+        """Whether every segment may still be used."""
+        return all(self._unused)
 
     def agree(self, mesh: Mesh) -> None:
         """Drop what any party of ``mesh`` has not."""
