@@ -7,6 +7,7 @@ Chaum–Pedersen proof). What travels is in ``protocols.oprf``::
 
     secret = derive_key(mode, seed, info)                      # or generate_key(mode, rng)
     query = blind(mode, items, rng)                            # the querier sends query.elements
+    query = ahead(query, public)                               # while it waits
     elements, proof = blind_evaluate(secret, query.elements)   # the evaluator
     outputs = finalize(query, elements, proof, secret.public)  # the querier: uint8 (n, 64)
     assert outputs == evaluate(secret, items)                  # which the evaluator can do alone
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache, lru_cache
 
@@ -74,6 +75,16 @@ class SecretKey:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ahead:
+    """What an answer under the key ``public`` is awaited with: of a single query the generator, the
+    key and the element sent, and of a masked one what takes each mask away."""
+
+    public: bytes
+    known: Combs
+    unmask: Points | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Query:
     """What the querier keeps until the answer comes, and ``elements`` (n, 32), which it sends."""
 
@@ -83,6 +94,7 @@ class Query:
     points: Points | None  # only where there are more than one
     elements: NDArray[np.uint8]
     masked: bool
+    ahead: Ahead | None = None
 
     def __repr__(self) -> str:
         return f"Query({self.mode.name}, <{len(self.items)} items>)"
@@ -128,12 +140,20 @@ def mask(items: Items, rng: Rng = SYSTEM) -> Query:
     blinds = ristretto.scalars(rng, len(items))
     if len(items) == 1:
         dst = b"HashToGroup-" + _context(Mode.VOPRF)
-        hashed = np.frombuffer(kernel.expand_one(items[0], dst), np.uint8).reshape(1, -1)
-        known = _generator(kernels.backend())
-        elements, _ = known.sums(ristretto.NONE, ((0,),), blinds, plus=hashed)
+        uniform = np.frombuffer(kernel.expand_one(items[0], dst), np.uint8).reshape(1, -1)
+        hashed, known = ristretto.from_uniform(uniform), _generator(kernels.backend())
+        elements, _ = known.sums(ristretto.NONE, ((0,),), blinds, hashed)
         return Query(Mode.VOPRF, items, blinds, None, elements, masked=True)
     points = _hashed(Mode.VOPRF, items) + ristretto.base(blinds)
     return Query(Mode.VOPRF, items, blinds, points, ristretto.encode(points), masked=True)
+
+
+def ahead(query: Query, public: bytes) -> Query:
+    """The query of mode VOPRF with what ``finalize`` takes that does not depend on the answer.
+
+    Worth doing while the evaluator is at work. Raises ``InvalidKey``.
+    """
+    return replace(query, ahead=_ahead(query, public))
 
 
 def blind_evaluate(
@@ -168,14 +188,18 @@ def finalize(
     Raises ``CryptoError`` when they are not elements or when, in mode VOPRF, the proof does not
     show that they were made with the key of ``public``.
     """
-    if query.mode is Mode.VOPRF and len(query.elements) == len(elements) == 1:
-        return _outputs(query.items, _unblinded(query, elements, proof, public))
+    if query.mode is Mode.OPRF:
+        unblinded = ristretto.mul(ristretto.decode(elements), ristretto.invert(query.blinds))
+        return _outputs(query.items, ristretto.encode(unblinded))
+    waiting = query.ahead
+    if waiting is None or waiting.public != public:
+        waiting = _ahead(query, public)
+    if len(query.elements) == len(elements) == 1:
+        return _outputs(query.items, _unblinded(query, waiting, elements, proof, public))
     evaluated = ristretto.decode(elements)
-    if query.mode is Mode.VOPRF:
-        _verify(query, evaluated, elements, proof, public)
-    if query.masked:
-        _, fixed = _fixed_key(public, kernels.backend())
-        unblinded = evaluated - fixed.mul(query.blinds)
+    _verify(query, evaluated, elements, proof, public)
+    if waiting.unmask is not None:
+        unblinded = evaluated + waiting.unmask
     else:
         unblinded = ristretto.mul(evaluated, ristretto.invert(query.blinds))
     return _outputs(query.items, ristretto.encode(unblinded))
@@ -261,18 +285,22 @@ def _prove(secret: SecretKey, known: Combs, weight: Scalars, r: Scalars) -> byte
     return b"".join(ristretto.scalar_bytes(part).tobytes() for part in (challenge, response))
 
 
+def _ahead(query: Query, public: bytes) -> Ahead:
+    known, fixed = _fixed_key(public, kernels.backend())
+    if len(query.elements) == 1:
+        _, known = known.sums(query.elements, (), _NO_SCALARS)
+    unmask = fixed.mul(_ZERO - query.blinds) if query.masked else None
+    return Ahead(public, known, unmask)
+
+
 def _unblinded(
-    query: Query, elements: NDArray[np.uint8], proof: bytes, public: bytes
+    query: Query, waiting: Ahead, elements: NDArray[np.uint8], proof: bytes, public: bytes
 ) -> NDArray[np.uint8]:
     """Of a single element: its evaluation without the blind, encoded, when the proof holds."""
     weight = _weights(public, query.elements, elements)
-    places: tuple[int, ...] = (2,)
-    if query.masked:
-        places, values = (1, 2), ristretto.joined(_ZERO - query.blinds, _ONE)
-    else:
-        values = ristretto.invert(query.blinds)
-    pair = np.concatenate([elements, query.elements])
-    return _verified(public, proof, pair, weight, (places,), values)
+    factor = _ONE if query.masked else ristretto.invert(query.blinds)
+    known, unmask = waiting.known, waiting.unmask
+    return _verified(public, proof, known, elements, weight, factor, unmask)
 
 
 def _verify(
@@ -282,34 +310,37 @@ def _verify(
     if len(query.elements) != len(evaluated) or query.points is None:
         raise CryptoError("a proof covers all elements")
     weights = _weights(public, query.elements, elements)
-    composites = ristretto.public_sums((evaluated, weights), (query.points, weights))
-    _verified(public, proof, ristretto.encode(composites), _ONE, (), _NO_SCALARS)
+    sums = ristretto.public_sums((query.points, weights), (evaluated, weights))
+    known, _ = _fixed_key(public, kernels.backend())
+    _verified(public, proof, known, ristretto.encode(sums), _ONE)
 
 
 def _verified(
     public: bytes,
     proof: bytes,
-    pair: NDArray[np.uint8],
+    known: Combs,
+    elements: NDArray[np.uint8],
     weight: Scalars,
-    places: tuple[tuple[int, ...], ...],
-    values: Scalars,
+    factor: Scalars = _NO_SCALARS,
+    plus: Points | None = None,
 ) -> NDArray[np.uint8]:
-    """The end of VerifyProof for composites that are ``weight`` times a ``pair``, Z and then M.
+    """The end of VerifyProof for composites M and Z that are ``weight`` times two elements.
 
-    Returns the encodings of more sums, at ``places`` of generator, key, and pair.
+    They stand behind the generator and the public key, in ``known`` or ``elements``. Returns the
+    encoding of the second one times ``factor``, and ``plus`` that, if there is one.
     """
-    known, _ = _fixed_key(public, kernels.backend())
     if len(proof) != PROOF_BYTES:
         raise CryptoError(f"a proof has {PROOF_BYTES} bytes, not {len(proof)}")
     both = ristretto.scalars_from_bytes(np.frombuffer(proof, np.uint8).reshape(2, SCALAR_BYTES))
     c, s = both[:1], both[1:]
-    # M, Z, t2 and t3, and what else is asked for.
-    terms = ristretto.joined(weight, weight, s, c, s * weight, c * weight, values)
-    sums, _ = known.sums(pair, ((3,), (2,), (0, 1), (3, 2), *places), terms)
-    expected = _challenge(public, sums[:4])
+    more = ((3,),) * len(factor)
+    terms = ristretto.joined(factor, weight, weight, s, c, s * weight, c * weight)
+    # What else is asked for, and then M, Z, t2 and t3.
+    sums, _ = known.sums(elements, (*more, (2,), (3,), (0, 1), (2, 3)), terms, plus)
+    expected = _challenge(public, sums[len(more) :])
     if not hmac.compare_digest(ristretto.scalar_bytes(expected).tobytes(), proof[:SCALAR_BYTES]):
         raise CryptoError("the proof does not show that the public key's secret was used")
-    return sums[4:]
+    return sums[: len(more)]
 
 
 @cache
@@ -331,17 +362,19 @@ def _weights(public: bytes, elements: NDArray[np.uint8], evaluated: NDArray[np.u
     count = len(elements)
     if not 0 < count <= MAX_LENGTH:
         raise ConfigError(f"one proof covers 1 to {MAX_LENGTH} elements, not {count}")
-    head, tail = _seed(public), b"Composite"
-    rows = [
-        head + i.to_bytes(2, "big") + _sized(element.tobytes()) + _sized(other.tobytes()) + tail
-        for i, (element, other) in enumerate(zip(elements, evaluated, strict=True))
-    ]
-    dst = b"HashToScalar-" + _context(Mode.VOPRF)
+    head, tail, dst = _seed(public), b"Composite", b"HashToScalar-" + _context(Mode.VOPRF)
     if count < _FEW:
+        rows = (
+            head + i.to_bytes(2, "big") + _sized(one.tobytes()) + _sized(other.tobytes()) + tail
+            for i, (one, other) in enumerate(zip(elements, evaluated, strict=True))
+        )
         return ristretto.joined(*(ristretto.hash_to_scalar(row, dst) for row in rows))
-    offsets = np.arange(count + 1) * len(rows[0])
-    items = Items(np.frombuffer(b"".join(rows), np.uint8), offsets)
-    return ristretto.hash_to_scalars(items, dst)
+    numbers = np.arange(count).astype(">u2").view(np.uint8).reshape(count, 2)
+    fixed = head, ENCODED_BYTES.to_bytes(2, "big"), tail
+    first, size, last = (np.tile(np.frombuffer(part, np.uint8), (count, 1)) for part in fixed)
+    table = np.concatenate([first, numbers, size, elements, size, evaluated, last], axis=1)
+    offsets = np.arange(count + 1) * table.shape[1]
+    return ristretto.hash_to_scalars(Items(table.ravel(), offsets), dst)
 
 
 @lru_cache(maxsize=16)

@@ -45,7 +45,6 @@ ENCODED_BYTES = 32
 SCALAR_BYTES = 32
 UNIFORM_BYTES = 64
 NONE = np.empty((0, ENCODED_BYTES), np.uint8)
-NONE_UNIFORM = np.empty((0, UNIFORM_BYTES), np.uint8)
 ORDER = L
 
 
@@ -80,6 +79,9 @@ class Points:
 
     def __repr__(self) -> str:
         return f"Points(<{len(self)} elements>)"
+
+
+_NO_POINTS = np.empty((0, 4, 4), np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -229,15 +231,16 @@ class Combs:
         encodings: NDArray[np.uint8],
         places: tuple[tuple[int, ...], ...],
         values: Scalars,
-        plus: NDArray[np.uint8] = NONE_UNIFORM,
+        plus: Points | None = None,
     ) -> tuple[NDArray[np.uint8], Combs]:
         """Encodings (n, 32) of sums, and these elements with those of ``encodings`` behind them.
 
         A sum is of the elements at some ``places`` among these and those, each times the next of
-        ``values``. A row of ``plus`` adds what ``from_uniform`` makes of it, to the first sums.
+        ``values``, and for the first sums of an element of ``plus`` each.
         Raises ``CryptoError`` as ``decode`` does.
         """
-        out, known, valid = kernel.comb_sums(self._known, encodings, places, _words(values), plus)
+        added = _NO_POINTS if plus is None else plus.array
+        out, known, valid = kernel.comb_sums(self._known, encodings, places, _words(values), added)
         _check_valid(encodings, valid, identity=False)
         return out, Combs(known)
 

@@ -70,6 +70,8 @@ def querier(
         block = mine[start : start + BLOCK]
         query = oprf.mask(block, rng) if mode is Mode.VOPRF else oprf.blind(mode, block, rng)
         channel.send(pb.OprfBlinded(elements=columns.pack(query.elements)))
+        if mode is Mode.VOPRF:
+            query = oprf.ahead(query, public_key)
         if asked is not None:
             outputs.append(_answer(channel, asked, public_key))
         asked = query

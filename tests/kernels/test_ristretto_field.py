@@ -35,6 +35,10 @@ def tight(kind):
     return [2**bits + 2**17 - 1] * 5
 
 
+def largest_factor(kind):
+    return [2**54 - 1] * 5 if kind == "ones" else tight(kind)
+
+
 def product(kind):
     """A bound of the limbs of a product."""
     return [10 * 2**52 + 2**14 - 1] * 5 if kind == "eights" else tight(kind)
@@ -133,6 +137,32 @@ def test_a_product_stays_in_the_bound_the_other_operations_rely_on(run, kind, na
     for row in got:
         assert all(limb <= top for limb, top in zip(row, product(kind), strict=True)), row
         assert value(kind, row) % P == value(kind, tight(kind)) ** 2 % P
+
+
+@pytest.mark.parametrize("name", ["times", "square"])
+def test_a_product_of_the_largest_factors_is_tight(run, kind, name):
+    rows = [largest_factor(kind), tight(kind)] * 4
+    got = run(name, *([rows] if name == "square" else [rows, rows]))
+    assert_tight(kind, got)
+    assert [value(kind, row) % P for row in got] == [value(kind, row) ** 2 % P for row in rows]
+
+
+def test_combinations_of_products_are_factors(run, kind):
+    """The ones that formulas of points make: each of them may be multiplied."""
+    one, none = [product(kind)] * ROWS, [[0] * 5] * ROWS
+    two = run("loose_plus", one, one)
+    three = run("loose_plus", two, one)
+    combinations = [
+        (3, run("factor", three)),
+        (2, run("factor_plus", one, one)),
+        (1, run("factor_minus", two, one)),
+        (-2, run("factor_minus", none, two)),
+        (2, run("factor", run("loose_minus", three, one))),  # in a double
+    ]
+    for count, rows in combinations:
+        assert {value(kind, row) % P for row in rows} == {count * value(kind, one[0]) % P}
+        most = largest_factor(kind)
+        assert all(limb <= top for row in rows for limb, top in zip(row, most, strict=True))
 
 
 def test_carrying_the_largest_loose_element(run, kind):

@@ -216,7 +216,7 @@ def test_multiples_of_one_point_and_sums_match_the_reference(backend):
     )
 
 
-NO_SCALARS, NO_UNIFORM = words([]), uniform(0)
+NO_SCALARS, NO_POINTS = words([]), portable.one_way_map(uniform(0))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -228,15 +228,16 @@ def test_sums_by_combs_match_the_reference(backend, count):
     scalars = scalars[: sum(map(len, places))]
     known = None
     if count < 3:
-        _, known, _ = ristretto.comb_sums(None, encodings[:count], (), NO_SCALARS, NO_UNIFORM)
+        _, known, _ = ristretto.comb_sums(None, encodings[:count], (), NO_SCALARS, NO_POINTS)
         encodings = encodings[count:]
-    found, whole, valid = ristretto.comb_sums(known, encodings, places, scalars, uniform(count))
+    plus = portable.one_way_map(uniform(count))
+    found, whole, valid = ristretto.comb_sums(known, encodings, places, scalars, plus)
     with kernels.use("portable"):
         points, _ = portable.decode(portable.encode(portable.one_way_map(uniform(4))))
         rows = [row for each in places for row in each]
         bounds = np.cumsum([0, *map(len, places)])
         sums = portable.sums(points[rows], scalars, bounds)
-        sums[:count] = portable.add(sums[:count], portable.one_way_map(uniform(count)))
+        sums[:count] = portable.add(sums[:count], plus)
         assert found.tobytes() == portable.encode(sums).tobytes()
     assert len(whole) == 4
     assert valid.all()
@@ -248,7 +249,7 @@ def test_the_identity_stands_for_what_sums_by_combs_cannot_decode(backend, place
     encodings = portable.encode(portable.one_way_map(uniform(3)))
     encodings[place] = 0xFF
     found, _, valid = ristretto.comb_sums(
-        None, encodings, ((0,), (1,), (2,)), words([5, 5, 5]), NO_UNIFORM
+        None, encodings, ((0,), (1,), (2,)), words([5, 5, 5]), NO_POINTS
     )
     assert valid.tolist() == [row != place for row in range(3)]
     assert [row.tobytes() == IDENTITY for row in found] == [row == place for row in range(3)]
@@ -258,9 +259,9 @@ def test_the_identity_stands_for_what_sums_by_combs_cannot_decode(backend, place
 def test_sums_by_combs_of_points_that_are_not_there(backend, places):
     encodings = portable.encode(portable.one_way_map(uniform(2)))
     with pytest.raises(ConfigError):
-        ristretto.comb_sums(None, encodings, places, words([1]), NO_UNIFORM)
+        ristretto.comb_sums(None, encodings, places, words([1]), NO_POINTS)
     with pytest.raises(ConfigError):
-        ristretto.comb_sums(None, encodings, ((0,),), words([1]), uniform(2))
+        ristretto.comb_sums(None, encodings, ((0,),), words([1]), elements(2))
 
 
 def test_other_representatives_of_an_element_encode_alike(backend):

@@ -25,7 +25,13 @@ change = partial(update, key=KEY, name="blacklist", clock=clock)
 
 
 def ask(listed, ids, key=KEY):
-    found, opened = listed.look_up(oprf.evaluate(key.oprf, Items.of(ids)))
+    """What a list says of ids together, which is what it says of each alone."""
+    outputs = oprf.evaluate(key.oprf, Items.of(ids))
+    found, opened = listed.look_up(outputs)
+    for i in range(0, len(outputs), 7):
+        one = slice(i, i + 1)
+        alone, label = listed.look_up(outputs[one])
+        assert (alone.dtype, alone.tolist(), label) == (bool, found[one].tolist(), opened[one])
     return found.tolist(), opened
 
 

@@ -269,6 +269,25 @@ def test_public_keys_that_are_none(public):
         oprf.finalize(query, evaluated, proof, public)
 
 
+@pytest.mark.parametrize("made", [oprf.blind, lambda _, *drawn: oprf.mask(*drawn)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_done_ahead_changes_no_output(made, count, backend):
+    secret = oprf.generate_key(Mode.VOPRF, seeded("key"))
+    other = oprf.generate_key(Mode.VOPRF, seeded("other")).public
+    items = Items.of([f"item {i}" for i in range(count)])
+    query = made(Mode.VOPRF, items, seeded("blinds"))
+    evaluated, proof = oprf.blind_evaluate(secret, query.elements, seeded("nonce"))
+    want = oprf.evaluate(secret, items).tobytes()
+    for waiting in (query, oprf.ahead(query, secret.public), oprf.ahead(query, other)):
+        assert oprf.finalize(waiting, evaluated, proof, secret.public).tobytes() == want
+        with pytest.raises(CryptoError, match="proof does not show"):
+            oprf.finalize(waiting, evaluated, proof, other)
+        with pytest.raises(CryptoError, match="proof does not show"):
+            oprf.finalize(waiting, query.elements, proof, secret.public)
+    with pytest.raises(InvalidKey):
+        oprf.ahead(query, bytes(32))
+
+
 def test_items_and_seeds_of_other_lengths():
     fits = Items.of([b"x" * 65535])
     assert oprf.blind(Mode.OPRF, fits, seeded(1)).elements.shape == (1, 32)

@@ -145,16 +145,25 @@ def test_labels_open_under_their_keys_and_no_others(room, backend):
     for keys, name in ((entry_keys(20, "other"), "a"), (entry_keys(20), "b")):
         with pytest.raises(ListCorrupt, match="does not open"):
             labels.unseal(keys, sealed, name)
+    outputs = np.frombuffer(seeded("outputs").bytes(20 * 64), np.uint8).reshape(20, 64)
+    sealed = labels.seal(labels.keys(outputs, "a"), Items.of(texts), room, "a")
+    for output, row, text in zip(outputs, sealed, texts, strict=True):
+        assert labels.unseal_one(output.tobytes(), row.tobytes(), "a") == text
+        with pytest.raises(ListCorrupt, match="does not open"):
+            labels.unseal_one(output.tobytes(), row.tobytes(), "b")
 
 
 def test_every_bit_of_a_sealed_label_is_held():
-    keys = entry_keys(1)
+    output = np.frombuffer(seeded("output").bytes(64), np.uint8).reshape(1, 64)
+    keys = labels.keys(output, "a")
     sealed = labels.seal(keys, Items.of([b"fraud"]), 8, "a")
     for bit in range(8 * sealed.shape[1]):
         spoilt = sealed.copy()
         spoilt[0, bit // 8] ^= 1 << bit % 8
         with pytest.raises(ListCorrupt):
             labels.unseal(keys, spoilt, "a")
+        with pytest.raises(ListCorrupt):
+            labels.unseal_one(output.tobytes(), spoilt.tobytes(), "a")
 
 
 def test_a_sealed_label_tells_nothing_of_its_length_or_text():

@@ -29,6 +29,9 @@ def test_every_tag_is_found_in_its_row_and_no_other(count, sparse):
     shuffled = seeded_order(count)
     assert np.array_equal(table.positions(tags[shuffled]), shuffled)
     assert not (table.positions(random_tags(2000, "others")) >= 0).any()
+    for row in shuffled[:20]:
+        assert table.position(tags[row].tobytes()) == row
+    assert {table.position(tag.tobytes()) for tag in random_tags(20, "others")} == {-1}
 
 
 def seeded_order(count):
@@ -44,6 +47,7 @@ def test_edges_of_words_and_buckets(pairs, data):
     # Two tags that differ in hidden bits of the first word only share a row's contents.
     assert (found >= 0).all()
     assert np.array_equal(tags[found, 1], tags[:, 1])
+    assert [table.position(tag.tobytes()) for tag in tags] == found.tolist()
 
 
 @pytest.mark.parametrize(("width", "count"), [(1, 1000), (1, 1023), (1, 8192), (2, 20_000)])

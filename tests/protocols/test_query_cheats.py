@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -142,6 +143,18 @@ def test_a_holder_that_evaluates_under_another_key(party):
 
     with pytest.raises(ProtocolError, match="proof does not show"):
         run_pair(lambda channel: query.asker(channel, party.listed, IDS[:1]), other)
+
+
+def test_a_list_whose_public_key_is_none(party):
+    """Its holder signed that; whatever it answers, nothing is unmasked by it."""
+    *older, last = party.listed.segments
+    header = replace(last.header, public_key=bytes(32))
+    listed = replace(party.listed, segments=(*older, replace(last, header=header)))
+    with pytest.raises(ProtocolError, match="its list: a public key is the encoding"):
+        run_pair(
+            lambda channel: query.asker(channel, listed, IDS[:1]),
+            lambda channel: channel.recv(pb.QueryRequest),
+        )
 
 
 def test_a_label_that_does_not_open(party, tmp_path):

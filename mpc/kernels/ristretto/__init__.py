@@ -111,19 +111,19 @@ def comb_sums(
     encodings: NDArray[np.uint8],
     places: tuple[tuple[int, ...], ...],
     scalars: NDArray[np.uint64],
-    plus: NDArray[np.uint8],
+    plus: NDArray[np.uint64],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
     """Encodings of sums of multiples by combs: what few elements at a time take.
 
-    A sum is of the points at some ``places``, each times the next of (n, 4) ``scalars``, and of
-    what a row of ``plus`` maps to: uniform bytes (n, 64), for the first n sums. Places count the
-    points of ``known``, which a former call returned under the same backend, and then those of
-    ``encodings`` (n, 32). Returns the sums' encodings, what is ``known`` of all these points, and
-    which encodings are valid; the identity stands for one that is not.
+    A sum is of the points at some ``places``, each times the next of (n, 4) ``scalars``, and for
+    the first sums of a point of ``plus`` each. Places count the points of ``known``, which a former
+    call returned under the same backend, and then those of ``encodings`` (n, 32). Returns the sums'
+    encodings, what is ``known`` of all these points, and which encodings are valid; the identity
+    stands for one that is not.
     """
     _check(encodings, np.uint8, (32,))
     _check(scalars, np.uint64, (4,))
-    _check(plus, np.uint8, (64,))
+    _check(plus, np.uint64, (4, 4))
     which, bounds, past = _terms(places)
     points = len(encodings) + (0 if known is None else len(known))
     if past > points or len(which) != len(scalars) or len(plus) > len(places):

@@ -8,31 +8,35 @@ sum is complete on this curve: it has no exceptional case, so no lane needs a br
 * completed: (E, F, G, H), what a sum or a double ends in: X = EF, Y = GH, Z = FG, T = EH
 * cached:    (Y - X, Y + X, 2Z, 2dT), the second operand of a sum
 
-All coordinates are tight elements of ``field``.
+Extended coordinates are products of ``field``, and all others are factors.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit
+from numba.core import cgutils
 
 from mpc.kernels.compiled import inner
+from mpc.kernels.lanes import pointer
 from mpc.kernels.ristretto.constants import D
 from mpc.kernels.ristretto.field import (
+    LIMBS,
+    Limbs,
     constant,
-    load_element,
+    factor,
+    factor_minus,
+    factor_plus,
     load_word,
     loose_minus,
     loose_plus,
     loose_square,
     loose_times,
-    minus,
     operation,
-    plus,
     select,
     store_element,
-    tight,
     times,
 )
 
@@ -64,9 +68,10 @@ def doubled(x: Any, y: Any, z: Any) -> Any:
     a = loose_square(x)
     b = loose_square(y)
     c = loose_square(z)
-    e = loose_times(x, y)
+    h = loose_plus(a, b)
+    e = factor_minus(loose_square(factor_plus(x, y)), h)
     f = loose_minus(loose_plus(loose_plus(c, c), a), b)
-    return tight(loose_plus(e, e)), tight(f), minus(b, a), plus(a, b)
+    return e, factor(f), factor_minus(b, a), factor(h)
 
 
 @inlined
@@ -80,7 +85,7 @@ def extended(completed: Any) -> Any:
 def cached(point: Any) -> Any:
     """A point as second operand of ``summed``."""
     x, y, z, t = point
-    return minus(y, x), plus(y, x), plus(z, z), times(t, TWO_D(t))
+    return factor_minus(y, x), factor_plus(y, x), factor_plus(z, z), times(t, TWO_D(t))
 
 
 @inlined
@@ -88,11 +93,11 @@ def summed(point: Any, other: Any) -> Any:
     """Extended plus cached, completed (section 3.1)."""
     x, y, z, t = point
     y_minus_x, y_plus_x, z2, t2d = other
-    a = loose_times(minus(y, x), y_minus_x)
-    b = loose_times(plus(y, x), y_plus_x)
+    a = loose_times(factor_minus(y, x), y_minus_x)
+    b = loose_times(factor_plus(y, x), y_plus_x)
     c = loose_times(t, t2d)
     d = loose_times(z, z2)
-    return minus(b, a), minus(d, c), plus(d, c), plus(b, a)
+    return factor_minus(b, a), factor_minus(d, c), factor_plus(d, c), factor_plus(b, a)
 
 
 def _digit(kind: Any, b: Any, words: Any, shift: Any) -> Any:
@@ -106,26 +111,30 @@ def _digit_is_negative(kind: Any, b: Any, words: Any, shift: Any) -> Any:
     return b.ashr(_digit(kind, b, words, shift), kind.splat(63))
 
 
-@operation("word")
-def _digit_has_size(kind: Any, b: Any, words: Any, shift: Any, size: Any) -> Any:
-    """Where bits ``shift`` to ``shift + 3`` of words, less eight, are plus or minus ``size``."""
+@operation("elements")
+def _selected(kind: Any, b: Any, table: Any, words: Any, shift: Any) -> list[Limbs]:
+    """The cached multiple of the digit's size, by a scan of the whole table, line by line."""
     digit = _digit(kind, b, words, shift)
-    sign = kind.opaque(b, b.ashr(digit, kind.splat(63)))
-    absolute = b.sub(b.xor(digit, sign), sign)
-    return b.sext(b.icmp_unsigned("==", absolute, kind.spread(b, size)), kind.TYPE)
-
-
-@inlined
-def _selected(table: int, words: Any, shift: int) -> Any:
-    """The cached multiple of the digit's size, by a scan of the whole table."""
-    y_minus_x, y_plus_x, z2, t2d = ONE(words), ONE(words), TWO(words), ZERO(words)
-    for k in range(MULTIPLES):
-        found = _digit_has_size(words, shift, k + 1)
-        y_minus_x = select(found, load_element(table, 4 * k, words), y_minus_x)
-        y_plus_x = select(found, load_element(table, 4 * k + 1, words), y_plus_x)
-        z2 = select(found, load_element(table, 4 * k + 2, words), z2)
-        t2d = select(found, load_element(table, 4 * k + 3, words), t2d)
-    return y_minus_x, y_plus_x, z2, t2d
+    sign = b.ashr(digit, kind.splat(63))
+    size = kind.lined(b, kind.opaque(b, b.sub(b.xor(digit, sign), sign)))
+    each, entry = kind.LINE.count, 4 * LIMBS * kind.COUNT
+    neutral = [
+        limb for value in (1, 1, 2, 0) for limb in (value, 0, 0, 0, 0) for _ in range(kind.COUNT)
+    ]
+    chosen = [
+        cgutils.alloca_once_value(b, ir.Constant(kind.LINE, neutral[at : at + each]))
+        for at in range(0, entry, each)
+    ]
+    with cgutils.for_range(b, ir.Constant(table.type, MULTIPLES)) as loop:
+        here = b.add(loop.index, ir.Constant(table.type, 1))
+        found = b.sext(b.icmp_unsigned("==", size, kind.lined(b, kind.spread(b, here))), kind.LINE)
+        first = b.add(table, b.mul(loop.index, ir.Constant(table.type, 8 * entry)))
+        for i, line in enumerate(chosen):
+            read = b.load(pointer(b, first, each * i, kind.LINE), align=8)
+            kept = b.load(line)
+            b.store(b.xor(kept, b.and_(found, b.xor(read, kept))), line)
+    limbs = kind.words_of(b, [b.load(line) for line in chosen])
+    return [limbs[at : at + LIMBS] for at in range(0, 4 * LIMBS, LIMBS)]
 
 
 @inner
@@ -154,15 +163,25 @@ def sixteenfold(point: Any) -> Any:
 @inner
 def fill_table(point: Any, table: int) -> None:
     """Write the cached multiples 1 to 8 of a point to ``TABLE`` elements at an address."""
-    first = cached(point)
-    multiple = point
+    _fill(point, cached(point), table)
+
+
+@inner
+def fill_odd_table(point: Any, table: int) -> None:
+    """Write the cached multiples 1, 3, ..., 15 as ``fill_table`` does."""
+    x, y, z, _ = point
+    _fill(point, cached(extended(doubled(x, y, z))), table)
+
+
+@inner
+def _fill(multiple: Any, step: Any, table: int) -> None:
     for k in range(MULTIPLES):
         y_minus_x, y_plus_x, z2, t2d = cached(multiple)
         store_element(table, 4 * k, y_minus_x)
         store_element(table, 4 * k + 1, y_plus_x)
         store_element(table, 4 * k + 2, z2)
         store_element(table, 4 * k + 3, t2d)
-        multiple = extended(summed(multiple, first))
+        multiple = extended(summed(multiple, step))
 
 
 @inner

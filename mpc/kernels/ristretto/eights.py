@@ -3,7 +3,7 @@
 
 An element is five ``lanes``: limbs in radix 2^52, one element per lane.
 
-* *Tight*: limbs below 2^52, the top one below 2^47 + 2^11. Factors of a product are tight.
+* *Tight*: limbs below 2^52, the top one below 2^47 + 2^11. *Factors* of a product are tight.
 * *Loose*: limbs below 2^63. Products, sums and differences come out loose, so that a linear
   combination of products costs one ``tight``, and not one for each of them.
 
@@ -29,14 +29,14 @@ from numba import types
 
 from mpc.kernels.lanes import COUNT, LIMB_BITS, VECTOR, high, lanes, low, splat, spread
 
-__all__ = ["COUNT", "ELEMENT", "LIMB_BITS", "TYPE", "WORD", "opaque", "splat", "spread"]
+__all__ = ["COUNT", "ELEMENT", "LIMB_BITS", "LINE", "TYPE", "WORD", "opaque", "splat", "spread"]
 
 LIMBS = 5
 TOP_BITS = 255 - (LIMBS - 1) * LIMB_BITS
 FOLD = 19 << (LIMBS * LIMB_BITS - 255)
 BIAS_BITS = 60
 
-TYPE = VECTOR
+TYPE = LINE = VECTOR
 WORD = lanes
 ELEMENT = types.UniTuple(WORD, LIMBS)
 Limbs = list[Any]  # five llvmlite values
@@ -45,6 +45,14 @@ Limbs = list[Any]  # five llvmlite values
 def opaque(_b: Any, mask: Any) -> Any:
     """``mask``: between vectors LLVM makes no branches (see ``ones.opaque``)."""
     return mask
+
+
+def lined(_b: Any, word: Any) -> Any:
+    return word
+
+
+def words_of(_b: Any, lines: list[Any]) -> list[Any]:
+    return lines
 
 
 def _folded(b: Any, z: Limbs) -> Limbs:
@@ -104,6 +112,10 @@ def tight(b: Any, x: Limbs) -> Limbs:
         out[k + 1] = b.add(out[k + 1], b.lshr(out[k], splat(LIMB_BITS)))
         out[k] = b.and_(out[k], splat((1 << LIMB_BITS) - 1))
     return out
+
+
+factor = tight
+"""A loose element as a factor."""
 
 
 def plus_19(b: Any, total: Any, x: Any) -> Any:

@@ -7,8 +7,8 @@ an element, ``like`` is one, or a word, or what a kernel is given from outside t
 ``EIGHTS`` or ``ONES``. A *word* is eight words in lanes, or one, and a *mask* is a word of all ones
 or zero, in each lane.
 
-Elements are *tight* or *loose*: factors of products are tight, and a linear combination of products
-is made tight once. Both modules give the bounds.
+Elements are *tight* or *loose*, and a linear combination of products is made tight once, or what a
+*factor* of a product may be, which takes less. Both modules give the bounds.
 
 Nothing here branches or addresses memory by a value.
 """
@@ -46,14 +46,19 @@ Limbs = list[Any]  # five llvmlite values
 def operation(result: str) -> Callable[[Callable[..., Any]], Any]:
     """Make an intrinsic of ``emit(kind, builder, ...)``, of elements as lists of limbs.
 
-    ``result`` is "element", "word", "index" or "none".
+    ``result`` is "element", "elements" (four), "word", "index" or "none".
     """
 
     def wrap(emit: Callable[..., Any]) -> Any:
         def typed(_context: Any, *args: Any) -> Any:
             kind = next(_KINDS[arg] for arg in args if arg in _KINDS)
             given = [types.unliteral(arg) for arg in args]
-            results = {"element": kind.ELEMENT, "word": kind.WORD, "index": types.intp}
+            results = {
+                "element": kind.ELEMENT,
+                "elements": types.UniTuple(kind.ELEMENT, 4),
+                "word": kind.WORD,
+                "index": types.intp,
+            }
             return results.get(result, types.none)(*given), partial(_generated, kind, emit)
 
         # numba reads the number of arguments from the signature.
@@ -74,9 +79,15 @@ def _generated(
     out = emit(kind, builder, *given)
     if not isinstance(out, list):
         return context.get_dummy_value() if out is None else out
-    packed = ir.Constant(ir.ArrayType(kind.TYPE, LIMBS), ir.Undefined)
-    for i, limb in enumerate(out):
-        packed = builder.insert_value(packed, limb, i)
+    if isinstance(out[0], list):
+        return _packed(builder, [_packed(builder, element) for element in out])
+    return _packed(builder, out)
+
+
+def _packed(builder: Any, values: list[Any]) -> Any:
+    packed = ir.Constant(ir.ArrayType(values[0].type, len(values)), ir.Undefined)
+    for i, value in enumerate(values):
+        packed = builder.insert_value(packed, value, i)
     return packed
 
 
@@ -97,13 +108,13 @@ def constant(value: int) -> Any:
 
 @operation("element")
 def loose_times(kind: Any, b: Any, x: Limbs, y: Limbs) -> Limbs:
-    """The product of tight elements, loose."""
+    """The product of factors, loose."""
     return list(kind.loose_times(b, x, y))
 
 
 @operation("element")
 def loose_square(kind: Any, b: Any, x: Limbs) -> Limbs:
-    """The square of a tight element, loose."""
+    """The square of a factor, loose."""
     return list(kind.loose_square(b, x))
 
 
@@ -126,14 +137,32 @@ def tight(kind: Any, b: Any, x: Limbs) -> Limbs:
 
 
 @operation("element")
+def factor(kind: Any, b: Any, x: Limbs) -> Limbs:
+    """A loose element that is a combination of a few products, as a factor."""
+    return list(kind.factor(b, x))
+
+
+@operation("element")
+def factor_plus(kind: Any, b: Any, x: Limbs, y: Limbs) -> Limbs:
+    """The sum of products, as a factor."""
+    return list(kind.factor(b, _sum(b, x, y)))
+
+
+@operation("element")
+def factor_minus(kind: Any, b: Any, x: Limbs, y: Limbs) -> Limbs:
+    """The difference of products, as a factor; ``y`` may be the sum of two."""
+    return list(kind.factor(b, _difference(kind, b, x, y)))
+
+
+@operation("element")
 def times(kind: Any, b: Any, x: Limbs, y: Limbs) -> Limbs:
-    """The product of tight elements, tight."""
+    """The product of factors, tight."""
     return list(kind.times(b, x, y))
 
 
 @operation("element")
 def square(kind: Any, b: Any, x: Limbs) -> Limbs:
-    """The square of a tight element, tight."""
+    """The square of a factor, tight."""
     return list(kind.square(b, x))
 
 

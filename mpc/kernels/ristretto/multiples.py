@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multiples of points of ristretto255, and sums of them, compiled.
 
-Signed digits of four bits throughout. ``mul`` and ``mul_fixed`` take no branch and touch no address
+``mul`` and ``mul_fixed`` have signed digits of four bits, take no branch and touch no address
 that depends on points or scalars. ``sums`` does both, and so is for what the other side knows.
 """
 
@@ -18,7 +18,9 @@ from mpc.kernels.ristretto.edwards import (
     RECODING,
     TABLE,
     WINDOWS,
+    doubled,
     extended,
+    fill_odd_table,
     fill_table,
     identity,
     multiplied,
@@ -32,6 +34,7 @@ from mpc.kernels.ristretto.rows import (
     gather,
     kind_for,
     new_points,
+    plain,
     put_point,
     read_point,
     scratch,
@@ -41,6 +44,7 @@ from mpc.kernels.ristretto.xmd import SCRATCH_WORDS
 
 MUL_SECONDS, FIXED_SECONDS, SUM_SECONDS = 5e-6, 1e-5, 1e-5
 TABLE_WORDS = TABLE * LIMBS  # of one point, one at a time
+DIGITS, NAF_BITS = 256, 5  # of a scalar in ``sums``
 
 
 RECODING_WORDS = np.frombuffer(RECODING.to_bytes(32, "little"), "<u8").copy()
@@ -100,8 +104,8 @@ def _mul_fixed(
 
 @inner
 def _plus_multiple(point: Any, table: int, digit: Any, kind: Any) -> Any:
-    """A point plus a multiple, looked up where it lies."""
-    at = 4 * (abs(digit) - 1)
+    """A point plus an odd multiple, looked up where it lies."""
+    at = 4 * (abs(digit) // 2)
     y_minus_x, y_plus_x = load_element(table, at, kind), load_element(table, at + 1, kind)
     z2, t2d = load_element(table, at + 2, kind), load_element(table, at + 3, kind)
     if digit > 0:
@@ -111,13 +115,36 @@ def _plus_multiple(point: Any, table: int, digit: Any, kind: Any) -> Any:
     return extended((e, g, f, h))
 
 
+@inner
+def _write_naf(scalars: Any, row: int, digits: Any) -> None:
+    """The digits of a scalar below 2^253, odd or zero and from -15 to 15, of which any five in a
+    row have at most one that is not zero."""
+    place, carry = 0, np.int64(0)
+    while place < DIGITS:
+        word, shift = place // 64, np.uint64(place % 64)
+        bits = scalars[row, word] >> shift
+        if place % 64 > 64 - NAF_BITS and word + 1 < NUMBER_WORDS:
+            bits |= scalars[row, word + 1] << np.uint64(64 - place % 64)
+        window = carry + np.int64(bits & np.uint64((1 << NAF_BITS) - 1))
+        if window % 2 == 0:
+            digits[place, row] = 0
+            place += 1
+            continue
+        carry = np.int64(window > 1 << NAF_BITS - 1)
+        digits[place, row] = window - (carry << NAF_BITS)
+        for each in range(place + 1, min(place + NAF_BITS, DIGITS)):
+            digits[each, row] = 0
+        place += NAF_BITS
+
+
 @kernel
 def _sums(
     start: int,
     stop: int,
     points: Any,
-    recoded: Any,
+    scalars: Any,
     bounds: Any,
+    digits: Any,
     tables: Any,
     out: Any,
     kind: Any,
@@ -126,13 +153,14 @@ def _sums(
     for group in range(start, stop):
         for row in range(bounds[group], bounds[group + 1]):
             table = address(tables) + 8 * TABLE_WORDS * row
-            fill_table(read_point(points, row, row + 1, block, kind), table)
+            fill_odd_table(read_point(points, row, row + 1, block, kind), table)
+            _write_naf(scalars, row, digits)
         total = identity(kind)
-        for window in range(WINDOWS - 1, -1, -1):
-            total = sixteenfold(total)
+        for place in range(DIGITS - 1, -1, -1):
+            x, y, z, _ = total
+            total = extended(doubled(x, y, z))
             for row in range(bounds[group], bounds[group + 1]):
-                nibble = recoded[row, window // 16] >> np.uint64(window % 16 * 4) & np.uint64(15)
-                digit = np.int64(nibble) - 8
+                digit = np.int64(digits[place, row])
                 if digit != 0:
                     table = address(tables) + 8 * TABLE_WORDS * row
                     total = _plus_multiple(total, table, digit, kind)
@@ -174,11 +202,14 @@ def sums(
 ) -> NDArray[np.uint64]:
     """The sum of multiples of each group of rows (Straus 1964), in variable time.
 
-    The doublings are a group's together: a row takes an addition for each digit that is not zero.
+    The doublings are a group's together. A row takes an addition for each digit that is not zero,
+    one in six in the non-adjacent form of width 5 (Solinas, "Efficient Arithmetic on Koblitz
+    Curves", Designs, Codes and Cryptography 19, 2000).
     """
     groups = len(bounds) - 1
     out, tables = new_points(groups), np.empty((len(points), TABLE_WORDS), np.uint64)
-    arrays = words_of(points), _recoded(scalars), bounds, tables, words_of(out), ONES
+    digits = np.empty((DIGITS, len(points)), np.int8)
+    arrays = words_of(points), plain(scalars), bounds, digits, tables, words_of(out), ONES
     _sums.over(groups, SUM_SECONDS * len(points) / max(1, groups), *arrays, scratch=scratch)
     return out
 

@@ -6,15 +6,18 @@ high-security signatures", CHES 2011, section 3.1; in the layout of their amd64-
 multiplications of 64 by 64 bits, of which those that pass 2^255 have a factor that is 19 times
 itself, in five sums of 128 bits.
 
-* *Tight*: limbs below 2^51 + 2^17. Factors of a product are tight, and products are.
+* *Tight*: limbs below 2^51 + 2^17. Products are.
 * *Loose*: limbs below 2^63. Sums and differences come out loose.
+* *Factors* of a product: limbs below 2^54. A difference is one, and a sum of up to three, where
+  what is added is tight: they are not made tight first.
 
 The bounds, limb by limb:
 
-* the sums of a product: below (1 + 4 * 19) * 2^103, so their carries are words, and what is above
-  2^255 is below 2^54, for only the fifth sum, which is without a 19, has it. 19 times that is
-  carried one limb further up: it leaves limbs below 2^51 + 2^8;
-* ``loose_minus(x, y)``: x + 2^55 - y in every limb, so y is below 2^55 - 2^51;
+* the sums of a product: below (1 + 4 * 19) * 2^108 + 2^64, so their carries are words, and what is
+  above 2^255 is below 2^59.4, for only the fifth sum, which is without a 19, has it. 19 times that
+  is a word, and carried one limb further up: it leaves limbs below 2^51 + 2^13;
+* ``loose_minus(x, y)``: x + 2^53 - y in every limb, so y is below 2^53 - 2^51: a tight element, or
+  the sum of two;
 * ``tight`` of limbs below 2^63 carries at once from all: 2^51 + 19 * 2^12 at most.
 
 The multiplier takes the same time for all numbers on the processors that this is compiled for, and
@@ -34,15 +37,17 @@ COUNT = 1
 LIMBS = 5
 LIMB_BITS = 51
 TOP_BITS = 51
-BIAS_BITS = 55
+BIAS_BITS = 53
 
 TYPE = lanes.WORD
+LINE = ir.VectorType(TYPE, 4)  # what tables are read by
 WORD = types.uint64
 ELEMENT = types.UniTuple(WORD, LIMBS)
 Limbs = list[Any]  # five llvmlite values
 
 _MASK = (1 << LIMB_BITS) - 1
 _TWICE = ir.IntType(128)
+_LANES = [ir.Constant(ir.IntType(32), lane) for lane in range(LINE.count)]
 
 
 def splat(value: int) -> Any:
@@ -63,8 +68,20 @@ def opaque(b: Any, mask: Any) -> Any:
     return b.asm(ir.FunctionType(TYPE, [TYPE]), "", "=r,0", [mask], side_effect=False)
 
 
+def lined(b: Any, word: Any) -> Any:
+    """A word all along a line."""
+    first = b.insert_element(ir.Constant(LINE, ir.Undefined), word, _LANES[0])
+    order = ir.Constant(ir.VectorType(ir.IntType(32), LINE.count), [0] * LINE.count)
+    return b.shuffle_vector(first, ir.Constant(LINE, ir.Undefined), order)
+
+
+def words_of(b: Any, lines: list[Any]) -> list[Any]:
+    """The words of lines, in order."""
+    return [b.extract_element(line, lane) for line in lines for lane in _LANES]
+
+
 def times(b: Any, x: Limbs, y: Limbs) -> Limbs:
-    """The product of tight elements, tight."""
+    """The product of factors, tight."""
     y19 = [plus_19(b, splat(0), limb) for limb in y]
     pairs = [
         [(x[i], y[k - i] if i <= k else y19[k - i + LIMBS]) for i in range(LIMBS)]
@@ -74,7 +91,7 @@ def times(b: Any, x: Limbs, y: Limbs) -> Limbs:
 
 
 def square(b: Any, x: Limbs) -> Limbs:
-    """The square of a tight element, tight."""
+    """The square of a factor, tight."""
     twice = [b.add(limb, limb) for limb in x]
     x19 = [plus_19(b, splat(0), limb) for limb in x]
     rows: list[list[tuple[Any, Any]]] = [[] for _ in x]
@@ -96,6 +113,11 @@ def tight(b: Any, x: Limbs) -> Limbs:
         plus_19(b, out[0], above[-1]),
         *(b.add(limb, carry) for limb, carry in zip(out[1:], above, strict=False)),
     ]
+
+
+def factor(_b: Any, x: Limbs) -> Limbs:
+    """A sum or difference as a factor, which it is."""
+    return x
 
 
 def plus_19(b: Any, total: Any, x: Any) -> Any:

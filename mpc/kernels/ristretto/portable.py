@@ -224,14 +224,14 @@ def comb_sums(
     which: NDArray[np.int64],
     scalars: NDArray[np.uint64],
     bounds: NDArray[np.int64],
-    plus: NDArray[np.uint8],
+    plus: NDArray[np.uint64],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
     """Encodings of sums of multiples; what is known of points are the points."""
     points, valid = decode(encodings)
     if known is not None:
         points = np.concatenate([known, points])
     totals = sums(points[which], scalars, bounds)
-    totals[: len(plus)] = add(totals[: len(plus)], one_way_map(plus))
+    totals[: len(plus)] = add(totals[: len(plus)], plus)
     return encode(totals), points, valid
 
 

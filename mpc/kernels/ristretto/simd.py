@@ -208,7 +208,7 @@ def comb_sums(
     which: NDArray[np.int64],
     scalars: NDArray[np.uint64],
     bounds: NDArray[np.int64],
-    plus: NDArray[np.uint8],
+    plus: NDArray[np.uint64],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
     """Encodings of sums of multiples; what is known of points are their combs."""
     points, valid = decode(encodings) if len(encodings) else (new_points(0), np.empty(0, np.bool_))
@@ -217,7 +217,7 @@ def comb_sums(
         return np.empty((0, 32), np.uint8), tables, valid
     totals = sums_of(tables, which, scalars, bounds)
     if len(plus):
-        totals[: len(plus)] = add(totals[: len(plus)], one_way_map(plus))
+        totals[: len(plus)] = add(totals[: len(plus)], plus)
     return encode(totals), tables, valid
 
 

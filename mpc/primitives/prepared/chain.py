@@ -29,6 +29,8 @@ from mpc.primitives.prepared.segment import Segment, open_segment
 DELTAS = 32
 """How many deltas a base has at most: they are searched one by one."""
 
+_FEW = 8  # below it, entries are looked up one by one
+
 _NAME = re.compile(r"\d{20}\.(base|delta)")
 
 Words = NDArray[np.uint64]
@@ -83,6 +85,9 @@ class PreparedList:
 
         Raises ``ListCorrupt`` when an entry's label does not open.
         """
+        if len(outputs) < _FEW:
+            found = [self._look_up_one(output.tobytes()) for output in outputs]
+            return np.array([hit for hit, _ in found], np.bool_), [label for _, label in found]
         name = self.newest.name
         segment, row = self.find(labels.tags(outputs, name))
         listed = segment >= 0
@@ -91,10 +96,21 @@ class PreparedList:
             for number in {*segment[listed].tolist()}:
                 asked = np.flatnonzero(segment == number)
                 sealed = self.segments[number].sealed[row[asked]]
-                found = labels.unseal(labels.keys(outputs[asked], name), sealed, name)
-                for at, label in zip(asked.tolist(), found, strict=True):
+                clear = labels.unseal(labels.keys(outputs[asked], name), sealed, name)
+                for at, label in zip(asked.tolist(), clear, strict=True):
                     opened[at] = label
         return listed, opened
+
+    def _look_up_one(self, output: bytes) -> tuple[bool, bytes | None]:
+        name = self.newest.name
+        tag = labels.tag_of(output, name)
+        for segment in reversed(self.segments):
+            if (row := segment.added.position(tag)) >= 0:
+                sealed = segment.sealed[row].tobytes()
+                return True, labels.unseal_one(output, sealed, name) if sealed else None
+            if segment.removed.position(tag) >= 0:
+                break
+        return False, None
 
 
 def open_list(folder: Path, pin: Pin, *, at_least: int = 0) -> PreparedList:
@@ -130,18 +146,23 @@ def _opened(folder: Path, pin: Pin) -> tuple[list[str], tuple[Segment, ...]]:
 
 def segment_names(folder: Path) -> list[str]:
     """The newest base in ``folder`` and what came after it, by name."""
-    found: list[str] = []
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
     # A base that was written over deltas is newer than all of them.
-    ordered = sorted(found)
+    ordered = sorted(_names(folder))
     bases = [place for place, name in enumerate(ordered) if name.endswith(".base")]
     return ordered[bases[-1] :] if bases else ordered
 
 
 def newest_version(folder: Path) -> int:
     """The version of the newest file in ``folder``, by its name; 0 when there is none."""
-    return max((int(name.split(".")[0]) for name in segment_names(folder)), default=0)
+    newest = max(_names(folder), default="0.")
+    return int(newest[: newest.index(".")])
+
+
+def _names(folder: Path) -> list[str]:
+    """Of all bases and deltas, which sort by version."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
+    return []
 
 
 def check_chain(headers: Sequence[Header]) -> None:

@@ -20,6 +20,8 @@ unrelated ones.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,6 +87,32 @@ def unseal(entry_keys: Words, sealed: Bytes, name: str) -> list[bytes]:
         raise ListCorrupt("a label does not open under the key of its entry")
     starts = zip(plain, lengths.tolist(), strict=True)
     return [row[_LENGTH_BYTES : _LENGTH_BYTES + length].tobytes() for row, length in starts]
+
+
+def tag_of(output: bytes, name: str) -> bytes:
+    """What ``tags`` gives for one entry."""
+    return _one(output, name, b"mpc:qtag", 16)
+
+
+def unseal_one(output: bytes, sealed: bytes, name: str) -> bytes:
+    """What ``unseal`` gives for one entry with this OPRF output."""
+    key = _one(output, name, b"mpc:qkey", 32)
+    siv, body = sealed[:_SIV_BYTES], sealed[_SIV_BYTES:]
+    counters = range(-(-len(body) // _STREAM_BYTES))
+    blocks = (siv + counter.to_bytes(8, "little") for counter in counters)
+    stream = b"".join(_one(key + block, name, b"mpc:qstr", _STREAM_BYTES) for block in blocks)
+    plain = bytes(p ^ q for p, q in zip(body, stream, strict=False))
+    length = int.from_bytes(plain[:_LENGTH_BYTES], "little")
+    if (
+        _one(key + plain, name, b"mpc:qsiv", _SIV_BYTES) != siv
+        or length > len(body) - _LENGTH_BYTES
+    ):
+        raise ListCorrupt("a label does not open under the key of its entry")
+    return plain[_LENGTH_BYTES : _LENGTH_BYTES + length]
+
+
+def _one(data: bytes, name: str, person: bytes, size: int) -> bytes:
+    return hashlib.blake2s(data, key=name.encode(), person=person, digest_size=size).digest()
 
 
 def _derived(outputs: Bytes, name: str, person: bytes, size: int) -> Words:

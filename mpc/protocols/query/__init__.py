@@ -65,7 +65,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import CryptoError, PeerClosed, ProtocolError
+from mpc.errors import CryptoError, InvalidKey, PeerClosed, ProtocolError
 from mpc.net import columns
 from mpc.net.channel import Channel
 from mpc.pb.v1 import query_pb2 as pb
@@ -145,7 +145,8 @@ def asker(channel: Channel, prepared: PreparedList, ids: Any, *, rng: Rng = SYST
         key = prepared.newest.public_key
         blinded = pb.QueryBlinded(public_key=key, total=total, elements=elements)
         channel.send(pb.QueryRequest(blinded=blinded))
-        # The holder is at work: so are we, on the block before and on the one to come.
+        # The holder is at work: so are we, on this block, the one before, and the one to come.
+        asked = _ahead(channel, asked, key)
         if done is not None:
             outputs.append(_finalized(channel, *done, key))
         waiting = next(blocks, None)
@@ -220,6 +221,13 @@ def _blinded(items: Items, rng: Rng) -> Iterator[Query]:
         with span("mask"):
             query = oprf.mask(items[start : start + BLOCK], rng)
         yield query
+
+
+def _ahead(channel: Channel, query: Query, public_key: bytes) -> Query:
+    try:
+        return oprf.ahead(query, public_key)
+    except InvalidKey as error:
+        raise ProtocolError(channel.peer, f"its list: {error}") from None
 
 
 def _finalized(
