@@ -10,8 +10,8 @@ is in seconds.
 
 The floor is the wire: of ``tls`` the bare exchange of as many bytes in as many rounds over the same
 link in the same run; of a link with a shape its bandwidth and latency, the bytes of the fuller way
-one after the other and the latency once a round. ``sharing.each`` is the time of one, beside that
-of one AES-128 block by OpenSSL on one core.
+one after the other and the latency once a round. ``sharing.each`` is the time of one in that of
+AES-128 blocks by OpenSSL on one core, whose rate is ``sharing.aes``.
 
 ``sharing.among`` is the seconds in which so many parties make products.
 """
@@ -124,7 +124,8 @@ class _Made:
             yield self.times.rate(record, self.kind.count, "1/s")
             if self.shape not in LINKS:
                 one = self.times.each("sharing.each", params, self.kind.count)
-                yield replace(one, floor=("aes", one.median * blocks / 1e6))
+                median, spread = (blocks * of / 1e6 for of in (one.median, one.spread))
+                yield replace(one, unit="AES blocks", median=median, spread=spread)
         if self.kind is not None and self.shape not in LINKS:
             made = self.benchmark.removeprefix("sharing.")
             yield from self.times.parts("sharing.stage", {"made": made, **params}, _SIDES[0])
