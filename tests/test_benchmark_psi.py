@@ -109,7 +109,7 @@ def test_the_flights_of_an_intersection(security):
         lambda channel: psi.sender(channel, items, security=security),
         links=lambda: tuple(ends),
     )
-    assert max(end.count for end in ends) == FLIGHTS
+    assert max(end.count for end in ends) == FLIGHTS[security]
 
 
 def test_okvs(tmp_path, capsys):
