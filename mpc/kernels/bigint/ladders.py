@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.blocks import ROW
 from mpc.kernels.bigint.lookups import look_up_next, scan
-from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
+from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import address, load
 
@@ -63,7 +63,7 @@ def power_all(
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         exponent = address(exponents) + exponents_step * group
-        copy(table, modulus + ROW * (limbs + 1), rows)
+        copy(table, modulus + ROW * (limbs + INVERSE), rows)
         copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
         for entry in range(2, entries):
             to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)

@@ -34,7 +34,7 @@ from mpc.kernels.bigint.loops import (
     multiply_all,
     square_all,
 )
-from mpc.kernels.bigint.montgomery import SCRATCH, routines
+from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
 from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
@@ -42,7 +42,7 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9, 0.9e-9
+SECONDS_PER_MADD = 0.2e-9, 0.65e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
 
@@ -54,7 +54,7 @@ COMB_BYTES = 32 << 20
 class SimdArithmetic:
     """Modulo ``roots`` (``digits`` 1) or their squares (``digits`` 2), in limbs of 52 bits.
 
-    ``modulus`` is what the kernels take: n, -1/n modulo 2**52 and the element one, for every lane;
+    ``modulus`` is what the kernels take: n, -1/n modulo 2**260 and the element one, for every lane;
     ``entry`` are the factors that bring numbers of the size of the modulus into Montgomery form.
     """
 
@@ -71,11 +71,11 @@ class SimdArithmetic:
         if limbs is None:
             bits = max(n.bit_length() for n in moduli) + SPARE_BITS
             limbs = -(-bits // (BLOCK * LIMB_BITS)) * BLOCK
-        digits, base = 2 if square else 1, 1 << LIMB_BITS
+        digits, base = 2 if square else 1, 1 << (INVERSE * LIMB_BITS)
         inverses = [-pow(n, -1, base) % base for n in moduli]
         modulus = [
             split_integers(moduli, limbs),
-            split_integers(inverses, 1),
+            split_integers(inverses, INVERSE),
             _constants(moduli, digits, limbs, [1]),
         ]
         entry = _constants(moduli, digits, limbs, powers_of_radix(limbs, digits))
@@ -136,7 +136,7 @@ class SimdArithmetic:
 
     def ones(self, count: int) -> Residues:
         out = lane_groups(-(-count // LANES), self.rows)
-        out[...] = self.modulus[:, self.limbs + 1 :]
+        out[...] = self.modulus[:, self.limbs + INVERSE :]
         return Residues(out, count)
 
     def comb(self, base: Residues, bits: int, window: int | None) -> SimdComb:
@@ -165,7 +165,7 @@ class SimdArithmetic:
         if groups:
             self.run(fold_all, groups / tasks, parts[:tasks], x.data, groups)
         if rest:
-            parts[tasks] = self.modulus[0, self.limbs + 1 :]
+            parts[tasks] = self.modulus[0, self.limbs + INVERSE :]
             parts[tasks, :, :rest] = x.data[groups, :, :rest]
             tasks += 1
         out = lane_groups(1, self.rows)
