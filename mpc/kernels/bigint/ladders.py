@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.lookups import look_up_next, scan
+from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next, scan
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
@@ -81,7 +81,7 @@ def straus_all(
     start: int,
     stop: int,
     out: Words,
-    tables: Words,
+    tables: NDArray[np.uint8],
     exponents: Words,
     groups: int,
     terms: int,
@@ -105,7 +105,8 @@ def straus_all(
     """
     rows = limbs * digits
     work, step = address(scratch), ROW * passes * terms
-    factors = work + ROW * SCRATCH * limbs
+    index = work + ROW * SCRATCH * limbs
+    factors = index + ROW * INDEX_ROWS
     begin = start
     while begin < stop:
         share = begin // groups
@@ -114,14 +115,14 @@ def straus_all(
         count = terms * (share + 1) // shares - base
         for i in range(passes * count):
             term = base + i % count
-            table = address(tables) + 8 * entries * rows * term
+            table = address(tables) + BYTES * entries * rows * term
             digit = address(exponents) + ROW * ((passes - 1 - i // count) * terms + term)
             digit -= step * share * groups
             squarings = window if term == base else 0
             first = begin
             while first < end:
                 found = look_up_next(
-                    factors, table, digit + step * first, step, end - first, entries, rows
+                    factors, index, table, digit + step * first, step, end - first, entries, rows
                 )
                 for group in range(first, first + found):
                     modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group

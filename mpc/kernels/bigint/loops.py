@@ -38,7 +38,7 @@ Words = NDArray[np.uint64]
 
 
 @inner
-def accumulate(out: int, x: int, limbs: int) -> None:
+def add_limbs(out: int, x: int, limbs: int) -> None:
     """out += x, as limbs."""
     for row in range(limbs):
         column = add(load(out + ROW * row, 0), load(x + ROW * row, 0))
@@ -132,7 +132,7 @@ def combine_all(
             factor = address(factors) + factors_step * group + ROW * rows * i
             mul(routines, term, x, factor, modulus, work, limbs, digits)
             for digit in range(digits):
-                accumulate(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
+                add_limbs(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
             if i % 4 == 3:
                 # Each term is below 2n, and an element is to stay below 8n.
                 mul(
@@ -221,7 +221,7 @@ def embed_all(
         one = address(n) + n_step * group + ROW * (limbs + INVERSE)
         to = address(out) + ROW * digits * limbs * group
         copy(to, one, digits * limbs)
-        accumulate(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
+        add_limbs(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
 
 
 @kernel

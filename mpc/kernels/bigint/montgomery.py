@@ -27,7 +27,7 @@ from numba import types
 
 from mpc import kernels
 from mpc.kernels.bigint import narrow, wide
-from mpc.kernels.bigint.rows import LIMB, ROW
+from mpc.kernels.bigint.rows import LIMB, ROW, clear, double
 from mpc.kernels.compiled import call, inner, routine
 from mpc.kernels.lanes import (
     LIMB_BITS,
@@ -53,17 +53,43 @@ products = wide if kernels.wide() else narrow
 
 @routine
 def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    products.mul_limbs(out, x, y, n, scratch, limbs, digits)
+    low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
+    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
+    clear(m, limbs)
+    products.put_product(low, factors, y, limbs)
+    products.reduce(low, m, m, modulus, 1, limbs)
+    if digits == 2:
+        products.put_product(high, factors, y + ROW * limbs, limbs)
+        factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
+        products.add_product(high, factors, y, limbs)
+        products.reduce(high, m, m, modulus, 2, limbs)
+        products.carry_upper(out + ROW * limbs, high, 3, limbs)
+    products.carry_upper(out, low, 2, limbs)
 
 
 @routine
 def _square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    products.square_limbs(out, x, n, scratch, limbs, digits)
+    low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
+    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
+    clear(m, limbs)
+    products.put_square(low, factors, limbs)
+    products.reduce(low, m, m, modulus, 1, limbs)
+    if digits == 2:
+        twice = scratch + ROW * 8 * limbs
+        double(twice, x, limbs)
+        factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
+        products.put_product(high, factors, twice, limbs)
+        products.reduce(high, m, m, modulus, 1, limbs)
+        products.carry_upper(out + ROW * limbs, high, 2, limbs)
+    products.carry_upper(out, low, 2, limbs)
 
 
 @routine
 def _add_product(z: int, x: int, y: int, scratch: int, limbs: int) -> None:
-    products.add_limbs(z, x, y, scratch, limbs)
+    products.add_product(z, products.factors(scratch, x, limbs), y, limbs)
+    products.settle(z, limbs)
 
 
 Routines = tuple[int, int, int]

@@ -27,7 +27,7 @@ from mpc.kernels.bigint.fives import (
     store_five,
     zero_five,
 )
-from mpc.kernels.bigint.rows import LIMB, ROW, clear, double
+from mpc.kernels.bigint.rows import LIMB, ROW
 from mpc.kernels.compiled import inner
 from mpc.kernels.lanes import (
     LIMB_BITS,
@@ -46,10 +46,11 @@ LIFT, LIFTED = np.uint64(fives.LIFT), np.uint64(fives.LIFTED)
 
 
 @inner
-def factors(out: int, x: int, rows: int) -> None:
-    """Limbs as factors."""
+def factors(out: int, x: int, rows: int) -> int:
+    """Limbs as factors, at ``out``."""
     for row in range(rows):
         store(out + ROW * row, 0, factor(load(x + ROW * row, 0)))
+    return out
 
 
 @inner
@@ -126,7 +127,7 @@ def reduce(z: int, less: int, m: int, n: int, products: int, limbs: int) -> None
 
 
 @inner
-def carry(out: int, z: int, products: int, limbs: int) -> None:
+def carry_upper(out: int, z: int, products: int, limbs: int) -> None:
     """Limbs from the upper half of the columns at z, which are so many products of ``limbs`` limbs.
 
     What is carried out of the last is dropped.
@@ -143,49 +144,8 @@ def carry(out: int, z: int, products: int, limbs: int) -> None:
 
 
 @inner
-def mul_limbs(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    """The product that :mod:`mpc.kernels.bigint.montgomery` describes."""
-    low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    multiplicand, modulus = scratch + ROW * 5 * limbs, scratch + ROW * 6 * limbs
-    factors(modulus, n, limbs + FIVE)
-    factors(multiplicand, x, limbs)
-    put_product(low, multiplicand, y, limbs)
-    clear(m, limbs)
-    reduce(low, m, m, modulus, 1, limbs)
-    if digits == 2:
-        put_product(high, multiplicand, y + ROW * limbs, limbs)
-        factors(multiplicand, x + ROW * limbs, limbs)
-        add_product(high, multiplicand, y, limbs)
-        reduce(high, m, m, modulus, 2, limbs)
-        carry(out + ROW * limbs, high, 3, limbs)
-    carry(out, low, 2, limbs)
-
-
-@inner
-def square_limbs(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    """The same of x by itself."""
-    low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    multiplicand, modulus = scratch + ROW * 5 * limbs, scratch + ROW * 6 * limbs
-    factors(modulus, n, limbs + FIVE)
-    factors(multiplicand, x, limbs)
-    put_square(low, multiplicand, limbs)
-    clear(m, limbs)
-    reduce(low, m, m, modulus, 1, limbs)
-    if digits == 2:
-        twice = scratch + ROW * 8 * limbs
-        double(twice, x, limbs)
-        factors(multiplicand, x + ROW * limbs, limbs)
-        put_product(high, multiplicand, twice, limbs)
-        reduce(high, m, m, modulus, 1, limbs)
-        carry(out + ROW * limbs, high, 2, limbs)
-    carry(out, low, 2, limbs)
-
-
-@inner
-def add_limbs(z: int, x: int, y: int, scratch: int, limbs: int) -> None:
-    """Add x*y to the 2*limbs columns at z, which are not too large before and after."""
-    factors(scratch, x, limbs)
-    add_product(z, scratch, y, limbs)
+def settle(z: int, limbs: int) -> None:
+    """Take from the 2*limbs columns at z what one product in them is too large by."""
     for row in range(2 * limbs):
         lows = np.uint64(min(row + 1, 2 * limbs - 1 - row))
         highs = np.uint64(min(row, 2 * limbs - row))

@@ -15,10 +15,11 @@ from mpc.kernels.lanes import (
     load,
     shift_signed,
     store,
+    sub,
     zero,
 )
 
-__all__ = ["LIMB", "ROW", "carry", "clear", "copy", "double"]
+__all__ = ["LIMB", "ROW", "accumulate", "add_below_radix", "carry", "clear", "copy", "double"]
 
 LIMB = np.uint64((1 << LIMB_BITS) - 1)
 
@@ -54,5 +55,28 @@ def double(out: int, x: int, limbs: int) -> None:
     for row in range(limbs):
         limb = load(x + ROW * row, 0)
         column = add(add(limb, limb), over)
+        store(out + ROW * row, 0, bit_and(column, mask))
+        over = shift_signed(column, LIMB_BITS)
+
+
+@inner
+def accumulate(out: int, x: int, limbs: int) -> None:
+    """out += x, as columns."""
+    for row in range(limbs):
+        store(out + ROW * row, 0, add(load(out + ROW * row, 0), load(x + ROW * row, 0)))
+
+
+@inner
+def add_below_radix(out: int, x: int, y: int, radix: int, limbs: int) -> None:
+    """x + y, and if that reaches R = 2**(52*limbs), less R plus ``radix``, which is R modulo n."""
+    over, mask = zero(), broadcast(LIMB)
+    for row in range(limbs):
+        column = add(add(load(x + ROW * row, 0), load(y + ROW * row, 0)), over)
+        store(out + ROW * row, 0, bit_and(column, mask))
+        over = shift_signed(column, LIMB_BITS)
+    exceeds, over = sub(zero(), over), zero()
+    for row in range(limbs):
+        more = bit_and(load(radix + ROW * row, 0), exceeds)
+        column = add(add(load(out + ROW * row, 0), more), over)
         store(out + ROW * row, 0, bit_and(column, mask))
         over = shift_signed(column, LIMB_BITS)

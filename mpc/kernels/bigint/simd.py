@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
 from mpc.kernels.bigint.ladders import power_all
@@ -26,6 +27,7 @@ from mpc.kernels.bigint.limbs import (
     split_integers,
     split_packed,
 )
+from mpc.kernels.bigint.lookups import BYTES
 from mpc.kernels.bigint.loops import (
     combine_all,
     embed_all,
@@ -85,6 +87,10 @@ class SimdArithmetic:
         roots = tuple(self.roots[position] for position in positions)
         return self.of(roots, square=self.digits == 2, limbs=self.limbs)
 
+    def root(self) -> SimdArithmetic:
+        """Modulo the roots."""
+        return self.of(self.roots, square=False, limbs=self.limbs)
+
     @property
     def moduli(self) -> tuple[int, ...]:
         return tuple(root**self.digits for root in self.roots)
@@ -143,8 +149,8 @@ class SimdArithmetic:
         if window is None:
             fitting = (
                 w
-                for w in range(4, 8)
-                if -(-bits // w) * multiexp.entries(w) * 8 * self.rows <= COMB_BYTES
+                for w in range(4, 9)
+                if -(-bits // w) * multiexp.entries(1 << w) * BYTES * self.rows <= COMB_BYTES
             )
             window = max(fitting, default=4)
         powers = [base]
@@ -153,7 +159,7 @@ class SimdArithmetic:
         return self.joint_comb(concatenate(powers), window)
 
     def joint_comb(self, bases: Residues, window: int) -> SimdComb:
-        return SimdComb(self, window, multiexp.tables(self, bases, window))
+        return SimdComb.of(self, bases, window)
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
@@ -254,30 +260,6 @@ class SimdArithmetic:
 
     def _new(self, x: Residues) -> Words:
         return lane_groups(len(x.data), self.rows)
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SimdComb:
-    """A table for each window of the exponent, so that one pass without squarings does it."""
-
-    arithmetic: SimdArithmetic
-    window: int
-    tables: Words
-
-    @property
-    def nbytes(self) -> int:
-        return self.tables.nbytes
-
-    def power(self, exponents: NDArray[np.uint8]) -> Residues:
-        slab = LANES * max(1, multiexp.SLAB // (LANES * len(self.tables)))
-        starts = range(0, max(len(exponents), 1), slab)
-        return concatenate([self._power(exponents[start : start + slab]) for start in starts])
-
-    def _power(self, exponents: NDArray[np.uint8]) -> Residues:
-        digits = cut(exponents, len(self.tables) * self.window, self.window)
-        return multiexp.straus(
-            self.arithmetic, self.tables, digits, self.window, passes=1, count=len(exponents)
-        )
 
 
 def _step(array: Words) -> int:

@@ -17,7 +17,7 @@ from mpc.kernels.bigint.blocks import (
     store_block,
     zero_block,
 )
-from mpc.kernels.bigint.rows import ROW, carry, clear, double
+from mpc.kernels.bigint.rows import ROW, carry
 from mpc.kernels.compiled import inner
 
 
@@ -78,7 +78,7 @@ def put_square(z: int, x: int, limbs: int) -> None:
 
 
 @inner
-def reduce(z: int, less: int, m: int, n: int, limbs: int) -> None:
+def reduce(z: int, less: int, m: int, n: int, _products: int, limbs: int) -> None:
     """Subtract ``less`` from the columns at z, and add m*n so that the lower half vanishes.
 
     m is written, and may be over ``less``.
@@ -93,35 +93,17 @@ def reduce(z: int, less: int, m: int, n: int, limbs: int) -> None:
 
 
 @inner
-def mul_limbs(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    low, m = scratch, scratch + ROW * 2 * limbs
-    clear(m, limbs)
-    put_product(low, x, y, limbs)
-    reduce(low, m, m, n, limbs)
-    if digits == 2:
-        high = scratch + ROW * 3 * limbs
-        put_product(high, x, y + ROW * limbs, limbs)
-        add_product(high, x + ROW * limbs, y, limbs)
-        reduce(high, m, m, n, limbs)
-        carry(out + ROW * limbs, high + ROW * limbs, limbs)
-    carry(out, low + ROW * limbs, limbs)
+def carry_upper(out: int, z: int, _products: int, limbs: int) -> None:
+    """Limbs from the upper half of the columns at z; what is carried out of the last is dropped."""
+    carry(out, z + ROW * limbs, limbs)
 
 
 @inner
-def square_limbs(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
-    low, m = scratch, scratch + ROW * 2 * limbs
-    clear(m, limbs)
-    put_square(low, x, limbs)
-    reduce(low, m, m, n, limbs)
-    if digits == 2:
-        high, twice = scratch + ROW * 3 * limbs, scratch + ROW * 5 * limbs
-        double(twice, x, limbs)
-        put_product(high, x + ROW * limbs, twice, limbs)
-        reduce(high, m, m, n, limbs)
-        carry(out + ROW * limbs, high + ROW * limbs, limbs)
-    carry(out, low + ROW * limbs, limbs)
+def factors(_out: int, x: int, _rows: int) -> int:
+    """Limbs as products take them, which is as they are."""
+    return x
 
 
 @inner
-def add_limbs(z: int, x: int, y: int, _scratch: int, limbs: int) -> None:
-    add_product(z, x, y, limbs)
+def settle(_z: int, _limbs: int) -> None:
+    """Columns are nothing but sums of products."""
