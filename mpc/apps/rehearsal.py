@@ -67,7 +67,7 @@ class _Zeros:
         kind = kinds.whole(kind)
         return {f.name: np.zeros(kinds.shape(kind, f), np.uint64) for f in kind.fields()}
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         """There is nobody to tell."""
 
 

@@ -11,6 +11,7 @@ from tampering import Tampering
 
 from mpc.errors import (
     ConfigError,
+    DataError,
     MpcError,
     ParameterMismatch,
     PeerAborted,
@@ -128,6 +129,23 @@ def test_a_party_that_needs_no_more_while_others_do():
 
     with pytest.raises(ParameterMismatch, match="theirs is nothing more"):
         by_dealer(role, 2)
+
+
+def test_a_party_that_fails_does_not_say_that_it_needs_no_more():
+    # The dealer would name p1, which asks on and did nothing wrong.
+    def party(mesh):
+        with dealer.source(computing(mesh), mesh.channel("dealer")) as triples:
+            if mesh.me == "p0":
+                raise DataError("a table without rows")
+            triples.draw(Products(3))
+
+    def served(mesh):
+        with pytest.raises(PeerAborted, match="DataError") as caught:
+            dealer.serve(mesh)
+        assert caught.value.peer == "p0"
+
+    with pytest.raises(DataError, match="without rows"):
+        run_mesh({**dict.fromkeys(names(2), party), "dealer": served})
 
 
 def asking(request, operands=()):

@@ -27,13 +27,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
 
 import numpy as np
 
-from mpc.errors import ConfigError, CryptoError, MpcError
+from mpc.errors import ConfigError, CryptoError
 from mpc.primitives import forks
 from mpc.protocols.triples import kinds
 from mpc.protocols.triples.kinds import (
@@ -79,8 +78,8 @@ class Maker(Protocol):
         """This party's shares of a batch of ``kind``: as many whole units as it likes, but one."""
         ...
 
-    def close(self) -> None:
-        """Nothing more is needed."""
+    def close(self, *, failed: bool = False) -> None:
+        """Nothing more is needed; or, with ``failed``, whoever uses them has met an error."""
         ...
 
 
@@ -224,9 +223,9 @@ class Triples:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        # After an error nobody waits for a message more; what is held is released all the same.
-        with suppress(MpcError) if kind is not None else nullcontext():
-            self.close()
+        # A dealer that were told after an error that no more is needed would blame the others, who
+        # ask on: it hears of the error as all peers do.
+        self._maker.close(failed=kind is not None)
 
     def close(self) -> None:
         """Tell the source that nothing more is needed; the pool can still be drawn from."""

@@ -194,9 +194,10 @@ class _Dealt:
             start += size
         return arrays
 
-    def close(self) -> None:
-        """Tell the dealer that nothing more is needed."""
-        self._channel.send(pb.CorrelationRequest())
+    def close(self, *, failed: bool = False) -> None:
+        """Tell the dealer that nothing more is needed, unless this party has failed."""
+        if not failed:
+            self._channel.send(pb.CorrelationRequest())
 
 
 def _bounded(kind: Kind) -> Kind:

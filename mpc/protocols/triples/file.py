@@ -182,7 +182,7 @@ class _Stored:
         held = zip(self._kinds, self._unused, strict=True)
         return [kind for kind, unused in held if unused and isinstance(kind, Operand)]
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:  # noqa: ARG002
         """Release the file for another process."""
         self._file.close()
 

@@ -87,7 +87,7 @@ class _Pairwise:
         self._operands: dict[int, Words] = {}
         self._seeds: seeds.Seeds | None = None
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         """There is nobody to tell."""
 
     def make(self, kind: Kind) -> Arrays:
