@@ -20,11 +20,11 @@ _DOUBLE_WORDS = ir.VectorType(ir.IntType(128), lanes.COUNT)
 _instruction = lanes.instruction
 
 
-def _emulated(builder: Any, name: str, args: list[Any], result: Any = None) -> Any:
+def _emulated(builder: Any, name: str, args: list[Any]) -> Any:
     if name in ("avx512.vpmadd52l.uq.512", "avx512.vpmadd52h.uq.512"):
         return _multiply_add(builder, *args, high=name.endswith("h.uq.512"))
     assert not name.startswith("avx512"), name
-    return _instruction(builder, name, args, result)
+    return _instruction(builder, name, args)
 
 
 def _multiply_add(builder: Any, total: Any, x: Any, y: Any, *, high: bool) -> Any:
