@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plugin of pytest: the lanes as AVX-512 has them, on a CPU that has it not.
 
-LLVM lays registers of eight words out as pairs of AVX2's, and the three instructions of AVX-512
+LLVM lays registers of eight words out as pairs of AVX2's, and the two instructions of AVX-512
 that have no such form are put together from plain ones here. So all that is written for wide lanes
 runs, though not at their speed. Needs a cache of compiled kernels of its own, since numba takes
 these for those of this CPU (``test_wide_lanes``).
@@ -16,18 +16,15 @@ from llvmlite import ir
 from mpc import kernels
 from mpc.kernels import lanes
 
-_WORD, _PLACE = ir.IntType(64), ir.IntType(32)
 _DOUBLE_WORDS = ir.VectorType(ir.IntType(128), lanes.COUNT)
 _instruction = lanes.instruction
 
 
-def _emulated(builder: Any, name: str, args: list[Any], result: Any = None) -> Any:
+def _emulated(builder: Any, name: str, args: list[Any]) -> Any:
     if name in ("avx512.vpmadd52l.uq.512", "avx512.vpmadd52h.uq.512"):
         return _multiply_add(builder, *args, high=name.endswith("h.uq.512"))
-    if name == "avx512.vpermi2var.q.512":
-        return _permuted(builder, *args)
     assert not name.startswith("avx512"), name
-    return _instruction(builder, name, args, result)
+    return _instruction(builder, name, args)
 
 
 def _multiply_add(builder: Any, total: Any, x: Any, y: Any, *, high: bool) -> Any:
@@ -36,16 +33,6 @@ def _multiply_add(builder: Any, total: Any, x: Any, y: Any, *, high: bool) -> An
     if high:
         product = builder.lshr(product, _DOUBLE_WORDS([lanes.LIMB_BITS] * lanes.COUNT))
     return builder.add(total, builder.and_(builder.trunc(product, lanes.VECTOR), limb))
-
-
-def _permuted(builder: Any, low: Any, places: Any, high: Any) -> Any:
-    order = ir.VectorType(_PLACE, 2 * lanes.COUNT)(list(range(2 * lanes.COUNT)))
-    both, out = builder.shuffle_vector(low, high, order), low
-    for lane in map(_PLACE, range(lanes.COUNT)):
-        place = builder.and_(builder.extract_element(places, lane), _WORD(15))
-        word = builder.extract_element(both, builder.trunc(place, _PLACE))
-        out = builder.insert_element(out, word, lane)
-    return out
 
 
 kernels.wide = lambda: True

@@ -41,8 +41,6 @@ VECTOR = ir.VectorType(WORD, COUNT)
 LIMB_BITS = 52
 
 _LIMB = (1 << LIMB_BITS) - 1
-_QUARTER = ir.VectorType(WORD, 4)
-_NARROW = ir.VectorType(ir.IntType(32), 8)
 _NOTHING = ir.Constant(VECTOR, ir.Undefined)
 
 
@@ -128,40 +126,6 @@ def _halves_of_product(builder: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """Of the low 52 bits of x and y. LLVM does the same for ``low`` and ``high`` only once."""
     limbs = (builder.and_(factor, splat(_LIMB)) for factor in (x, y))
     return doubles.halves(builder, *(doubles.double(builder, limb) for limb in limbs))
-
-
-def pick(builder: Any, low: Any, digit: Any, high: Any) -> Any:
-    """In each lane, of the sixteen words of two registers the one that its low four bits name.
-
-    At the same addresses and in the same time for every digit.
-    """
-    if kernels.wide():
-        return instruction(builder, "avx512.vpermi2var.q.512", [low, digit, high])
-    words = _places(range(4)), _places(range(4, 8))
-    quarters = [builder.shuffle_vector(x, _NOTHING, part) for x in (low, high) for part in words]
-    narrow = [builder.bitcast(quarter, _NARROW) for quarter in quarters]
-
-    def picked(half: list[Any]) -> Any:
-        # Words move as pairs of 32 bits, of which word d has numbers 2 d and 2 d + 1.
-        twice = builder.shl(half[0], _quarter(1))
-        pair = builder.or_(twice, builder.shl(builder.or_(twice, _quarter(1)), _quarter(32)))
-        order = builder.bitcast(pair, _NARROW)
-        found = [
-            builder.bitcast(instruction(builder, "avx2.permd", [part, order]), _QUARTER)
-            for part in narrow
-        ]
-        for bit in (2, 3):
-            mask = builder.icmp_unsigned(
-                "!=", builder.and_(half[0], _quarter(1 << bit)), _quarter(0)
-            )
-            found = [builder.select(mask, found[i + 1], found[i]) for i in range(0, len(found), 2)]
-        return found[0]
-
-    return by_halves(builder, [digit], picked)
-
-
-def _quarter(value: int) -> Any:
-    return ir.Constant(_QUARTER, [value] * 4)
 
 
 def _places(places: range) -> Any:

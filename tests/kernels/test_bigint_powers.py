@@ -174,6 +174,27 @@ def test_many_groups_at_one_comb(backend):
     ]
 
 
+def test_comb_where_sums_reach_the_radix(backend):
+    # Of 512 bits, and so R is as little as 2**8 times the modulus: one sum in a hundred reaches it.
+    n = (1 << 512) - 569
+    ring = bigint.modulo_square(n)
+    rng = random.Random(9)
+    base = rng.randrange(n * n)
+    comb = ring.comb(ring.encode([base]), 64, 4)
+    exponents = [rng.getrandbits(64) for _ in range(300)]
+    powers = ring.decode(comb.power(packed(exponents, 8)))
+    assert powers == [gmpy2.powmod(base, e, n * n) for e in exponents]
+
+
+def test_comb_of_a_base_without_an_inverse(backend):
+    for base in (0, P, Q * Q, P * Q):
+        ring = bigint.modulo_square(P * Q)
+        comb = ring.comb(ring.encode([base]), 20)
+        exponents = [1, 0, 2, 77, 1 << 19]
+        powers = ring.decode(comb.power(packed(exponents, 3)))
+        assert powers == [gmpy2.powmod(base, e, (P * Q) ** 2) for e in exponents]
+
+
 def test_unusable_combs(backend):
     ring = both_rings()[0]
     with pytest.raises(ConfigError):

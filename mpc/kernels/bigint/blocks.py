@@ -5,8 +5,7 @@ A number is rows of eight lanes, one row of 64 bytes per limb of 52 bits, lowest
 is a sum of partial products of one weight: a signed 64-bit word per lane, of any value, whose carry
 is not yet taken. Ten limbs fit 512 bits with eight to spare, and ten multipliers with their eleven
 running columns fit the 32 registers of AVX-512; so one row of the multiplicand is read once for
-twenty multiply-adds. AVX2 has 16 registers of half the size: there a block is worked on in two
-*parts* of four lanes each, and four multipliers at a time.
+twenty multiply-adds. (AVX2 goes by :mod:`mpc.kernels.bigint.fives`.)
 
 The intrinsics here pass blocks of ten rows as tuples, which LLVM keeps in registers.
 """
@@ -19,8 +18,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from mpc.kernels.bigint.parts import Column, Part, joined, parts
-from mpc.kernels.lanes import LIMB_BITS, VECTOR, emits, lanes, read, splat, write
+from mpc.kernels.lanes import LIMB_BITS, VECTOR, emits, high, lanes, low, read, splat, write
 
 BLOCK = 10
 ROW = 64
@@ -78,20 +76,24 @@ def replace_block(builder: Any, mask: Any, values: Any, address: Any) -> Any:
     )
 
 
-def _old(part: Part, z: Any, row: int) -> Column:
-    return Column(part.read(z, row))
+def _old(builder: Any, z: Any, row: int) -> Any:
+    return _row(builder, z, row)
 
 
-def _new(part: Part, _z: Any, _row: int) -> Column:
-    return Column(part.splat(0))
+def _new(_builder: Any, _z: Any, _row: int) -> Any:
+    return splat(0)
 
 
-def _each_part(builder: Any, rows_of: Callable[[Part], list[Any]]) -> Any:
-    """A block, of what each part makes of it."""
-    return _block(builder, joined(builder, [rows_of(part) for part in parts(builder)]))
+def _add_products(builder: Any, columns: list[Any], products: list[tuple[int, Any, Any]]) -> None:
+    """Add products x*y to columns i and i + 1, for each (i, x, y)."""
+    # All low halves first, so that no two instructions in a row wait for each other.
+    for i, x, y in products:
+        columns[i] = low(builder, columns[i], x, y)
+    for i, x, y in products:
+        columns[i + 1] = high(builder, columns[i + 1], x, y)
 
 
-def _multiplier(name: str, above: Callable[..., Column], *, last: bool = False) -> Any:
+def _multiplier(name: str, above: Callable[..., Any], *, last: bool = False) -> Any:
     """Of ten limbs by ten others: ``x`` is an address, ``y`` a block.
 
     The ten lowest columns come in as ``running`` and are written at ``z``; the ten above are read
@@ -100,62 +102,46 @@ def _multiplier(name: str, above: Callable[..., Column], *, last: bool = False) 
     they are doubled, and the squares of the upper five limbs of y added.
     """
 
-    def part_of(part: Part, z: Any, running: Any, x: Any, y: Any) -> list[Any]:
-        builder = part.builder
-        columns = [Column(row) for row in part.take(_rows(builder, running))]
-        factors = [part.factor(row) for row in part.take(_rows(builder, y))]
-        for first in range(0, BLOCK, part.multipliers):
-            chosen = list(enumerate(factors[first : first + part.multipliers], first))
-            for j in range(BLOCK):
-                while len(columns) < j + first + len(chosen) + 1:
-                    columns.append(above(part, z, len(columns)))
-                limb = part.factor(part.read(x, j))
-                part.add_products(columns, [(j + i, limb, factor) for i, factor in chosen])
-                if j < len(chosen):
-                    place = first + j
-                    column = columns[place]
-                    if last:
-                        column = _doubled(part, column, factors[BLOCK // 2 + place // 2], place)
-                    part.write(z, place, part.settled(column))
-        return [part.settled(column) for column in columns[BLOCK:]]
-
     def emit(builder: Any, z: Any, running: Any, x: Any, y: Any) -> Any:
-        return _each_part(builder, lambda part: part_of(part, z, running, x, y))
+        columns, factors = _rows(builder, running), _rows(builder, y)
+        for j in range(BLOCK):
+            columns.append(above(builder, z, BLOCK + j))
+            limb = _row(builder, x, j)
+            products = [(j + i, limb, factor) for i, factor in enumerate(factors)]
+            _add_products(builder, columns, products)
+            column = columns[j]
+            if last:
+                column = _doubled(builder, column, factors[BLOCK // 2 + j // 2], j)
+            _put(builder, z, j, column)
+        return _block(builder, columns[BLOCK:])
 
     emit.__name__ = name
     return emits(block, types.intp, block, types.intp, block)(emit)
 
 
-def _squarer(name: str, above: Callable[..., Column]) -> Any:
+def _squarer(name: str, above: Callable[..., Any]) -> Any:
     """Of ten limbs by themselves, each pair of two limbs once.
 
     The lowest columns are then complete: they are written doubled, and with the squares of the
     lower five limbs.
     """
 
-    def part_of(part: Part, z: Any, running: Any, x: Any) -> list[Any]:
-        builder = part.builder
-        columns = [Column(row) for row in part.take(_rows(builder, running))]
-        limbs = [part.factor(row) for row in part.take(_rows(builder, x))]
-        for j in range(BLOCK):
-            columns.append(above(part, z, BLOCK + j))
-            part.add_products(columns, [(j + i, limbs[j], limbs[i]) for i in range(j)])
-            column = _doubled(part, columns[j], limbs[j // 2], j)
-            part.write(z, j, part.settled(column))
-        return [part.settled(column) for column in columns[BLOCK:]]
-
     def emit(builder: Any, z: Any, running: Any, x: Any) -> Any:
-        return _each_part(builder, lambda part: part_of(part, z, running, x))
+        columns, limbs = _rows(builder, running), _rows(builder, x)
+        for j in range(BLOCK):
+            columns.append(above(builder, z, BLOCK + j))
+            _add_products(builder, columns, [(j + i, limbs[j], limbs[i]) for i in range(j)])
+            _put(builder, z, j, _doubled(builder, columns[j], limbs[j // 2], j))
+        return _block(builder, columns[BLOCK:])
 
     emit.__name__ = name
     return emits(block, types.intp, block, block)(emit)
 
 
-def _doubled(part: Part, column: Column, limb: Any, place: int) -> Column:
+def _doubled(builder: Any, column: Any, limb: Any, place: int) -> Any:
     """Twice a column of mixed products, and the half of the limb's square that belongs to it."""
-    half = part.high if place % 2 else part.low
-    twice = part.builder.add(column.value, column.value)
-    return half(Column(twice, 2 * column.excess), limb, limb)
+    half = high if place % 2 else low
+    return half(builder, builder.add(column, column), limb, limb)
 
 
 multiply = _multiplier("multiply", _old)
@@ -169,39 +155,33 @@ square_new_block = _squarer("square_new_block", _new)
 @emits(types.none, types.intp, block, block)
 def put_last(builder: Any, z: Any, running: Any, x: Any) -> None:
     """Write the highest ten columns of a square, doubled and with x's upper squares."""
-    for part in parts(builder):
-        limbs = [part.factor(row) for row in part.take(_rows(builder, x))]
-        for j, column in enumerate(part.take(_rows(builder, running))):
-            sum_ = _doubled(part, Column(column), limbs[BLOCK // 2 + j // 2], j)
-            part.write(z, j, part.settled(sum_))
+    limbs = _rows(builder, x)
+    for j, column in enumerate(_rows(builder, running)):
+        _put(builder, z, j, _doubled(builder, column, limbs[BLOCK // 2 + j // 2], j))
 
 
 class _Elimination:
-    """One part's way through ``eliminate``."""
+    """The way through ``eliminate``."""
 
-    def __init__(self, part: Part, z: Any, less: Any, n: Any, inverse: Any) -> None:
-        rows, builder = range(BLOCK), part.builder
-        self.part = part
-        self.columns = [Column(builder.sub(part.read(z, i), part.read(less, i))) for i in rows]
-        self.columns += [Column(part.read(z, BLOCK + i)) for i in rows]
-        self.limbs = [part.factor(part.read(n, i)) for i in rows]
-        self.inverse = part.factor(part.read(inverse, 0))
+    def __init__(self, builder: Any, z: Any, less: Any, n: Any, inverse: Any) -> None:
+        rows = range(BLOCK)
+        self.builder = builder
+        self.columns = [builder.sub(_row(builder, z, i), _row(builder, less, i)) for i in rows]
+        self.columns += [_row(builder, z, BLOCK + i) for i in rows]
+        self.limbs = [_row(builder, n, i) for i in rows]
+        self.inverse = _row(builder, inverse, 0)
         self.waiting: list[tuple[int, Any, int]] = []
 
     def step(self, j: int, m: Any) -> None:
         """Make column ``j`` vanish. The next step waits for the column above alone."""
-        part, columns, limbs, builder = self.part, self.columns, self.limbs, self.part.builder
-        least = part.factor(part.limb(part.settled(columns[j])))
-        row, multiple = part.low_limb(least, self.inverse)
-        part.write(m, j, row)
-        vanished = part.settled(part.low(columns[j], multiple, limbs[0]))
-        above = part.high(Column(part.splat(0)), multiple, limbs[0])
-        urgent = part.low(
-            Column(above.value, above.excess + columns[j + 1].excess), multiple, limbs[1]
-        )
-        urgent = Column(builder.add(urgent.value, columns[j + 1].value), urgent.excess)
-        carried = builder.ashr(vanished, part.splat(LIMB_BITS))
-        columns[j + 1] = Column(builder.add(urgent.value, carried), urgent.excess)
+        builder, columns, limbs = self.builder, self.columns, self.limbs
+        multiple = low(builder, splat(0), columns[j], self.inverse)
+        _put(builder, m, j, multiple)
+        vanished = low(builder, columns[j], multiple, limbs[0])
+        above = high(builder, splat(0), multiple, limbs[0])
+        urgent = builder.add(low(builder, above, multiple, limbs[1]), columns[j + 1])
+        carried = builder.ashr(vanished, splat(LIMB_BITS))
+        columns[j + 1] = builder.add(urgent, carried)
         # A processor takes the oldest instruction that is ready, so what is not urgent stands
         # behind the urgent part of the next step.
         self.add_late()
@@ -216,8 +196,8 @@ class _Elimination:
         """What column ``step + i`` gets of multiple * n."""
         column = self.columns[step + i]
         if i < BLOCK:
-            column = self.part.low(column, multiple, self.limbs[i])
-        self.columns[step + i] = self.part.high(column, multiple, self.limbs[i - 1])
+            column = low(self.builder, column, multiple, self.limbs[i])
+        self.columns[step + i] = high(self.builder, column, multiple, self.limbs[i - 1])
 
 
 @emits(block, types.intp, types.intp, types.intp, types.intp, types.intp)
@@ -228,11 +208,8 @@ def eliminate(builder: Any, z: Any, less: Any, m: Any, n: Any, inverse: Any) -> 
     n, and returns the ten columns above, running. ``inverse`` is the address of -1/n modulo 2**52.
     Of a Montgomery reduction this is the part in which each step waits for the one before.
     """
-    runs = [_Elimination(part, z, less, n, inverse) for part in parts(builder)]
+    run = _Elimination(builder, z, less, n, inverse)
     for j in range(BLOCK):
-        for run in runs:
-            run.step(j, m)
-    for run in runs:
-        run.add_late()
-    rows = [[run.part.settled(column) for column in run.columns[BLOCK:]] for run in runs]
-    return _block(builder, joined(builder, rows))
+        run.step(j, m)
+    run.add_late()
+    return _block(builder, run.columns[BLOCK:])

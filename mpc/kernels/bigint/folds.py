@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.blocks import ROW
-from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import COUNT, address, load, store
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.blocks import ROW
-from mpc.kernels.bigint.lookups import look_up_next, scan
-from mpc.kernels.bigint.montgomery import SCRATCH, Routines, copy, mul, square
+from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next, scan
+from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import address, load
 
@@ -63,7 +63,7 @@ def power_all(
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         exponent = address(exponents) + exponents_step * group
-        copy(table, modulus + ROW * (limbs + 1), rows)
+        copy(table, modulus + ROW * (limbs + INVERSE), rows)
         copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
         for entry in range(2, entries):
             to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)
@@ -81,7 +81,7 @@ def straus_all(
     start: int,
     stop: int,
     out: Words,
-    tables: Words,
+    tables: NDArray[np.uint8],
     exponents: Words,
     groups: int,
     terms: int,
@@ -105,7 +105,8 @@ def straus_all(
     """
     rows = limbs * digits
     work, step = address(scratch), ROW * passes * terms
-    factors = work + ROW * SCRATCH * limbs
+    index = work + ROW * SCRATCH * limbs
+    factors = index + ROW * INDEX_ROWS
     begin = start
     while begin < stop:
         share = begin // groups
@@ -114,14 +115,14 @@ def straus_all(
         count = terms * (share + 1) // shares - base
         for i in range(passes * count):
             term = base + i % count
-            table = address(tables) + 8 * entries * rows * term
+            table = address(tables) + BYTES * entries * rows * term
             digit = address(exponents) + ROW * ((passes - 1 - i // count) * terms + term)
             digit -= step * share * groups
             squarings = window if term == base else 0
             first = begin
             while first < end:
                 found = look_up_next(
-                    factors, table, digit + step * first, step, end - first, entries, rows
+                    factors, index, table, digit + step * first, step, end - first, entries, rows
                 )
                 for group in range(first, first + found):
                     modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group

@@ -2,9 +2,9 @@
 """Entries of tables by secret digits, at the same addresses and in the same time for every digit.
 
 Where each lane has a table of its own, every entry is read and masked. Where the lanes share one,
-a word is found by permuting two registers that hold it of sixteen entries, and masked only between
-sixteens. Such a table is (rows/5, entries/16, 5, 16), which is the order it is read in, and four
-lane groups look it up at once, so that it comes from the cache a quarter as often.
+four lane groups look it up at once: a shuffle of bytes takes one byte of a limb for 32 elements out
+of those of sixteen entries, and gives zero for digits that name none of the sixteen. Such a table
+is (rows, entries/16, 7, 16) bytes, the order it is read in: a limb of 52 bits has seven bytes.
 """
 
 from __future__ import annotations
@@ -15,126 +15,146 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from mpc.kernels.bigint.blocks import BLOCK, ROW, WORDS, replace_block, store_block, zero_block
+from mpc.kernels.bigint.blocks import BLOCK, ROW, replace_block, store_block, zero_block
+from mpc.kernels.bigint.fives import HALF, half
 from mpc.kernels.compiled import inner
-from mpc.kernels.lanes import (
-    VECTOR,
-    broadcast,
-    emits,
-    equal,
-    lanes,
-    pick,
-    read,
-    splat,
-    spread,
-    write,
-)
+from mpc.kernels.lanes import broadcast, emits, equal, instruction, pointer
 
 SIXTEEN = 16
-PIECE = 5
-"""Rows looked up at a time: for four groups they fill twenty registers."""
+BYTES = 7
+"""Of a limb."""
 
 FOUR = 4
+INDEX_ROWS = 8
+"""Rows that hold the indices of a lookup among up to 256 entries."""
 
 Lanes = Any
 
-_one = types.UniTuple(lanes, PIECE)
-_four = types.UniTuple(lanes, PIECE * FOUR)
+_OCTET, _WORD = ir.IntType(8), ir.IntType(64)
+_OCTETS = ir.VectorType(_OCTET, 32)
+_HALF = ir.VectorType(_WORD, 4)
+_EVERY_OCTET = 0x0101010101010101
+
+_planes = types.UniTuple(half, BYTES)
 
 
-def _pack(builder: Any, rows: list[Any]) -> Any:
-    values = ir.Constant(ir.ArrayType(VECTOR, len(rows)), ir.Undefined)
-    for i, row in enumerate(rows):
-        values = builder.insert_value(values, row, i)
-    return values
+def _shuffled(builder: Any, x: Any, y: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(
+        x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+    )
 
 
-def _nothing(name: str, groups: int) -> Any:
-    """Rows to begin with."""
-
-    def emit(builder: Any) -> Any:
-        return _pack(builder, [splat(0)] * (PIECE * groups))
-
-    emit.__name__ = name
-    return emits(_one if groups == 1 else _four)(emit)
-
-
-def _picker(name: str, groups: int) -> Any:
-    """Of sixteen entries, the ``first`` on, take those that the digits of each group name.
-
-    ``table`` points to five rows of the sixteen; the digits of the groups are ``step`` bytes apart.
-    Lanes whose digit names none of the sixteen keep their values.
-    """
-
-    def emit(builder: Any, values: Any, table: Any, digits: Any, step: Any, first: Any) -> Any:
-        low = [read(builder, table, 2 * WORDS * i) for i in range(PIECE)]
-        high = [read(builder, table, 2 * WORDS * i + WORDS) for i in range(PIECE)]
-        out, wanted = [], spread(builder, first)
-        for group in range(groups):
-            digit = read(builder, digits, 0)
-            chosen = builder.icmp_unsigned("==", builder.and_(digit, splat(-SIXTEEN)), wanted)
-            for i in range(PIECE):
-                found = pick(builder, low[i], digit, high[i])
-                kept = builder.extract_value(values, group * PIECE + i)
-                out.append(builder.select(chosen, found, kept))
-            digits = builder.add(digits, step)
-        return _pack(builder, out)
-
-    emit.__name__ = name
-    of = _one if groups == 1 else _four
-    return emits(of, of, types.intp, types.intp, types.intp, types.intp)(emit)
+def _interleaved(builder: Any, x: Any, y: Any, size: int) -> list[Any]:
+    """Runs of ``size`` bytes of x and y in turn: of the lower and upper half of 16 bytes each."""
+    out = []
+    for begin in (0, 8):
+        order = []
+        for lane in (0, 16):
+            for at in range(lane + begin, lane + begin + 8, size):
+                order += [*range(at, at + size), *range(32 + at, 32 + at + size)]
+        out.append(_shuffled(builder, x, y, order))
+    return out
 
 
-def _putter(name: str, groups: int) -> Any:
-    """Write five rows of each group, the groups ``step`` bytes apart."""
-
-    def emit(builder: Any, out: Any, step: Any, values: Any) -> None:
-        for group in range(groups):
-            for i in range(PIECE):
-                write(builder, out, WORDS * i, builder.extract_value(values, group * PIECE + i))
-            out = builder.add(out, step)
-
-    emit.__name__ = name
-    return emits(types.none, types.intp, types.intp, _one if groups == 1 else _four)(emit)
-
-
-_none_of_one, _none_of_four = _nothing("_none_of_one", 1), _nothing("_none_of_four", FOUR)
-_pick_one, _pick_four = _picker("_pick_one", 1), _picker("_pick_four", FOUR)
-_put_one, _put_four = _putter("_put_one", 1), _putter("_put_four", FOUR)
+def _elements(builder: Any, planes: list[Any]) -> list[Any]:
+    """Of eight registers with a byte each of 32 elements: eight with four whole elements."""
+    pairs = [_interleaved(builder, planes[k], planes[k + 1], 1) for k in range(0, 8, 2)]
+    out = []
+    for part in (0, 1):
+        low = _interleaved(builder, pairs[0][part], pairs[1][part], 2)
+        high = _interleaved(builder, pairs[2][part], pairs[3][part], 2)
+        for halves in zip(low, high, strict=True):
+            out += _interleaved(builder, *halves, 4)
+    return out
 
 
-@inner
-def look_up(out: int, table: int, digits: int, entries: int, rows: int) -> None:
-    """For one lane group: the entry that each lane's digit names."""
-    for row in range(0, rows, PIECE):
-        found = _none_of_one()
-        for entry in range(0, entries, SIXTEEN):
-            found = _pick_one(found, table, digits, 0, entry)
-            table += 8 * SIXTEEN * PIECE
-        _put_one(out + ROW * row, 0, found)
+@emits(half, types.UniTuple(types.intp, FOUR))
+def _digits(builder: Any, groups: Any) -> Any:
+    """A byte for each lane of four groups of digits, in the order that ``_elements`` takes them."""
+    halves = []
+    for group in range(FOUR):
+        address = builder.extract_value(groups, group)
+        halves += [builder.load(pointer(builder, address, at, _HALF), align=8) for at in (0, 4)]
+    sums = []
+    for four in (halves[:4], halves[4:]):
+        shifted = [builder.shl(x, _HALF([16 * i] * 4)) for i, x in enumerate(four)]
+        sums.append(builder.or_(builder.or_(*shifted[:2]), builder.or_(*shifted[2:])))
+    even = _shuffled(builder, sums[0], sums[1], [0, 4, 2, 6])
+    odd = _shuffled(builder, sums[0], sums[1], [1, 5, 3, 7])
+    return builder.or_(even, builder.shl(odd, _HALF([8] * 4)))
 
 
-@inner
-def look_up_four(out: int, table: int, digits: int, step: int, entries: int, rows: int) -> None:
-    """For four lane groups: ``out`` are four elements, ``step`` the bytes between their digits."""
-    for row in range(0, rows, PIECE):
-        found = _none_of_four()
-        for entry in range(0, entries, SIXTEEN):
-            found = _pick_four(found, table, digits, step, entry)
-            table += 8 * SIXTEEN * PIECE
-        _put_four(out + ROW * row, ROW * rows, found)
+@emits(types.none, types.intp, half, types.intp)
+def _put_index(builder: Any, out: Any, digits: Any, sixteen: Any) -> None:
+    """Of digits that are among these sixteen the place there; of others a byte above 127."""
+    first = builder.mul(sixteen, ir.Constant(_WORD, SIXTEEN * _EVERY_OCTET))
+    words = _HALF(ir.Undefined)
+    for lane in range(4):
+        words = builder.insert_element(words, first, ir.Constant(ir.IntType(32), lane))
+    place = builder.bitcast(builder.xor(digits, words), _OCTETS)
+    of = ir.FunctionType(_OCTETS, [_OCTETS] * 2)
+    add = builder.module.declare_intrinsic("llvm.uadd.sat.v32i8", (), of)
+    index = builder.call(add, [place, _OCTETS([0x80 - SIXTEEN] * 32)])
+    builder.store(index, pointer(builder, out, 0, _OCTETS), align=8)
+
+
+@emits(_planes)
+def _nothing(builder: Any) -> Any:
+    """No entry is found yet."""
+    planes = ir.Constant(ir.ArrayType(_HALF, BYTES), ir.Undefined)
+    for i in range(BYTES):
+        planes = builder.insert_value(planes, _HALF([0] * 4), i)
+    return planes
+
+
+@emits(_planes, _planes, types.intp, types.intp)
+def _look_among(builder: Any, planes: Any, table: Any, index: Any) -> Any:
+    """Of a row of sixteen entries at ``table``, those that are named there."""
+    places = builder.load(pointer(builder, index, 0, _OCTETS), align=8)
+    for i in range(BYTES):
+        line = ir.VectorType(_OCTET, SIXTEEN)
+        octets = builder.load(pointer(builder, table, 2 * i, line), align=8)
+        twice = _shuffled(builder, octets, line(ir.Undefined), [*range(SIXTEEN)] * 2)
+        found = builder.bitcast(instruction(builder, "avx2.pshuf.b", [twice, places]), _HALF)
+        found = builder.or_(builder.extract_value(planes, i), found)
+        planes = builder.insert_value(planes, found, i)
+    return planes
+
+
+@emits(types.none, types.intp, types.intp, _planes)
+def _put(builder: Any, out: Any, apart: Any, planes: Any) -> None:
+    """Write one row of four groups, which are ``apart`` bytes from each other."""
+    octets = [builder.bitcast(builder.extract_value(planes, i), _OCTETS) for i in range(BYTES)]
+    octets.append(_OCTETS([0] * 32))
+    for i, found in enumerate(_elements(builder, octets)):
+        address = builder.add(out, builder.mul(apart, ir.Constant(_WORD, i // 2)))
+        words = builder.bitcast(found, _HALF)
+        builder.store(words, pointer(builder, address, 4 * (i % 2), _HALF), align=8)
 
 
 @inner
 def look_up_next(
-    out: int, table: int, digits: int, step: int, left: int, entries: int, rows: int
+    out: int, index: int, table: int, digits: int, step: int, left: int, entries: int, rows: int
 ) -> int:
-    """For four lane groups, or for one if fewer are left; returns for how many."""
-    if left >= FOUR:
-        look_up_four(out, table, digits, step, entries, rows)
-        return FOUR
-    look_up(out, table, digits, entries, rows)
-    return 1
+    """For four lane groups, or what is ``left`` of them: the entries that the lanes' digits name.
+
+    ``out`` has room for four elements; the digits of the groups are ``step`` bytes apart. Returns
+    for how many groups. ``index`` are INDEX_ROWS rows of scratch.
+    """
+    last = min(FOUR, left) - 1
+    named = _digits(
+        (digits, digits + step * min(1, last), digits + step * min(2, last), digits + step * last)
+    )
+    sixteens = entries // SIXTEEN
+    for sixteen in range(sixteens):
+        _put_index(index + HALF * sixteen, named, sixteen)
+    for row in range(rows):
+        found = _nothing()
+        for sixteen in range(sixteens):
+            found = _look_among(found, table, index + HALF * sixteen)
+            table += BYTES * SIXTEEN
+        _put(out + ROW * row, ROW * rows, found)
+    return last + 1
 
 
 @inner

@@ -12,19 +12,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.blocks import ROW
 from mpc.kernels.bigint.montgomery import (
-    LIMB,
+    INVERSE,
     SCRATCH,
     Routines,
     add_exactly,
-    carry,
-    clear,
-    copy,
     mul,
     square,
     subtract_once,
 )
+from mpc.kernels.bigint.rows import LIMB, ROW, carry, clear, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
     COUNT,
@@ -41,7 +38,7 @@ Words = NDArray[np.uint64]
 
 
 @inner
-def accumulate(out: int, x: int, limbs: int) -> None:
+def add_limbs(out: int, x: int, limbs: int) -> None:
     """out += x, as limbs."""
     for row in range(limbs):
         column = add(load(out + ROW * row, 0), load(x + ROW * row, 0))
@@ -135,10 +132,19 @@ def combine_all(
             factor = address(factors) + factors_step * group + ROW * rows * i
             mul(routines, term, x, factor, modulus, work, limbs, digits)
             for digit in range(digits):
-                accumulate(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
+                add_limbs(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
             if i % 4 == 3:
                 # Each term is below 2n, and an element is to stay below 8n.
-                mul(routines, to, to, modulus + ROW * (limbs + 1), modulus, work, limbs, digits)
+                mul(
+                    routines,
+                    to,
+                    to,
+                    modulus + ROW * (limbs + INVERSE),
+                    modulus,
+                    work,
+                    limbs,
+                    digits,
+                )
 
 
 @inner
@@ -190,7 +196,7 @@ def finish_all(
             subtract_once(high, high, modulus, work, limbs)
             clear(wide, rows)
             copy(wide, value, limbs)
-            add_exactly(routines, wide, high, modulus, limbs)
+            add_exactly(routines, wide, high, modulus, work, limbs)
             carry(to, wide, rows)
         for lane in range(min(COUNT, len(packed) - COUNT * group)):
             canonical = scratch[0, SCRATCH * limbs + 2 * rows :]
@@ -212,10 +218,10 @@ def embed_all(
 ) -> None:
     """out = 1 + m*n, digit by digit; m is of the ring modulo n."""
     for group in range(start, stop):
-        one = address(n) + n_step * group + ROW * (limbs + 1)
+        one = address(n) + n_step * group + ROW * (limbs + INVERSE)
         to = address(out) + ROW * digits * limbs * group
         copy(to, one, digits * limbs)
-        accumulate(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
+        add_limbs(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
 
 
 @kernel
@@ -236,7 +242,7 @@ def log_all(
     value = work + ROW * SCRATCH * limbs
     for group in range(start, stop):
         modulus = address(n) + n_step * group
-        one = modulus + ROW * (limbs + 1)
+        one = modulus + ROW * (limbs + INVERSE)
         mul(
             routines,
             value,

@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import arrange_all, flatten_all, pippenger_all
+from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
 from mpc.kernels.bigint.folds import rejoin_all
 from mpc.kernels.bigint.integers import bit_length, nonzero
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, aligned, cut
-from mpc.kernels.bigint.lookups import FOUR, PIECE, SIXTEEN
+from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
 from mpc.kernels.compiled import threads_for
 
@@ -39,6 +40,9 @@ SLAB = 1 << 21
 
 SQUARING = 0.7
 """What a squaring costs, in products."""
+
+SPLIT = 0.7
+"""What a product with an entry of a comb costs, in products."""
 
 FIRST = 0.1
 """What putting a base into an empty bucket costs, in products."""
@@ -54,40 +58,72 @@ SECONDS_PER_ROW = 5e-9
 """About what moving a row of eight words takes."""
 
 
-def entries(window: int) -> int:
-    """Entries of a table for one window; a lookup takes sixteen at a time."""
-    return max(SIXTEEN, 1 << window)
+def entries(powers: int) -> int:
+    """Entries of a table of so many powers; a lookup takes sixteen at a time."""
+    return max(SIXTEEN, powers)
 
 
-def tables(arithmetic: SimdArithmetic, bases: Residues, window: int) -> Words:
+def tables(arithmetic: SimdArithmetic, bases: Residues, window: int) -> NDArray[np.uint8]:
     """For each base its powers 0, 1, ... 2**window - 1, as the lookups take them."""
-    size, pieces = entries(window), arithmetic.rows // PIECE
-    out = lane_groups(len(bases) * arithmetic.rows, size // LANES)
-    out = out.reshape(len(bases), pieces, size // SIXTEEN, PIECE, SIXTEEN)
-    powers = [arithmetic.ones(len(bases)), bases]
+    return laid_out(arithmetic, powers(arithmetic, bases, window))
+
+
+def powers(arithmetic: SimdArithmetic, bases: Residues, window: int) -> list[Residues]:
+    """The bases to the powers 0, 1, ... 2**window - 1."""
+    out = [arithmetic.ones(len(bases)), bases]
     for power in range(2, 1 << window):
         if power % 2:
-            powers.append(arithmetic.mul(powers[-1], bases))
+            out.append(arithmetic.mul(out[-1], bases))
         else:
-            powers.append(arithmetic.square(powers[power // 2]))
+            out.append(arithmetic.square(out[power // 2]))
+    return out
+
+
+def laid_out(arithmetic: SimdArithmetic, powers: list[Residues]) -> NDArray[np.uint8]:
+    """Entries as the lookups take them."""
+    count, size = len(powers[0]), entries(len(powers))
+    out = np.zeros((count, arithmetic.rows, size // SIXTEEN, BYTES, SIXTEEN), np.uint8)
     for power, x in enumerate(powers):
-        of_base = _by_element(x).reshape(len(bases), pieces, PIECE)
-        out[:, :, power // SIXTEEN, :, power % SIXTEEN] = of_base
+        limbs = np.ascontiguousarray(_by_element(x))
+        octets = limbs.view(np.uint8).reshape(count, arithmetic.rows, -1)
+        out[:, :, power // SIXTEEN, :, power % SIXTEEN] = octets[:, :, :BYTES]
     return out
 
 
 def straus(
-    arithmetic: SimdArithmetic, table: Words, digits: Words, window: int, *, passes: int, count: int
+    arithmetic: SimdArithmetic,
+    table: NDArray[np.uint8],
+    digits: Words,
+    window: int,
+    *,
+    passes: int,
+    count: int,
+    split: bool = False,
 ) -> Residues:
-    """Outputs of digits (groups, passes*bases, 8), lowest pass first."""
+    """Outputs of digits (groups, passes*bases, 8), lowest pass first.
+
+    With ``split`` entries and their products are as :mod:`mpc.kernels.bigint.combs` has them.
+    """
     terms, rows, groups = len(table), arithmetic.rows, len(digits)
     squarings = (passes - 1) * SQUARING * window
     threads = threads_for(arithmetic.seconds(groups * (passes * terms + squarings)))
     shares, _ = _shares(groups, passes, terms, squarings, threads)
     out = lane_groups(shares * groups, rows)
-    args = (table, digits, groups, terms, shares, window, passes, entries(window))
-    products = passes * terms / shares + squarings
-    arithmetic.run(straus_all, products, out, *args, extra=FOUR * rows, least=2 * FOUR)
+    if split:
+        args = (table, digits, groups, terms, shares, entries(1 << window), comb_routines())
+        extra = 9 * rows + INDEX_ROWS + TOGETHER * arithmetic.limbs
+        arithmetic.run(comb_all, SPLIT * terms / shares, out, *args, extra=extra, least=2 * FOUR)
+    else:
+        products = passes * terms / shares + squarings
+        size = entries(1 << window)
+        arithmetic.run(
+            straus_all,
+            products,
+            out,
+            *(table, digits, groups, terms, shares, window, passes, size),
+            extra=FOUR * rows + INDEX_ROWS,
+            least=2 * FOUR,
+        )
     for part in _halves(shares):
         half = LANES * part * groups
         pair = Residues(out[: part * groups], half), Residues(out[part * groups :], half)

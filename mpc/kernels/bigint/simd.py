@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
+from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
 from mpc.kernels.bigint.ladders import power_all
@@ -26,6 +27,7 @@ from mpc.kernels.bigint.limbs import (
     split_integers,
     split_packed,
 )
+from mpc.kernels.bigint.lookups import BYTES
 from mpc.kernels.bigint.loops import (
     combine_all,
     embed_all,
@@ -34,7 +36,7 @@ from mpc.kernels.bigint.loops import (
     multiply_all,
     square_all,
 )
-from mpc.kernels.bigint.montgomery import SCRATCH, routines
+from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
 from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
@@ -42,7 +44,7 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9, 0.9e-9
+SECONDS_PER_MADD = 0.2e-9, 0.65e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
 
@@ -54,7 +56,7 @@ COMB_BYTES = 32 << 20
 class SimdArithmetic:
     """Modulo ``roots`` (``digits`` 1) or their squares (``digits`` 2), in limbs of 52 bits.
 
-    ``modulus`` is what the kernels take: n, -1/n modulo 2**52 and the element one, for every lane;
+    ``modulus`` is what the kernels take: n, -1/n modulo 2**260 and the element one, for every lane;
     ``entry`` are the factors that bring numbers of the size of the modulus into Montgomery form.
     """
 
@@ -71,11 +73,11 @@ class SimdArithmetic:
         if limbs is None:
             bits = max(n.bit_length() for n in moduli) + SPARE_BITS
             limbs = -(-bits // (BLOCK * LIMB_BITS)) * BLOCK
-        digits, base = 2 if square else 1, 1 << LIMB_BITS
+        digits, base = 2 if square else 1, 1 << (INVERSE * LIMB_BITS)
         inverses = [-pow(n, -1, base) % base for n in moduli]
         modulus = [
             split_integers(moduli, limbs),
-            split_integers(inverses, 1),
+            split_integers(inverses, INVERSE),
             _constants(moduli, digits, limbs, [1]),
         ]
         entry = _constants(moduli, digits, limbs, powers_of_radix(limbs, digits))
@@ -84,6 +86,10 @@ class SimdArithmetic:
     def part(self, positions: list[int]) -> SimdArithmetic:
         roots = tuple(self.roots[position] for position in positions)
         return self.of(roots, square=self.digits == 2, limbs=self.limbs)
+
+    def root(self) -> SimdArithmetic:
+        """Modulo the roots."""
+        return self.of(self.roots, square=False, limbs=self.limbs)
 
     @property
     def moduli(self) -> tuple[int, ...]:
@@ -136,15 +142,15 @@ class SimdArithmetic:
 
     def ones(self, count: int) -> Residues:
         out = lane_groups(-(-count // LANES), self.rows)
-        out[...] = self.modulus[:, self.limbs + 1 :]
+        out[...] = self.modulus[:, self.limbs + INVERSE :]
         return Residues(out, count)
 
     def comb(self, base: Residues, bits: int, window: int | None) -> SimdComb:
         if window is None:
             fitting = (
                 w
-                for w in range(4, 8)
-                if -(-bits // w) * multiexp.entries(w) * 8 * self.rows <= COMB_BYTES
+                for w in range(4, 9)
+                if -(-bits // w) * multiexp.entries(1 << w) * BYTES * self.rows <= COMB_BYTES
             )
             window = max(fitting, default=4)
         powers = [base]
@@ -153,7 +159,7 @@ class SimdArithmetic:
         return self.joint_comb(concatenate(powers), window)
 
     def joint_comb(self, bases: Residues, window: int) -> SimdComb:
-        return SimdComb(self, window, multiexp.tables(self, bases, window))
+        return SimdComb.of(self, bases, window)
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
@@ -165,7 +171,7 @@ class SimdArithmetic:
         if groups:
             self.run(fold_all, groups / tasks, parts[:tasks], x.data, groups)
         if rest:
-            parts[tasks] = self.modulus[0, self.limbs + 1 :]
+            parts[tasks] = self.modulus[0, self.limbs + INVERSE :]
             parts[tasks, :, :rest] = x.data[groups, :, :rest]
             tasks += 1
         out = lane_groups(1, self.rows)
@@ -254,30 +260,6 @@ class SimdArithmetic:
 
     def _new(self, x: Residues) -> Words:
         return lane_groups(len(x.data), self.rows)
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SimdComb:
-    """A table for each window of the exponent, so that one pass without squarings does it."""
-
-    arithmetic: SimdArithmetic
-    window: int
-    tables: Words
-
-    @property
-    def nbytes(self) -> int:
-        return self.tables.nbytes
-
-    def power(self, exponents: NDArray[np.uint8]) -> Residues:
-        slab = LANES * max(1, multiexp.SLAB // (LANES * len(self.tables)))
-        starts = range(0, max(len(exponents), 1), slab)
-        return concatenate([self._power(exponents[start : start + slab]) for start in starts])
-
-    def _power(self, exponents: NDArray[np.uint8]) -> Residues:
-        digits = cut(exponents, len(self.tables) * self.window, self.window)
-        return multiexp.straus(
-            self.arithmetic, self.tables, digits, self.window, passes=1, count=len(exponents)
-        )
 
 
 def _step(array: Words) -> int:

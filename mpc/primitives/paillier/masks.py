@@ -23,8 +23,8 @@ random powers of t fixed elements r_j**n, from tables: with t exponents of w bit
 t * w >= log2(n) + 256 and t >= 260, the leftover hash lemma (Impagliazzo, Levin, Luby, STOC 1989)
 gives that distance. Products of powers of uniform group elements are a universal hash of the
 exponents, except for two exponent vectors all of whose differences share a prime, which happens
-with probability about 2**-t. With w = 6 the tables hold 64 * t elements: 384 * 64 of them, 16 MiB,
-at 2048 bits, and 555 * 64, 35 MiB, at 3072.
+with probability about 2**-t. With w = 6 the tables hold 64 * t elements: 384 * 64 of them, 13 MiB,
+at 2048 bits, and 555 * 64, 28 MiB, at 3072.
 
 Keys without a proof of their form, such as other libraries make, get uniform masks for everything.
 """
