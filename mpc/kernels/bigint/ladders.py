@@ -66,10 +66,13 @@ def power_all(
         copy(table, modulus + ROW * (limbs + INVERSE), rows)
         copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
         for entry in range(2, entries):
-            to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)
-            square(routines, to_entry, half, modulus, work, limbs, digits)
+            to_entry = table + ROW * rows * entry
             if entry % 2:
-                mul(routines, to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
+                before, first = to_entry - ROW * rows, table + ROW * rows
+                mul(routines, to_entry, before, first, modulus, work, limbs, digits)
+            else:
+                half = table + ROW * rows * (entry // 2)
+                square(routines, to_entry, half, modulus, work, limbs, digits)
         scan(to, table, load(exponent + ROW * (windows - 1), 0), entries, rows)
         for i in range(windows - 2, -1, -1):
             scan(factor, table, load(exponent + ROW * i, 0), entries, rows)
