@@ -191,13 +191,15 @@ def _choose(builder: Any, values: Any, digits: Any, entry: Any, address: Any) ->
     named = _VECTOR(ir.Undefined)
     for lane in range(_VECTOR.count):
         named = builder.insert_element(named, entry, ir.Constant(ir.IntType(32), lane))
-    found, out = [_read(builder, address, i) for i in range(FIVE)], []
-    for k in range(2):
-        equal = builder.icmp_unsigned("==", builder.extract_value(digits, k), named)
-        for i, row in enumerate(found):
+    digit = (builder.extract_value(digits, k) for k in range(2))
+    equal = [builder.icmp_unsigned("==", x, named) for x in digit]
+    for i in range(FIVE):
+        row = _read(builder, address, i)
+        for k in range(2):
             before = builder.extract_value(values, FIVE * k + i)
-            out.append(builder.select(equal, row, before))
-    return _pack(builder, out)
+            chosen = builder.select(equal[k], row, before)
+            values = builder.insert_value(values, chosen, FIVE * k + i)
+    return values
 
 
 @emits(types.none, types.intp, types.intp, _chosen)

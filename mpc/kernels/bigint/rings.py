@@ -123,7 +123,10 @@ class Ring:
             raise ConfigError(f"{len(exponents)} exponents do not fit {len(x)} elements")
         packed, negative = magnitudes(exponents)
         bits = bit_length(packed)
-        if flip := np.flatnonzero(negative).tolist():
+        flip = np.flatnonzero(negative).tolist()
+        if 0 < len(flip) == len(x):
+            x = self.inverse(x)
+        elif flip:
             order = np.arange(len(x))
             order[flip] = len(x) + np.arange(len(flip))
             x = concatenate([x, self._part(flip).inverse(x[flip])])[order]
