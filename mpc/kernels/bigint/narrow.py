@@ -192,14 +192,16 @@ def carry_folded(out: int, z: int, products: int, limbs: int) -> None:
 
 
 @inner
-def _excess(row: int, products: int, limbs: int) -> int:
+def _excess(row: int, products: int, limbs: int) -> np.uint64:
     """To be added to an upper column, to lift it and for what it is too large by."""
     each = np.uint64(products)
     return LIFT - np.uint64(limbs - row) * each * (LOW + HIGH) + each * LOW
 
 
 @inner
-def _carry_rows(out: int, z: int, over: Lanes, excess: int, products: int, rows: int) -> Lanes:
+def _carry_rows(
+    out: int, z: int, over: Lanes, excess: np.uint64, products: int, rows: int
+) -> Lanes:
     """Limbs from columns of which each begins a product less than the one below."""
     both, mask = np.uint64(products) * (LOW + HIGH), broadcast(LIMB)
     for row in range(rows):
