@@ -80,14 +80,15 @@ def measured(
     ``memory_by_stage`` one more comes last, for that, because it takes time to look at.
     """
     arguments = (role, list(cases), repeat, memory_by_stage)
-    return in_two_processes(sides, way, _samples, sides[0], *arguments)
+    return in_two_processes(sides, way, _samples, sides[0], way, *arguments)
 
 
 def in_two_processes(
     sides: tuple[str, str], way: str, work: Callable[..., Any], *arguments: Any
 ) -> dict[str, Any]:
-    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own, over a
-    link that is ``tls``, ``plain`` or a shape. The first side listens, the other dials."""
+    """What ``work(side, link, *arguments)`` returns on each side, in a process of its own. The link
+    is over TLS if the ``way`` is ``tls``; if it is a shape, ``work`` puts that on top, by
+    ``shaped``. The first side listens, the other dials."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for side in sides:
@@ -130,13 +131,14 @@ def _side(
         if endpoint.address is not None:
             parent.send(endpoint.address.port)
         with closing(endpoint.connect(other)) as link, timing.spending(seconds):
-            hand_back(parent, lambda: work(side, shaped(link, way), *arguments))
+            hand_back(parent, lambda: work(side, link, *arguments))
 
 
 def _samples(
     side: str,
     link: Link,
     first: str,
+    way: str,
     role: Role,
     cases: list[Any],
     repeat: int,
@@ -144,16 +146,16 @@ def _samples(
 ) -> list[list[Sample]]:
     samples = []
     for case in cases:
-        _sample(link, role, case, side)
+        _sample(link, way, role, case, side)
         walls: list[float] = []
         taken = []
         for _ in timing.agreed(
             {"wall": walls}, at_least=repeat, decides=side == first, tell=partial(_either, link)
         ):
-            taken.append(_sample(link, role, case, side))
+            taken.append(_sample(link, way, role, case, side))
             walls.append(taken[-1].wall)
         if memory_by_stage:
-            taken.append(_sample(link, role, case, side, by_stage=True))
+            taken.append(_sample(link, way, role, case, side, by_stage=True))
         samples.append(taken)
     return samples
 
@@ -163,9 +165,13 @@ def _either(link: Link, goes_on: bool) -> bool:
     return bool(max(goes_on, *told([link], goes_on)))
 
 
-def _sample(link: Link, role: Role, case: Any, side: str, *, by_stage: bool = False) -> Sample:
+def _sample(
+    link: Link, way: str, role: Role, case: Any, side: str, *, by_stage: bool = False
+) -> Sample:
+    # Without the shape: over a long link the side that comes last would hear of the other at once,
+    # and begin a latency before it.
     Channel(link).exchange(Column())
-    traced = Traced(link, digest=False)
+    traced = Traced(shaped(link, way), digest=False)
     channel = Channel(traced)
     before = _resident("VmRSS")
     _forget_peak()

@@ -35,7 +35,7 @@ from ._options import several, some_of, whole
 from ._sides import in_two_processes
 from .harness.profile import staged
 from .harness.timing import Work, seconds_each, turns
-from .parties import LINKS, link_params
+from .parties import LINKS, link_params, shaped
 from .record import Record, middle
 
 QUICK = "--log2n 10 --singles 20 --batch 50 --links tls --repeat 2"
@@ -136,7 +136,7 @@ def _of_one_list(plan: Plan, folder: Path, links: list[str], product: float) -> 
     for link in links:
         few = _SHAPED_TURNS if link in LINKS else max(plan.trips, plan.singles)
         own = replace(plan, trips=min(plan.trips, few), singles=min(plan.singles, few))
-        measured = in_two_processes(_SIDES, link, _side, own, folder)["asker"]
+        measured = in_two_processes(_SIDES, link, _side, link, own, folder)["asker"]
         records += _records(plan, link, measured, product)
     return records
 
@@ -224,7 +224,8 @@ def _record(
     )
 
 
-def _side(side: str, link: Link, plan: Plan, folder: Path) -> dict[str, Times] | None:
+def _side(side: str, link: Link, way: str, plan: Plan, folder: Path) -> dict[str, Times] | None:
+    link = shaped(link, way)
     if side == "holder":
         _hold(link, plan, folder)
         return None

@@ -10,8 +10,8 @@ is in seconds.
 
 The floor is the wire: of ``tls`` the bare exchange of as many bytes in as many rounds over the same
 link in the same run; of a link with a shape its bandwidth and latency, the bytes of the fuller way
-one after the other and the latency once a round. ``sharing.each`` is the time of one, beside that
-of one AES-128 block by OpenSSL on one core.
+one after the other and the latency once a round. ``sharing.each`` is the time of one in that of
+AES-128 blocks by OpenSSL on one core, whose rate is ``sharing.aes``.
 
 ``sharing.among`` is the seconds in which so many parties make products.
 """
@@ -39,6 +39,7 @@ from .harness.timing import rate
 from .parties import LINKS, Seat, Times, exchange, exchanged, link_params, timed
 from .record import Record
 
+_SIDES = ("near", "far")
 _WIRE_BYTES = 2 << 20  # both ways
 
 QUICK = "--count 256 --rows 300 --features 4 --shapes tls --parties 2,3 --repeat 1"
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> list[Record]:
     records = [
         Record(benchmark="sharing.aes", unit="block/s", median=blocks, spread=spread, checked=True)
     ]
-    for made in parties.play(("near", "far"), _job, options)["near"]:
+    for made in parties.play(_SIDES, _job, options)[_SIDES[0]]:
         records += made.records(blocks)
     for count in options.parties:
         names = [f"party_{place}" for place in range(count)]
@@ -100,7 +101,7 @@ class _Made:
     bare: float | None
 
     def records(self, blocks: float) -> Iterator[Record]:
-        """Seconds; or a rate, and over the plain link the time of one in blocks of AES."""
+        """Seconds; or a rate, and over the plain link the time of one in AES, and the stages."""
         params: dict[str, object] = link_params(self.shape)
         if self.kind is not None:
             params = {
@@ -123,7 +124,11 @@ class _Made:
             yield self.times.rate(record, self.kind.count, "1/s")
             if self.shape not in LINKS:
                 one = self.times.each("sharing.each", params, self.kind.count)
-                yield replace(one, floor=("aes", one.median * blocks / 1e6))
+                median, spread = (blocks * of / 1e6 for of in (one.median, one.spread))
+                yield replace(one, unit="AES blocks", median=median, spread=spread)
+        if self.kind is not None and self.shape not in LINKS:
+            made = self.benchmark.removeprefix("sharing.")
+            yield from self.times.parts("sharing.stage", {"made": made, **params}, _SIDES[0])
 
 
 def _job(seat: Seat, options: argparse.Namespace) -> list[_Made]:
@@ -190,7 +195,7 @@ def _made(
     def right(mine: Arrays) -> bool:
         return _holds(kind, [mine, *_shown(seat.mesh(), mine)])
 
-    times = timed(seat, shape, repeat, ready, partial(_drawn, kind), right)
+    times = timed(seat, shape, repeat, ready, partial(_drawn, kind), right, depth=2)
     bare = None if shape in LINKS else exchanged(seat, shape, repeat, times, *seat.names)
     return _Made(benchmark, shape, len(seat.names), kind, times, bare)
 

@@ -31,6 +31,6 @@ def test_query(tmp_path, capsys):
     assert all(record["floor"]["ratio"] > 0 for record in records.values())
     assert records["query.single"]["bytes"] < 400 < records["query.batch"]["bytes"]
     of = {call: {s["stage"] for s in stages if s["of"] == call} for call in ("fetch", "single")}
-    asked = {"mask", "answer", "finalize", "look_up"}
+    asked = {"mask", "ahead", "answer", "finalize", "look_up"}
     assert of == {"fetch": {"offer", "transfer"}, "single": asked}
     assert "query.single" in capsys.readouterr().out

@@ -20,24 +20,32 @@ def test_every_kind_is_made_over_every_link_and_right():
     sharing.add_arguments(parser)
     arguments = ["--count", "20", "--rows", "300", "--features", "3", "--parties", "3"]
     arguments += ["--shapes", "tls,lan", "--most", "10", "--repeat", "1"]
-    records = sharing.run(parser.parse_args(arguments))
-    assert all(record.checked and record.median > 0 for record in records)
+    found = sharing.run(parser.parse_args(arguments))
+    assert all(record.checked and record.median > 0 for record in found)
+    stages = [record.params for record in found if record.benchmark == "sharing.stage"]
+    assert {"correlations", "correlations/bases", "correlations/trees"} <= {
+        params["stage"] for params in stages
+    }
+    records = [record for record in found if record.benchmark != "sharing.stage"]
     made = [r for r in records if r.benchmark == "sharing.correlations"]
     assert [r.params["kind"] for r in made] == 2 * [*MADE, "against"]
     counts = {r.params["link"]: r.params["count"] for r in made if r.params["kind"] == "products"}
     assert counts == {"tls": 20, "lan": 10}
-    assert [r.params["kind"] for r in records if r.unit == "us"] == [*MADE, "against"]
+    each = [r for r in records if r.benchmark == "sharing.each"]
+    assert [r.params["kind"] for r in each] == [*MADE, "against"]
+    blocks = records[0].median
+    rates = [r.median for r in made if r.params["link"] == "tls"]
+    assert [r.median for r in each] == pytest.approx([blocks / rate for rate in rates])
+    assert {r.unit for r in each} == {"AES blocks"}
     timed = [record.benchmark for record in records if record.unit == "s"]
     by_link = ["sharing.first", "sharing.first_row", "sharing.row"]
     assert timed == [*by_link, *by_link, "sharing.among"]
     for record in records:
-        if "kind" in record.params:
+        if "kind" in record.params and record not in each:
             assert record.bytes
+            assert record.rounds
             assert record.floor is not None
-            whole = record.benchmark != "sharing.each"
-            floor = ("link" if record.params["link"] == "lan" else "exchange") if whole else "aes"
-            assert record.floor[0] == floor
-            assert bool(record.rounds) == whole
+            assert record.floor[0] == ("link" if record.params["link"] == "lan" else "exchange")
 
 
 def test_the_floor_of_a_shaped_link_is_its_fuller_way_and_its_rounds():

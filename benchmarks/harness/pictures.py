@@ -97,7 +97,7 @@ def ratios(rows: Sequence[tuple[str, str, float]], title: str) -> bytes:
         axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
-        axes.set_title(title)
+        _over_all(figure, title)
         axes.set_xlabel("slower  ◂  times as fast  ▸  faster")
         figure.legend(loc="outside lower center", ncols=min(3, len(whose)))
 
@@ -221,11 +221,15 @@ def links(rows: Sequence[tuple[str, float, float]], title: str) -> bytes:
         axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
         axes.invert_yaxis()
         axes.set_xlabel("seconds")
-        # Over the names, which leave too little room beside them.
-        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
+        _over_all(figure, title)
         figure.legend(loc="outside lower center", ncols=1)
 
     return _drawn(draw, 1.5 + 0.42 * len(rows))
+
+
+def _over_all(figure: Figure, title: str) -> None:
+    """The title over the names of the bars too, which leave too little room beside them."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
 
 
 def _log(axes: Any, which: str) -> None:

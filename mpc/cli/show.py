@@ -45,9 +45,10 @@ class _Output(Console):
             super().print(*objects, **options)
 
 
-# Where there is no terminal to measure, tables get room enough not to break every word.
-out = _Output(highlight=False, width=None if sys.stdout.isatty() else 100)
-err = Console(stderr=True, highlight=False)
+# Where there is no terminal to measure, tables get room enough not to break every word. Without
+# emoji: rich makes one of :CD: in a fingerprint, and of the like in a path or a name.
+out = _Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 100)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def as_json(data: Any) -> None:

@@ -8,7 +8,8 @@
     source = "file"       # the parties among themselves, ahead, by ``mpc prepare``
 
 A file is a party's own (``triples`` in its ``[jobs.KIND]``), encrypted under a key derived from
-that of its certificate, and serves one job: what was used, or half used, is refused.
+that of its certificate, and serves one job: what was used, or half used, or made for another job
+file is refused.
 
 A dealer runs ``mpc deal`` with the same job file, and sees no input. It takes less time and bytes
 than vector OLE; what it costs in trust is in ``protocols.triples.dealer``, and what follows for a
@@ -17,7 +18,9 @@ job is said by ``terms``, at all parties alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +49,8 @@ class Stored:
 
     path: Path
     key: bytes = field(repr=False)
+    purpose: bytes
+    """Of which job: the digest of what its parties compare."""
 
     def check(self, *, made: bool) -> None:
         """ConfigError where the file is not there to be used, or there before it is made."""
@@ -57,7 +62,9 @@ class Stored:
         """What is in the files of all parties of ``computing``. A ConfigError where that does not
         suffice says how to make a new one."""
         try:
-            with file.source(computing, self.path, self.key, untouched=True) as triples:
+            with file.source(
+                computing, self.path, self.key, untouched=True, purpose=self.purpose
+            ) as triples:
                 yield triples
         except ConfigError as error:
             if str(self.path) in str(error):
@@ -68,16 +75,22 @@ class Stored:
         """Make what a job draws, among the parties of ``computing``, into a new file."""
         with vole.source(computing) as triples:
             triples.prepare_like(drawn)
-            file.save(computing, self.path, triples, self.key)
+            file.save(computing, self.path, triples, self.key, purpose=self.purpose)
 
 
-def stored(source: Source, grant: Grant, kind: str, config: SessionConfig) -> Stored | None:
-    """Where this party keeps what was made ahead; None for other sources."""
+def stored(
+    source: Source, grant: Grant, config: SessionConfig, parameters: Mapping[str, object]
+) -> Stored | None:
+    """Where this party keeps what was made ahead for the job of these ``parameters``; None for
+    other sources."""
     if not source.ahead:
         return None
     if grant.triples is None:
-        raise ConfigError(f'a job with source = "file" needs triples = "FILE" in [jobs.{kind}]')
-    return Stored(grant.triples, own_key.derived(config, b"triples"))
+        raise ConfigError(
+            f'a job with source = "file" needs triples = "FILE" in [jobs.{parameters["kind"]}]'
+        )
+    purpose = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
+    return Stored(grant.triples, own_key.derived(config, b"triples"), purpose)
 
 
 @dataclass(frozen=True, slots=True)

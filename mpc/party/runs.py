@@ -114,7 +114,7 @@ def prepare(
     if not isinstance(job, ScoreJob | DecisionJob) or not job.source.ahead:
         raise ConfigError('what is prepared is for a score or decision with source = "file"')
     grant, begun = config.grant(job.kind), time.monotonic()
-    stored = correlations.stored(job.source, grant, job.kind, config.session)
+    stored = correlations.stored(job.source, grant, config.session, job.parameters())
     assert stored is not None, "such a source has a file"
     stored.check(made=False)
 
@@ -197,7 +197,7 @@ def _prepare(
     if me in dealers(job):
         return lambda mesh, _: correlations.deal(mesh)
     if isinstance(job, ScoreJob | DecisionJob):
-        stored = correlations.stored(job.source, grant, job.kind, config.session)
+        stored = correlations.stored(job.source, grant, config.session, job.parameters())
         if stored is not None:
             stored.check(made=True)
         if isinstance(job, ScoreJob):

@@ -341,3 +341,19 @@ def test_a_fault_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str
     error.add_note("noted\r")
     show.fault(error)
     assert capsys.readouterr().err == "ConfigError: column 'a [2J b' is missing; noted \n"
+
+
+def test_init_prints_every_digit_of_a_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some have ``:CD:`` or ``:AB:`` in them, which rich takes for the names of emoji."""
+    shown = ":".join(["0A", "CD", "AB", "FF", *["00"] * 28])
+    monkeypatch.setattr(tls, "fingerprint", lambda _: shown)
+    assert f"fingerprint  {shown}\n" in mpc("init", "bank", "--folder", str(tmp_path))
+
+
+def test_a_fault_prints_every_digit_of_a_fingerprint(capsys: pytest.CaptureFixture[str]) -> None:
+    from mpc.cli import show
+
+    show.fault(ConfigError("shows the certificate 0A:CD:AB:FF"))
+    assert capsys.readouterr().err == "ConfigError: shows the certificate 0A:CD:AB:FF\n"

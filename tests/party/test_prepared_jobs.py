@@ -100,6 +100,20 @@ def test_a_decision_out_of_files(folder: Path) -> None:
     assert reports["lender_b"].findings == [f"{ROWS} applicants were decided on"]
 
 
+def test_a_file_of_another_job_is_refused_and_stays_of_use_for_its_own(folder: Path) -> None:
+    job, file = named(folder, "score"), folder / "score.toml"
+    all_done(prepare(folder, job, ROWS))
+    before, wording = (folder / "bank" / "score.triples").read_bytes(), file.read_text()
+    file.write_text(f'output = "band"\n{wording}')
+    refused = play(folder, "score")
+    told = [error for error in refused.values() if isinstance(error, ConfigError)]
+    assert told, refused
+    assert all("among others or for another job" in str(error) for error in told)
+    assert (folder / "bank" / "score.triples").read_bytes() == before
+    file.write_text(wording)
+    all_done(play(folder, "score"))
+
+
 def test_more_rows_than_were_prepared(folder: Path) -> None:
     job = named(folder, "score")
     all_done(prepare(folder, job, ROWS // 4))

@@ -95,7 +95,7 @@ def test_computing(work, expected):
 def test_a_query(party):
     _, at = stages(lambda: query_runs.asked(party, query_runs.IDS[:3]), depth=2)
     fetch = {"offer", "offer/answer", "transfer", "transfer/answer"}
-    assert at["left"] == fetch | {"mask", "answer", "finalize", "look_up"}
+    assert at["left"] == fetch | {"mask", "ahead", "answer", "finalize", "look_up"}
     assert at["right"] == {"evaluate"}
 
 

@@ -214,7 +214,7 @@ def test_a_peer_that_lies_about_its_segments(tmp_path):
             if mesh.me == "p0":
                 with file.source(mesh, tmp_path / "p0", KEY) as triples:
                     return all_left(triples)
-            stored = file._Stored(tmp_path / "p1", KEY, file._party(mesh))
+            stored = file._Stored(tmp_path / "p1", KEY, file._party(mesh, b""))
             stored._unused = unused
             mesh.exchange(
                 file.pb.Inventory(run=stored._run, digest=stored._digest, unused=bytes(unused))
@@ -236,7 +236,7 @@ def test_one_process_at_a_time(tmp_path):
         path = tmp_path / mesh.me
         in_use = pytest.raises(ConfigError, match="in use by another process")
         with file.source(mesh, path, KEY), in_use:
-            file._Stored(path, KEY, file._party(mesh))
+            file._Stored(path, KEY, file._party(mesh, b""))
 
     run_mesh(dict.fromkeys(names(2), play))
     assert len(taken(use(tmp_path, all_left))) == 10

@@ -30,7 +30,8 @@ the receiver to have has no store, and learn from an abort whether it has.
 
 **Learns.** The receiver: X and Y's common items. The sender: nothing, or with ``to_both`` the same,
 unless the receiver withholds some. Both: the other's number of items, or its bound if it says
-``pad_to``. The order of the items does not leave: rows are sorted by their seed, tags by value.
+``pad_to``. The order of the items does not leave: rows are sorted by their seed, tags by value; and
+where many answer a small store, in lots drawn at random, each sent while the next is computed.
 
 **malicious**: values in GF(2^128), tags of 128 bits. A sender that departs from the protocol can
 make the receiver abort or miss items, and do what it could with another set. A receiver that
@@ -43,7 +44,9 @@ the other's secrets of vector OLE, at the risk of an abort, is said there.
 
 **semi-honest**: values of 64 bits, the space over GF(2) that ``vole.WORDS`` has; the protocol is
 linear in them. An item outside X agrees with the store by chance with probability 2^-64, and so
-any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X| |Y|) bits.
+any of 2^24 with 2^-40; for more, the wider values serve. Tags have 40 + log2(|X| |Y|) bits. Vector
+OLE leaves its checks out, and A waits for no tree: the store follows the rows in one flight, the
+tags the trees in the next, three in all.
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
@@ -59,7 +62,6 @@ which is another protocol, and semi-honest: ``counting`` says why.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -70,7 +72,7 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import CryptoError, ProtocolError
+from mpc.errors import ProtocolError
 from mpc.kernels import gf128, hashing, matching
 from mpc.net import columns
 from mpc.net.channel import Channel
@@ -79,7 +81,7 @@ from mpc.primitives import okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng, uint64
 from mpc.protocols import ot, vole
-from mpc.protocols.psi import counting, wire
+from mpc.protocols.psi import counting, placing, wire
 from mpc.protocols.psi.agreement import (
     Run,
     Terms,
@@ -106,7 +108,6 @@ MEMORY = 1 << 30
 """Bytes that a run may take beside its items and their digests, when nothing else is said."""
 
 _SHARE_BYTES = 16
-_MOST_SPREAD = 12
 
 
 @overload
@@ -292,100 +293,107 @@ def _receive(
     run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng
 ) -> Indices:
     """The receiver's part for one bucket: the rows of its digests, ``part``, that are common."""
-    channel, size = run.channel, _parameters(run).size
+    channel, size = run.channel, placing.parameters(run).size
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
     channel.send(pb.IntersectSeed(seed=seed))
-    placed = _submitted(ahead, partial(_placed, run, part, seed, run.receivers))
+    placed = _submitted(ahead, partial(placing.placed, run, part, seed, run.receivers))
     with span("vole"):
-        a, compute_c = vole.lazy_receiver(channel, size, ring=run.ring, bases=bases(), rng=rng)
-    rows, digests = placed.result()
+        a, compute_c = vole.lazy_receiver(
+            channel, size, ring=run.ring, bases=bases(), security=run.security, rng=rng
+        )
+    lot = placed.result()
     if run.malicious:
         committed = channel.recv(pb.IntersectCommitment).commitment
         channel.send(pb.IntersectShare(share=share))
-    for mine, place, cluster in rows.parts():
+    for mine, place, cluster in lot.rows.parts():
         with span("okvs"):
-            masked = cluster.encode(wire.hashed(run, digests[mine]), rng)
+            masked = cluster.encode(wire.hashed(run, lot.digests[mine]), rng)
             masked ^= a[place].reshape(masked.shape)
         with span("transfer"):
             channel.send(pb.IntersectStore(values=columns.pack(masked)))
     with span("vole"):
         c = compute_c()  # while the store is on its way
     with span("okvs"):
-        values = rows.decode(c)
+        values = lot.rows.decode(c)
     with span("transfer"):
         if run.malicious:
-            values ^= _shift(share, _opened(run, committed))
+            values ^= wire.shift(share, _opened(run, committed))
     with span("tags"):
-        tags = wire.tags(run, values, digests)
-    with span("transfer"):
-        theirs = wire.receive_tags(run)
-    with span("match"):
-        found = np.flatnonzero(matching.positions(tags[:, :2], theirs) >= 0)
+        tags = wire.tags(run, values, lot.digests)
+    common = np.zeros(len(tags), np.bool_)
+    for theirs in wire.receive_tags(run, placing.lots(run)):
+        with span("match"):
+            common |= matching.positions(tags[:, :2], theirs) >= 0
     if run.to_both:
-        replies = matching.sort(tags[found, 2:])
+        replies = matching.sort(tags[common, 2:])
         channel.send(pb.IntersectReplies(replies=columns.pack(replies)))
-    return rows.order[found].astype(np.intp)
+    return lot.order[common]
 
 
 def _send(run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rng: Rng) -> Indices:
     """The sender's part for one bucket: the rows of its digests, ``part``, that the receiver has,
     if told."""
-    channel, size = run.channel, _parameters(run).size
+    channel, size = run.channel, placing.parameters(run).size
     own = rng.bytes(_SHARE_BYTES)
     with span("vole"):
         transfers = bases()
     seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
-    placed = _submitted(ahead, partial(_placed, run, part, seed, run.senders))
+    labels = placing.labels(run, rng)
+    dealt = _submitted(ahead, partial(placing.dealt, run, part, seed, labels))
     with span("vole"):
-        delta, compute_b = vole.lazy_sender(channel, size, ring=run.ring, bases=transfers, rng=rng)
+        delta, compute_b = vole.lazy_sender(
+            channel, size, ring=run.ring, bases=transfers, security=run.security, rng=rng
+        )
         if run.malicious:
             # Before the receiver has to wait for it.
             channel.send(pb.IntersectCommitment(commitment=digest(b"share", run.key, own)))
         key = compute_b()
-    rows, digests = placed.result()
+    lots, shift = dealt.result(), None
     if run.malicious:
-        share = wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share)
-    tags = np.empty((len(digests), 4 if run.to_both else 2), np.uint64)
-    for mine, place, cluster in rows.parts():
-        with span("transfer"):
-            store = wire.receive_store(run, place)
-        with span("okvs"):
-            values = cluster.decode(gf128.multiply_add(key[place], store, delta))
-            hashed = wire.element(wire.hashed(run, digests[mine]))
-            values = gf128.multiply_add(values, hashed, delta)
-        with span("tags"):
-            values = values ^ _shift(share, own) if run.malicious else values
-            tags[mine] = wire.tags(run, values, digests[mine])
-    if run.malicious:
-        channel.send(pb.IntersectShare(share=own))
-    with span("match"):
-        padding = np.frombuffer(rng.bytes(16 * (run.senders - len(tags))), np.uint64)
-        whole = np.concatenate([tags[:, :2], wire.truncated(run, padding.reshape(-1, 2))])
-        ordered = matching.sort(whole).view(np.uint8)[:, : run.tag_bytes]
-    with span("transfer"):
-        for piece in wire.pieces(run.senders):
-            channel.send(pb.IntersectTags(tags=columns.pack(ordered[piece])))
+        shift = wire.shift(wire.sixteen(channel.peer, channel.recv(pb.IntersectShare).share), own)
+    replies = []
+    for lot in lots:
+        tags = _tagged(run, lot, key, delta, shift, store=lot is lots[0])
+        if run.malicious and lot is lots[0]:
+            channel.send(pb.IntersectShare(share=own))
+        _send_tags(run, lot, tags[:, :2], rng)
+        replies.append(tags[:, 2:])
     if not run.to_both:
         return np.empty(0, np.intp)
-    return rows.order[wire.answered(run, tags[:, 2:])].astype(np.intp)
+    answered = wire.answered(run, np.concatenate(replies))
+    return np.concatenate([lot.order for lot in lots])[answered]
 
 
-def _placed(
-    run: Run, part: Callable[[], Words], seed: bytes, bound: int
-) -> tuple[okvs.Rows, Words]:
-    """The rows of a bucket's digests, and the digests in their order."""
-    digests = part()
-    if len(digests) > bound:
-        raise CryptoError("a bucket has more items than it is padded to: start anew")
-    with span("okvs"):
-        rows = okvs.Rows.of(digests[:, 2:], seed, _parameters(run))
-        return rows, np.take(digests, rows.order, axis=0)
+def _tagged(
+    run: Run, lot: placing.Lot, key: Words, delta: Words, shift: Words | None, *, store: bool
+) -> Words:
+    """The tags of a lot's items. The first lot awaits the ``store``, and makes K of B, in place."""
+    tags = np.empty((len(lot.digests), 4 if run.to_both else 2), np.uint64)
+    for mine, place, cluster in lot.rows.parts():
+        if store:
+            with span("transfer"):
+                masked = wire.receive_store(run, place)
+            with span("okvs"):
+                key[place] = gf128.multiply_add(key[place], masked, delta)
+        with span("okvs"):
+            hashed = wire.element(wire.hashed(run, lot.digests[mine]))
+            values = gf128.multiply_add(cluster.decode(key[place]), hashed, delta)
+        with span("tags"):
+            values = values if shift is None else values ^ shift
+            tags[mine] = wire.tags(run, values, lot.digests[mine])
+    return tags
 
 
-def _parameters(run: Run) -> okvs.Parameters:
-    # The stores of all buckets share the probability to fail, as far as dense columns allow.
-    spread = min(_MOST_SPREAD, math.ceil(math.log2(run.buckets)))
-    return okvs.Parameters.of(run.receivers, okvs.STATISTICAL_SECURITY + spread)
+def _send_tags(run: Run, lot: placing.Lot, tags: Words, rng: Rng) -> None:
+    """A lot's tags, ascending, in one message; or where it is the only one, in several."""
+    with span("match"):
+        padding = np.frombuffer(rng.bytes(16 * lot.padding), np.uint64).reshape(-1, 2)
+        ordered = matching.sort(np.concatenate([tags, wire.truncated(run, padding)]))
+        data = ordered.view(np.uint8)[:, : run.tag_bytes]
+    with span("transfer"):
+        whole = placing.lots(run) > 1
+        for piece in [slice(None)] if whole else wire.pieces(run.senders):
+            run.channel.send(pb.IntersectTags(tags=columns.pack(data[piece])))
 
 
 def _opened(run: Run, committed: bytes) -> bytes:
@@ -393,8 +401,3 @@ def _opened(run: Run, committed: bytes) -> bytes:
     if digest(b"share", run.key, share) != committed:
         raise ProtocolError(run.peer, "the share is not the one committed to")
     return share
-
-
-def _shift(one: bytes, other: bytes) -> Words:
-    """w = w_r + w_s."""
-    return np.frombuffer(one, np.uint64) ^ np.frombuffer(other, np.uint64)

@@ -81,6 +81,11 @@ class Run:
         return vole.BLOCKS if self.wide else vole.WORDS
 
     @property
+    def security(self) -> Literal["malicious", "semi-honest"]:
+        """Of vector OLE, as of the whole."""
+        return "malicious" if self.malicious else "semi-honest"
+
+    @property
     def peer(self) -> str:
         return self.channel.peer
 

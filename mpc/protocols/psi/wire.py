@@ -13,11 +13,13 @@ from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.pb.v1 import rr22_pb2 as pb
 from mpc.protocols.psi.agreement import Run
+from mpc.tracing import span
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 
-_PIECE = 1 << 17  # tags in one message
+_NO_TAGS = np.empty((0, 2), np.uint64)
+_PIECE = 1 << 15  # tags in one message, or in each of several lots on average
 
 
 def hashed(run: Run, digests: Words) -> Words:
@@ -55,6 +57,11 @@ def sixteen(peer: str, data: bytes) -> bytes:
     return data
 
 
+def shift(one: bytes, other: bytes) -> Words:
+    """w = w_r + w_s."""
+    return np.frombuffer(one, np.uint64) ^ np.frombuffer(other, np.uint64)
+
+
 def receive_store(run: Run, piece: slice) -> Words:
     width = 16 if run.wide else 8
     values = run.channel.recv(pb.IntersectStore).values
@@ -63,15 +70,29 @@ def receive_store(run: Run, piece: slice) -> Words:
     return element(data.view("<u8"))
 
 
-def receive_tags(run: Run) -> Words:
-    tags = np.zeros((run.senders, 16), np.uint8)
-    for piece in pieces(run.senders):
+def receive_tags(run: Run, lots: int) -> Iterator[Words]:
+    """The sender's tags lot by lot, each ascending; all lots together are of the agreed number."""
+    if lots == 1:
+        counts = [piece.stop - piece.start for piece in pieces(run.senders)]
+        yield _ascending(run, np.concatenate([_NO_TAGS, *(_tags(run, n) for n in counts)]))
+        return
+    left = run.senders
+    for _ in range(lots):
+        tags = _ascending(run, _tags(run))
+        left -= len(tags)
+        yield tags
+    if left:
+        raise ProtocolError(run.peer, f"its lots are not of {run.senders} tags, but {left} fewer")
+
+
+def _tags(run: Run, count: int | None = None) -> Words:
+    """The tags of one message."""
+    with span("transfer"):
         column = run.channel.recv(pb.IntersectTags).tags
-        count, peer = piece.stop - piece.start, run.peer
-        tags[piece, : run.tag_bytes] = columns.unpack(
-            column, width=run.tag_bytes, count=count, peer=peer
-        )
-    return _ascending(run, tags.view("<u8"))
+        data = columns.unpack(column, width=run.tag_bytes, count=count, peer=run.peer)
+        tags = np.zeros((len(data), 16), np.uint8)
+        tags[:, : run.tag_bytes] = data
+    return tags.view("<u8")
 
 
 def answered(run: Run, replies: Words) -> Indices:

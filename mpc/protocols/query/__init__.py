@@ -223,6 +223,7 @@ def _blinded(items: Items, rng: Rng) -> Iterator[Query]:
         yield query
 
 
+@spanned("ahead")
 def _ahead(channel: Channel, query: Query, public_key: bytes) -> Query:
     try:
         return oprf.ahead(query, public_key)

@@ -69,9 +69,11 @@ def save(
     key: bytes,
     *,
     segment: int = SEGMENT,
+    purpose: bytes = b"",
     rng: Rng = SYSTEM,
 ) -> None:
     """Move all that is prepared in ``triples`` to a new file; every party of ``mesh`` does this.
+    It is for one ``purpose``, such as a job, and opens for no other.
 
     Raises ConfigError where there is a file already, since what it holds would be lost, and where
     it cannot be written; what was prepared is gone then, also for the others.
@@ -97,25 +99,30 @@ def save(
         slots.append(nonce + sealer.encrypt(nonce, secret, _tag(run, index)))
         bodies.append(body)
         start += len(body)
-    head = _MAGIC + _HEADER.pack(run, _party(mesh), len(pieces)) + b"".join(entries)
+    head = _MAGIC + _HEADER.pack(run, _party(mesh, purpose), len(pieces)) + b"".join(entries)
     nonce = rng.bytes(12)
     check = nonce + sealer.encrypt(nonce, b"", _LABEL + head)
     _write(Path(path), b"".join([head, check, *slots, *bodies]))
 
 
 def source(
-    mesh: Mesh, path: str | os.PathLike[str], key: bytes, *, untouched: bool = False
+    mesh: Mesh,
+    path: str | os.PathLike[str],
+    key: bytes,
+    *,
+    untouched: bool = False,
+    purpose: bytes = b"",
 ) -> Triples:
     """Triples out of the files of all parties of ``mesh``; close it to release the file.
 
     ``untouched`` files are wanted where a computation should not begin that they do not suffice
     for: a ConfigError at all parties where one of them has used any segment.
 
-    Raises ConfigError for a file that is missing, in use, cut short, of another party or not one of
-    ``save``, WrongPassphrase for another key (or a damaged list of segments), and ParameterMismatch
-    for a peer whose file is of another run.
+    Raises ConfigError for a file that is missing, in use, cut short, of another party or purpose
+    or not one of ``save``, WrongPassphrase for another key (or a damaged list of segments), and
+    ParameterMismatch for a peer whose file is of another run.
     """
-    stored = _Stored(Path(path), key, _party(mesh))
+    stored = _Stored(Path(path), key, _party(mesh, purpose))
     try:
         stored.agree(mesh)
         if untouched and not stored.untouched:
@@ -269,9 +276,10 @@ def _locked(path: Path) -> BinaryIO:
     return opened  # unbuffered, so a write is on its way at once
 
 
-def _party(mesh: Mesh) -> bytes:
-    """Who the shares are of, among whom, so that nobody uses the ones another party knows."""
-    told = "\0".join([mesh.me, *mesh.names]).encode()
+def _party(mesh: Mesh, purpose: bytes) -> bytes:
+    """Who the shares are of, among whom, so that nobody uses the ones another party knows; and for
+    which purpose, so that no other uses them up."""
+    told = "\0".join([mesh.me, *mesh.names]).encode() + b"\0\0" + purpose
     return hashlib.sha256(_LABEL + b"party\0" + told).digest()[:_RUN_BYTES]
 
 
@@ -291,7 +299,9 @@ def _directory(
             f"{path} does not open with this key, or its list of segments is damaged"
         ) from None
     if of != party:
-        raise ConfigError(f"{path} is not this party's, or was prepared among others")
+        raise ConfigError(
+            f"{path} is not this party's, or was prepared among others or for another job"
+        )
     found, places = [], []
     for called, many, *given, start, length in _ENTRY.iter_unpack(listed):
         name = called.rstrip(b"\0").decode("ascii", "replace")

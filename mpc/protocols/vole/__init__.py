@@ -37,12 +37,17 @@ hold the receiver's points, each at the risk of an abort where the guess is wron
 a ProtocolError, and delta must then go with the session. Neither checks that the other's delta or
 values are uniform; the receiver does check the bits that ``Ring.fitted`` sets, since its a is made
 with them.
+
+**semi-honest** (``lazy_sender`` and ``lazy_receiver`` alone, where the caller says so): challenge
+and answer are left out, and the code is named by a hash of the messages before the trees. So the
+receiver's a waits for nothing of the sender's but its base transfers.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +76,7 @@ __all__ = [
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
+Security = Literal["malicious", "semi-honest"]
 
 _LABEL = b"mpc:v1:vole\0"
 
@@ -118,17 +124,20 @@ def lazy_sender(
     ring: Ring = BLOCKS,
     delta: Words | None = None,
     bases: ot.SenderBases | None = None,
+    security: Security = "malicious",
     rng: Rng = SYSTEM,
 ) -> tuple[Words, Callable[[], Words]]:
     """As ``sender``, but b is computed by the call of what is returned for it, once: the exchange
-    is over, so what does not need b can be sent before."""
+    is over, so what does not need b can be sent before. Both sides ask for the same ``security``;
+    ``Z64`` is malicious only."""
+    checked = _checked(ring, security)
     factor = _factor(ring, bases.delta if bases is not None else delta, rng)
     if _nothing(count):
         return factor, lambda: np.empty((0,) if ring.modular else (0, 2), np.uint64)
     if ring.modular:
         words = integers.sender(channel, count, factor, rng)
         return factor, lambda: words
-    return factor, fields.sender(channel, count, ring, factor, rng, bases)[0]
+    return factor, fields.sender(channel, count, ring, factor, rng, bases, checked=checked)[0]
 
 
 def lazy_receiver(
@@ -137,9 +146,15 @@ def lazy_receiver(
     *,
     ring: Ring = BLOCKS,
     bases: ot.ReceiverBases | None = None,
+    security: Security = "malicious",
     rng: Rng = SYSTEM,
 ) -> tuple[Words | Bits, Callable[[], Words]]:
-    """As ``receiver``, but c is computed by the call of what is returned for it, once."""
+    """As ``receiver``, but c is computed by the call of what is returned for it, once.
+
+    With ``security="semi-honest"`` that call also awaits the sender's trees, unless a is inside c:
+    nothing of the sender's went into a, so what is masked with it can be sent before.
+    """
+    checked = _checked(ring, security)
     if _nothing(count):
         shape = (0, 2) if ring == BLOCKS else (0,)
         empty = np.empty(shape, np.uint8 if ring == BITS else np.uint64)
@@ -147,7 +162,7 @@ def lazy_receiver(
     if ring.modular:
         a, c = integers.receiver(channel, count, rng)
         return a, lambda: c
-    return fields.receiver(channel, count, ring, rng, bases)[:2]
+    return fields.receiver(channel, count, ring, rng, bases, checked=checked)[:2]
 
 
 def transfers_sender(
@@ -174,6 +189,12 @@ def transfers_receiver(
         return np.empty(0, np.uint8), np.empty((0, 2), np.uint64)
     choices, compress, session = fields.receiver(channel, count, BITS, rng, bases)
     return choices.astype(np.uint8), ot.pads(compress(), _transfer_session(session))
+
+
+def _checked(ring: Ring, security: Security) -> bool:
+    if security not in ("malicious", "semi-honest") or (ring.modular and security != "malicious"):
+        raise ConfigError(f"there is no vector OLE over {ring.name} for security {security!r}")
+    return security == "malicious"
 
 
 def _nothing(count: int) -> bool:

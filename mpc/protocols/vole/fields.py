@@ -19,6 +19,8 @@ from mpc.protocols.vole.rings import BITS, BLOCKS, Ring, bits_of, combined, elem
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 
+NO_BITS = np.empty(0, np.uint8)
+
 
 def sender(
     channel: Channel,
@@ -27,6 +29,8 @@ def sender(
     delta: Words,
     rng: Rng,
     bases: ot.SenderBases | None = None,
+    *,
+    checked: bool = True,
 ) -> tuple[Callable[[], Words], bytes]:
     """What gives b (count, 2), once, and bytes that belong to this run."""
     noise = ring.noise(count)
@@ -35,14 +39,16 @@ def sender(
         return partial(combined, held.rows, ring.value_bits), held.session
     first = points.side_rows(noise)
     last = first + noise.points * ring.rows_per_point
-    held = ot.correlated_sender(channel, last + points.MASK_ROWS, delta, bases=bases, rng=rng)
+    masks = points.MASK_ROWS if checked else 0
+    held = ot.correlated_sender(channel, last + masks, delta, bases=bases, rng=rng)
     if ring == BITS:
         # The value at every point is one, and its product with delta the sender holds alone.
         shares = np.tile(delta, (noise.points, 1))
     else:
         shares = combined(held.rows[first:last], ring.value_bits)
+    mask_rows, cleared = held.rows[last:], ring.inside
     leaves, code = points.sender(
-        channel, noise, held, delta, shares, held.rows[last:], cleared=ring.inside, rng=rng
+        channel, noise, held, delta, shares, mask_rows, cleared=cleared, checked=checked, rng=rng
     )
     return partial(lpn.compress, leaves.reshape(-1, 2), count, code), held.session
 
@@ -53,8 +59,13 @@ def receiver(
     ring: Ring,
     rng: Rng,
     bases: ot.ReceiverBases | None = None,
+    *,
+    checked: bool = True,
 ) -> tuple[Words | Bits, Callable[[], Words], bytes]:
-    """a, what gives c (count, 2), once, and bytes that belong to this run."""
+    """a, what gives c (count, 2), once, and bytes that belong to this run.
+
+    Where nothing is checked and a is not inside c, the trees are awaited by what gives c.
+    """
     if ring.few(count):
         few, products, session = _few(channel, count, ring, rng, bases)
         return few, lambda: products, session
@@ -62,23 +73,32 @@ def receiver(
     places, mask = points.draw(noise, rng), uint64(rng, 2)
     sides = puncturable.sides(places, noise.block).reshape(-1)
     if ring == BITS:
-        values, chosen = np.ones(noise.points, np.uint64), np.empty(0, np.uint8)
+        values, chosen = np.ones(noise.points, np.uint64), NO_BITS
     else:
         values = _drawn(ring, noise.points, rng)
         chosen = bits_of(values, ring.value_bits)
-    chosen_bits = np.concatenate([sides, chosen, bits_of(mask)])
+    chosen_bits = np.concatenate([sides, chosen, bits_of(mask) if checked else NO_BITS])
     held = ot.correlated_receiver(channel, chosen_bits, bases=bases, rng=rng)
     last = len(sides) + len(chosen)
     if ring == BITS:
         shares = np.zeros((noise.points, 2), np.uint64)
     else:
         shares = combined(held.rows[len(sides) : last], ring.value_bits)
-    code = rng.bytes(lpn.SEED_BYTES)
+    code = rng.bytes(lpn.SEED_BYTES) if checked else points.code_of(held.session)
     # While the sender grows its trees.
     a = None if ring.inside else points.compressed(noise, places, values, count, code)
     secret = points.Secret(places, elements(values), shares, mask, held.rows[last:])
-    leaves = points.receiver(channel, noise, held, secret, code, cleared=ring.inside, rng=rng)
-    compress = partial(lpn.compress, leaves.reshape(-1, 2), count, code)
+
+    def leaves() -> Words:
+        """Of all trees, in one vector."""
+        grown = points.receiver(
+            channel, noise, held, secret, code, cleared=ring.inside, checked=checked, rng=rng
+        )
+        return grown.reshape(-1, 2)
+
+    if a is not None and not checked:
+        return a, lambda: lpn.compress(leaves(), count, code), held.session
+    compress = partial(lpn.compress, leaves(), count, code)
     if a is not None:
         return a, compress, held.session
     c = compress()

@@ -20,6 +20,10 @@ The check passes for any delta. Where the receiver takes its values from the low
 leaves, of which the sender's are zero (``cleared``), they must come out of the products as they
 went in, so it compares them at its points: under a delta of which these bits are zero, say, all its
 choices would be zeros, and what it sends masked by them would be in the clear.
+
+Between parties that follow the protocol nothing is checked (``checked=False``): the trees are the
+only message, and the code is named by a hash of the messages before, which no noise goes into but
+masked. The receiver's values are then fixed before any of the sender's messages.
 """
 
 from __future__ import annotations
@@ -58,7 +62,7 @@ class Secret:
     """What the receiver chose: a place in each block, and the value there (points, 2).
 
     ``shares`` (points, 2) are its shares of value * delta, and ``mask_rows`` its correlated rows
-    for the bits of ``mask`` (2,).
+    for the bits of ``mask`` (2,), where the trees are checked.
     """
 
     places: Places
@@ -91,6 +95,7 @@ def sender(
     mask_rows: Words,
     *,
     cleared: int = 0,
+    checked: bool = True,
     rng: Rng,
 ) -> tuple[Words, bytes]:
     """The sender's leaves (points, block, 2), and the seed of the code, which the receiver drew.
@@ -112,6 +117,8 @@ def sender(
             holes=columns.pack(totals ^ value_shares),
         )
     )
+    if not checked:
+        return leaves, code_of(correlated.session)
     challenge = channel.recv(pb.TreeChallenge)
     shifted = gf128.multiply(_element(channel, challenge.combined), delta)
     total = _checksum(leaves, _seed(channel, challenge.seed)) ^ combined(mask_rows, MASK_ROWS)[0]
@@ -128,28 +135,45 @@ def receiver(
     code: bytes,
     *,
     cleared: int = 0,
+    checked: bool = True,
     rng: Rng,
 ) -> Words:
-    """The receiver's leaves (points, block, 2), checked. ``code`` is the seed it sends.
+    """The receiver's leaves (points, block, 2). ``code`` is the seed it sends with the challenge.
 
     The ``cleared`` lowest bits are its values at its places, and zero elsewhere.
     """
-    places, session, rows = secret.places, correlated.session, np.arange(noise.points)
+    session, places = correlated.session, secret.places
     known, holes = _unlocked(channel, noise, correlated, places)
+    if not checked:
+        return _leaves(noise, session, secret, known, holes, cleared)
     seed = rng.bytes(_SEED_BYTES)
     # The combination of values does not wait for the leaves, so the sender can go on at once.
     shown = gf128.dot(_coefficients(seed, noise, places), secret.values) ^ secret.mask
     channel.send(pb.TreeChallenge(seed=seed, combined=shown.tobytes(), code=code))
-    leaves, totals = puncturable.recover(places, known, noise.block, _tree_seed(session))
-    _clear(leaves, totals, cleared)
-    leaves[rows, places] = holes ^ totals ^ secret.shares
+    leaves = _leaves(noise, session, secret, known, holes, cleared)
     total = _checksum(leaves, seed) ^ combined(secret.mask_rows, MASK_ROWS)[0]
     digest = channel.recv(pb.TreeAnswer).digest
     if not hmac.compare_digest(digest, _digest(session, total)):
         raise ProtocolError(channel.peer, "its trees are inconsistent")
-    if np.any((leaves[rows, places, 0] ^ secret.values[:, 0]) & np.uint64((1 << cleared) - 1)):
+    lowest = leaves[np.arange(noise.points), places, 0] ^ secret.values[:, 0]
+    if np.any(lowest & np.uint64((1 << cleared) - 1)):
         raise ProtocolError(channel.peer, "the lowest bits of its delta are not those of one")
     return leaves
+
+
+def _leaves(
+    noise: lpn.Noise, session: bytes, secret: Secret, known: Words, holes: Words, cleared: int
+) -> Words:
+    """All leaves of the receiver, from the sums off its paths and what fills the holes."""
+    leaves, totals = puncturable.recover(secret.places, known, noise.block, _tree_seed(session))
+    _clear(leaves, totals, cleared)
+    leaves[np.arange(noise.points), secret.places] = holes ^ totals ^ secret.shares
+    return leaves
+
+
+def code_of(session: bytes) -> bytes:
+    """The seed of the code where nothing is checked: no message is spent on it."""
+    return hashlib.sha256(_LABEL + b"code" + session).digest()[:_SEED_BYTES]
 
 
 def compressed(
