@@ -61,7 +61,9 @@ class Arithmetic(Protocol):
         """Products; y has as many elements as x, or one."""
         ...
 
-    def square(self, x: Residues) -> Residues: ...
+    def square(self, x: Residues, times: int = 1) -> Residues:
+        """x**(2**times)."""
+        ...
 
     def power(self, x: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         """x**exponents, of which there are as many as elements, or one."""

@@ -66,16 +66,6 @@ def zero_block(builder: Any) -> Any:
     return _block(builder, [splat(0)] * BLOCK)
 
 
-@emits(block, lanes, block, types.intp)
-def replace_block(builder: Any, mask: Any, values: Any, address: Any) -> Any:
-    """The rows at ``address`` in lanes whose mask is all ones, and the given ones in the others."""
-    chosen = builder.icmp_signed("<", mask, splat(0))
-    rows = enumerate(_rows(builder, values))
-    return _block(
-        builder, [builder.select(chosen, _row(builder, address, i), row) for i, row in rows]
-    )
-
-
 def _old(builder: Any, z: Any, row: int) -> Any:
     return _row(builder, z, row)
 

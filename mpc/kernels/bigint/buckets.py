@@ -16,7 +16,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import WORDS
-from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
@@ -304,7 +304,7 @@ def pippenger_all(
     table = (buckets, pitch, apart)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-        ring, one = (modulus, work, limbs, digits, routines), modulus + ROW * (limbs + INVERSE)
+        ring, one = (modulus, work, limbs, digits, routines), one_of(modulus, limbs)
         copy(to, one, rows)
         for i in range(windows - 1, -1, -1):
             for _ in range(window if i < windows - 1 else 0):

@@ -14,7 +14,7 @@ where k + (w*p + x*m)/R, the fraction modulo n, is the next w, which R is taken 
 that, and R modulo n added. These are four products and three reductions of the size of n for two
 entries, where multiplying by each of them is six products and four reductions.
 
-With x and p below 2n the fraction is below 5n. The numbers u are below 2n as well: so many of them
+With x and p below 2n the fraction is below 6n. The numbers u are below 2n as well: so many of them
 as ``SUMMED`` stay below R, and are then multiplied by one.
 """
 
@@ -27,7 +27,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next
-from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, products
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, factors_of, mul, one_of, products
 from mpc.kernels.bigint.rows import (
     ROW,
     accumulate,
@@ -50,7 +50,7 @@ Words = NDArray[np.uint64]
 @routine
 def _pair(p: int, m: int, a: int, b: int, n: int, scratch: int, limbs: int) -> None:
     """a*b = R*p - m*n."""
-    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    modulus = factors_of(n, limbs)
     factors = products.factors(scratch + ROW * 5 * limbs, a, limbs)
     products.put_product(scratch, factors, b, limbs)
     clear(m, limbs)
@@ -62,8 +62,8 @@ def _pair(p: int, m: int, a: int, b: int, n: int, scratch: int, limbs: int) -> N
 def _merge(x: int, w: int, p: int, m: int, n: int, scratch: int, limbs: int) -> None:
     """x - n*w/R becomes its product with p - n*m/R, over R."""
     low, k, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    fraction = scratch + ROW * 8 * limbs
-    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    fraction = scratch + ROW * 6 * limbs
+    modulus = factors_of(n, limbs)
     factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
     products.put_product(low, factors, p, limbs)
     products.put_product(high, factors, m, limbs)
@@ -73,20 +73,20 @@ def _merge(x: int, w: int, p: int, m: int, n: int, scratch: int, limbs: int) -> 
     products.reduce(low, k, k, modulus, 1, limbs)
     products.carry_upper(x, low, 2, limbs)
     clear(fraction, limbs)
-    products.reduce(high, fraction, fraction, modulus, 2, limbs)
-    products.carry_upper(fraction, high, 3, limbs)
-    add_below_radix(w, k, fraction, n + ROW * (limbs + INVERSE), limbs)
+    products.fold(high, fraction, fraction, modulus, 2, limbs)
+    products.carry_folded(fraction, high, 3, limbs)
+    add_below_radix(w, k, fraction, one_of(n, limbs), limbs)
 
 
 @routine
 def _finish(x: int, w: int, u: int, n: int, scratch: int, limbs: int) -> None:
     """Two digits, in place of x and w, of (x - n*w/R) * (1 + u*n), with u times R."""
     m = scratch + ROW * 2 * limbs
-    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    modulus = factors_of(n, limbs)
     factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
     products.put_product(scratch, factors, u, limbs)
-    products.reduce(scratch, w, m, modulus, 1, limbs)
-    products.carry_upper(w, scratch, 2, limbs)
+    products.fold(scratch, w, m, modulus, 1, limbs)
+    products.carry_folded(w, scratch, 2, limbs)
 
 
 def comb_routines() -> Routines:
@@ -125,7 +125,7 @@ def finish(
 def reduce_sum(u: int, modulus: int, work: int, limbs: int, routines: Routines) -> None:
     """A sum of columns modulo n, below 2n."""
     carry(u, u, limbs)
-    mul(routines, u, u, modulus + ROW * (limbs + INVERSE), modulus, work, limbs, 1)
+    mul(routines, u, u, one_of(modulus, limbs), modulus, work, limbs, 1)
 
 
 @kernel

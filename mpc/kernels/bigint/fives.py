@@ -206,13 +206,11 @@ def _carried(builder: Any, columns: list[Any]) -> tuple[list[Any], Any]:
     return limbs, over
 
 
-@emits(five, types.intp, types.intp, types.intp, types.intp, types.uint64, types.uint64)
-def multiples(builder: Any, z: Any, less: Any, m: Any, inverse: Any, excess: Any, more: Any) -> Any:
-    """The five limbs of m for which adding m*n makes the five columns at z vanish, as factors.
+def _settled(builder: Any, z: Any, less: Any, excess: Any, more: Any) -> list[Any]:
+    """Limbs, also written, of the five columns at z less the rows at ``less``.
 
-    Of the columns the rows at ``less`` are subtracted, and ``excess`` and for each next one
-    ``more`` besides; they are made limbs, and the rest is carried to the column above. ``inverse``
-    are five factors, -1/n modulo 2**260.
+    Of the columns ``excess`` and for each next one ``more`` is subtracted besides, and what is
+    carried is added to the column above.
     """
     columns = []
     for i in range(FIVE):
@@ -228,6 +226,23 @@ def multiples(builder: Any, z: Any, less: Any, m: Any, inverse: Any, excess: Any
         _write(builder, z, i, limb)
     above = builder.add(_read(builder, z, FIVE), over)
     _write(builder, z, FIVE, builder.sub(above, _splat(LIFTED)))
+    return limbs
+
+
+@emits(five, types.intp, types.intp, types.uint64, types.uint64)
+def settled_factors(builder: Any, z: Any, less: Any, excess: Any, more: Any) -> Any:
+    """The limbs of five columns, as factors; see ``_settled``."""
+    limbs = _settled(builder, z, less, excess, more)
+    return _pack(builder, [_factor(builder, limb) for limb in limbs])
+
+
+@emits(five, types.intp, types.intp, types.intp, types.intp, types.uint64, types.uint64)
+def multiples(builder: Any, z: Any, less: Any, m: Any, inverse: Any, excess: Any, more: Any) -> Any:
+    """The five limbs of m for which adding m*n makes the five columns at z vanish, as factors.
+
+    The columns become limbs as ``_settled`` says. ``inverse`` are five factors, -1/n modulo 2**260.
+    """
+    limbs = _settled(builder, z, less, excess, more)
     sums = [_splat(-(i + 1) * LOW - i * HIGH) for i in range(FIVE)] + [_splat(0)]
     for j, limb in enumerate(limbs):
         multiplicand = _factor(builder, limb)

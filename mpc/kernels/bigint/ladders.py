@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next, scan
-from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next, scan_twice
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
-from mpc.kernels.lanes import address, load
+from mpc.kernels.lanes import address
 
 TOGETHER = 32
 """Lane groups that take turns at one table of a comb."""
@@ -59,21 +59,30 @@ def power_all(
     """out = x**exponents by fixed windows of digits (1 or groups, windows, 8), lowest first."""
     rows, entries = limbs * digits, 1 << window
     work = address(scratch)
-    factor, table = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    factor, table = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + 2 * rows)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         exponent = address(exponents) + exponents_step * group
-        copy(table, modulus + ROW * (limbs + INVERSE), rows)
+        copy(table, one_of(modulus, limbs), rows)
         copy(table + ROW * rows, address(x) + ROW * rows * group, rows)
         for entry in range(2, entries):
-            to_entry, half = table + ROW * rows * entry, table + ROW * rows * (entry // 2)
-            square(routines, to_entry, half, modulus, work, limbs, digits)
+            to_entry = table + ROW * rows * entry
             if entry % 2:
-                mul(routines, to_entry, to_entry, table + ROW * rows, modulus, work, limbs, digits)
-        scan(to, table, load(exponent + ROW * (windows - 1), 0), entries, rows)
-        for i in range(windows - 2, -1, -1):
-            scan(factor, table, load(exponent + ROW * i, 0), entries, rows)
-            raise_and_multiply(routines, to, window, factor, modulus, work, limbs, digits)
+                before, first = to_entry - ROW * rows, table + ROW * rows
+                mul(routines, to_entry, before, first, modulus, work, limbs, digits)
+            else:
+                half = table + ROW * rows * (entry // 2)
+                square(routines, to_entry, half, modulus, work, limbs, digits)
+        for i in range(windows - 1, -1, -2):
+            digit, other = exponent + ROW * i, exponent + ROW * max(i - 1, 0)
+            scan_twice(factor, factor + ROW * rows, table, digit, other, entries, rows)
+            if i == windows - 1:
+                copy(to, factor, rows)
+            else:
+                raise_and_multiply(routines, to, window, factor, modulus, work, limbs, digits)
+            if i > 0:
+                second = factor + ROW * rows
+                raise_and_multiply(routines, to, window, second, modulus, work, limbs, digits)
 
 
 @kernel

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 
-from mpc.kernels.bigint.blocks import BLOCK, ROW, replace_block, store_block, zero_block
-from mpc.kernels.bigint.fives import HALF, half
+from mpc import kernels
+from mpc.kernels.bigint.blocks import ROW, WORDS
+from mpc.kernels.bigint.fives import FIVE, HALF, half
 from mpc.kernels.compiled import inner
-from mpc.kernels.lanes import broadcast, emits, equal, instruction, pointer
+from mpc.kernels.lanes import emits, instruction, lanes, pointer
 
 SIXTEEN = 16
 BYTES = 7
@@ -157,12 +157,70 @@ def look_up_next(
     return last + 1
 
 
+_TYPE, _PART = (lanes, ROW) if kernels.wide() else (half, HALF)
+_VECTOR = ir.VectorType(_WORD, _PART // 8)
+_two = types.UniTuple(_TYPE, 2)
+_chosen = types.UniTuple(_TYPE, 2 * FIVE)
+"""Five rows for each of two digits, which the registers of AVX2 hold for four lanes."""
+
+
+def _read(builder: Any, address: Any, row: int) -> Any:
+    return builder.load(pointer(builder, address, row * WORDS, _VECTOR), align=8)
+
+
+def _pack(builder: Any, rows: list[Any]) -> Any:
+    values = ir.Constant(ir.ArrayType(_VECTOR, len(rows)), ir.Undefined)
+    for i, row in enumerate(rows):
+        values = builder.insert_value(values, row, i)
+    return values
+
+
+@emits(_two, types.intp, types.intp)
+def _load_two(builder: Any, first: Any, second: Any) -> Any:
+    return _pack(builder, [_read(builder, first, 0), _read(builder, second, 0)])
+
+
+@emits(_chosen)
+def _zero(builder: Any) -> Any:
+    return _pack(builder, [_VECTOR([0] * _VECTOR.count)] * (2 * FIVE))
+
+
+@emits(_chosen, _chosen, _two, types.intp, types.intp)
+def _choose(builder: Any, values: Any, digits: Any, entry: Any, address: Any) -> Any:
+    """The rows at ``address`` for digits that name this entry, the given ones for the others."""
+    named = _VECTOR(ir.Undefined)
+    for lane in range(_VECTOR.count):
+        named = builder.insert_element(named, entry, ir.Constant(ir.IntType(32), lane))
+    digit = (builder.extract_value(digits, k) for k in range(2))
+    equal = [builder.icmp_unsigned("==", x, named) for x in digit]
+    for i in range(FIVE):
+        row = _read(builder, address, i)
+        for k in range(2):
+            before = builder.extract_value(values, FIVE * k + i)
+            chosen = builder.select(equal[k], row, before)
+            values = builder.insert_value(values, chosen, FIVE * k + i)
+    return values
+
+
+@emits(types.none, types.intp, types.intp, _chosen)
+def _store(builder: Any, first: Any, second: Any, values: Any) -> None:
+    for i in range(2 * FIVE):
+        row = pointer(builder, first if i < FIVE else second, i % FIVE * WORDS, _VECTOR)
+        builder.store(builder.extract_value(values, i), row, align=8)
+
+
 @inner
-def scan(out: int, table: int, digit: Lanes, entries: int, rows: int) -> None:
-    """Of a table (entries, rows, 8), in each lane the entry that its digit names."""
-    for row in range(0, rows, BLOCK):
-        chosen = zero_block()
-        for entry in range(entries):
-            mask = equal(digit, broadcast(np.uint64(entry)))
-            chosen = replace_block(mask, chosen, table + ROW * (entry * rows + row))
-        store_block(out + ROW * row, chosen)
+def scan_twice(
+    first: int, second: int, table: int, digit: int, other: int, entries: int, rows: int
+) -> None:
+    """Of a table (entries, rows, 8), in each lane the entries that two digits name.
+
+    A table is larger than the nearest cache, and reading it is what takes the time.
+    """
+    for row in range(0, rows, FIVE):
+        for place in range(0, ROW, _PART):
+            at, digits = place + ROW * row, _load_two(digit + place, other + place)
+            chosen = _zero()
+            for entry in range(entries):
+                chosen = _choose(chosen, digits, entry, table + at + ROW * rows * entry)
+            _store(first + at, second + at, chosen)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.montgomery import (
-    INVERSE,
     SCRATCH,
     Routines,
     add_exactly,
     mul,
+    one_of,
     square,
     subtract_once,
 )
@@ -134,12 +134,12 @@ def combine_all(
             for digit in range(digits):
                 add_limbs(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
             if i % 4 == 3:
-                # Each term is below 2n, and an element is to stay below 8n.
+                # Second digits of terms are below 3n, and of an element below 16n.
                 mul(
                     routines,
                     to,
                     to,
-                    modulus + ROW * (limbs + INVERSE),
+                    one_of(modulus, limbs),
                     modulus,
                     work,
                     limbs,
@@ -193,7 +193,8 @@ def finish_all(
             high = value + ROW * limbs
             store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))
             carry(high, high, limbs)
-            subtract_once(high, high, modulus, work, limbs)
+            for _ in range(2):
+                subtract_once(high, high, modulus, work, limbs)
             clear(wide, rows)
             copy(wide, value, limbs)
             add_exactly(routines, wide, high, modulus, work, limbs)
@@ -218,7 +219,7 @@ def embed_all(
 ) -> None:
     """out = 1 + m*n, digit by digit; m is of the ring modulo n."""
     for group in range(start, stop):
-        one = address(n) + n_step * group + ROW * (limbs + INVERSE)
+        one = one_of(address(n) + n_step * group, limbs)
         to = address(out) + ROW * digits * limbs * group
         copy(to, one, digits * limbs)
         add_limbs(to + ROW * limbs, address(m) + ROW * limbs * group, limbs)
@@ -242,7 +243,7 @@ def log_all(
     value = work + ROW * SCRATCH * limbs
     for group in range(start, stop):
         modulus = address(n) + n_step * group
-        one = modulus + ROW * (limbs + INVERSE)
+        one = one_of(modulus, limbs)
         mul(
             routines,
             value,

@@ -12,10 +12,12 @@ multiplier of the exact division, x0*y0 + m*n = R*t, then modulo n**2
     x*y/R = t + n*((x0*y1 + x1*y0 - m)/R mod n)
 
 so a product is three products and two reductions of the size of n: 10*limbs**2 multiply-adds, where
-one of numbers of twice the size takes 16. A squaring takes 7 against 12. For two digits below 10n
-the second is below 2n too: (2*100/256 + 1)*n.
+one of numbers of twice the size takes 16. A squaring takes 7 against 12. The second reduction need
+not give its m, and may be one of more n (``fold``): second digits are kept below 16n, and of two
+numbers whose first are below 10n that of the product is below 4n: (2*160/256 + 2)*n.
 
-Addresses are bytes; ``n`` points to the limbs of the modulus and then INVERSE rows of -1/n.
+Addresses are bytes; ``n`` points to the limbs of the modulus, then INVERSE rows of -1/n, and
+those of 2**(-52*INVERSE) modulo n; all of these follow as factors, and then the element one.
 The scratch of a product is SCRATCH times ``limbs`` rows. ``digits`` is 1 modulo n, 2 modulo n**2.
 """
 
@@ -44,9 +46,22 @@ from mpc.kernels.lanes import (
 )
 
 Lanes = Any
-SCRATCH = 9
+SCRATCH = 7
 INVERSE = 5
 """Rows of -1/n modulo 2**(52*5), which follow those of n."""
+
+
+@inner
+def factors_of(n: int, limbs: int) -> int:
+    """Of a modulus at n, where it is as products take it."""
+    return n + ROW * (2 * limbs + INVERSE)
+
+
+@inner
+def one_of(n: int, limbs: int) -> int:
+    """Of a modulus at n, where the element one is."""
+    return n + ROW * 2 * (2 * limbs + INVERSE)
+
 
 products = wide if kernels.wide() else narrow
 
@@ -54,7 +69,7 @@ products = wide if kernels.wide() else narrow
 @routine
 def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    modulus = factors_of(n, limbs)
     factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
     clear(m, limbs)
     products.put_product(low, factors, y, limbs)
@@ -63,26 +78,26 @@ def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int
         products.put_product(high, factors, y + ROW * limbs, limbs)
         factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
         products.add_product(high, factors, y, limbs)
-        products.reduce(high, m, m, modulus, 2, limbs)
-        products.carry_upper(out + ROW * limbs, high, 3, limbs)
+        products.fold(high, m, m, modulus, 2, limbs)
+        products.carry_folded(out + ROW * limbs, high, 3, limbs)
     products.carry_upper(out, low, 2, limbs)
 
 
 @routine
 def _square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    modulus = products.factors(scratch + ROW * 6 * limbs, n, limbs + INVERSE)
+    modulus = factors_of(n, limbs)
     factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
     clear(m, limbs)
     products.put_square(low, factors, limbs)
     products.reduce(low, m, m, modulus, 1, limbs)
     if digits == 2:
-        twice = scratch + ROW * 8 * limbs
+        twice = scratch + ROW * 6 * limbs
         double(twice, x, limbs)
         factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
         products.put_product(high, factors, twice, limbs)
-        products.reduce(high, m, m, modulus, 1, limbs)
-        products.carry_upper(out + ROW * limbs, high, 2, limbs)
+        products.fold(high, m, m, modulus, 1, limbs)
+        products.carry_folded(out + ROW * limbs, high, 2, limbs)
     products.carry_upper(out, low, 2, limbs)
 
 

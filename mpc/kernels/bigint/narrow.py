@@ -8,6 +8,8 @@ arithmetic is little: a product of limbs takes 0.53 ns where its five instructio
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mpc.kernels.bigint import fives
@@ -24,6 +26,7 @@ from mpc.kernels.bigint.fives import (
     multiples,
     multiply,
     multiply_new,
+    settled_factors,
     store_five,
     zero_five,
 )
@@ -42,6 +45,8 @@ from mpc.kernels.lanes import (
 )
 
 LOW, HIGH = np.uint64(fives.LOW), np.uint64(fives.HIGH)
+Lanes = Any
+
 LIFT, LIFTED = np.uint64(fives.LIFT), np.uint64(fives.LIFTED)
 
 
@@ -127,20 +132,84 @@ def reduce(z: int, less: int, m: int, n: int, products: int, limbs: int) -> None
 
 
 @inner
+def fold(z: int, less: int, m: int, n: int, products: int, limbs: int) -> None:
+    """As ``reduce``, where m is not asked for and the result may be n larger: m is scratch.
+
+    Of five limbs of z but the last, 2**-260 modulo n times as much is added above, and they are
+    left out. That takes no m to be found; the factors of 2**-260 follow those of -1/n.
+    """
+    both, each = LOW + HIGH, np.uint64(products)
+    for i in range(0, limbs, FIVE):
+        row = np.uint64(i)
+        excess, more = each * (row * both + LOW), each * both
+        if i > 0:
+            excess, more = (
+                excess + row * both - np.uint64(4) * LOW - np.uint64(5) * HIGH,
+                more + both,
+            )
+        for place in range(0, ROW, HALF):
+            at = place + ROW * i
+            to = z + at
+            if i < limbs - FIVE:
+                found, factor = settled_factors(to, less + at, excess, more), n + place
+                factor, to = factor + ROW * (limbs + FIVE), to + ROW * FIVE
+            else:
+                inverse, factor = n + place + ROW * limbs, n + place
+                found = multiples(to, less + at, m + at, inverse, excess, more)
+            running = load_five(to)
+            for j in range(0, limbs, FIVE):
+                running = multiply(to + ROW * j, running, factor + ROW * j, found)
+            store_five(to + ROW * limbs, running)
+            if i == limbs - FIVE:
+                carry_five(to)
+
+
+@inner
 def carry_upper(out: int, z: int, products: int, limbs: int) -> None:
     """Limbs from the upper half of the columns at z, which are so many products of ``limbs`` limbs.
 
     What is carried out of the last is dropped.
     """
-    both = np.uint64(products) * (LOW + HIGH)
-    excess = LIFT - np.uint64(limbs) * both + np.uint64(products) * LOW
-    over, mask = zero(), broadcast(LIMB)
-    for row in range(limbs):
-        column = add(load(z + ROW * (limbs + row), 0), broadcast(excess))
-        column = add(column, over)
+    _carry_rows(out, z + ROW * limbs, zero(), _excess(0, products, limbs), products, limbs)
+
+
+@inner
+def carry_folded(out: int, z: int, products: int, limbs: int) -> None:
+    """``carry_upper``, where the last of the products is what ``fold`` added.
+
+    Its first five rows are not where columns begin, but where the last five are as well.
+    """
+    first, last, columns = FIVE, limbs - FIVE, z + ROW * limbs
+    both = LOW + HIGH
+    excess = _excess(0, products, limbs) - LOW
+    over = _carry_rows(out, columns, zero(), excess, products - 1, first)
+    excess = _excess(first, products, limbs) - np.uint64(FIVE) * both
+    over = _carry_rows(
+        out + ROW * first, columns + ROW * first, over, excess, products, last - first
+    )
+    excess = _excess(last, products + 1, limbs)
+    _carry_rows(out + ROW * last, columns + ROW * last, over, excess, products + 1, FIVE)
+
+
+@inner
+def _excess(row: int, products: int, limbs: int) -> np.uint64:
+    """To be added to an upper column, to lift it and for what it is too large by."""
+    each = np.uint64(products)
+    return LIFT - np.uint64(limbs - row) * each * (LOW + HIGH) + each * LOW
+
+
+@inner
+def _carry_rows(
+    out: int, z: int, over: Lanes, excess: np.uint64, products: int, rows: int
+) -> Lanes:
+    """Limbs from columns of which each begins a product less than the one below."""
+    both, mask = np.uint64(products) * (LOW + HIGH), broadcast(LIMB)
+    for row in range(rows):
+        column = add(add(load(z + ROW * row, 0), broadcast(excess)), over)
         store(out + ROW * row, 0, bit_and(column, mask))
         over = sub(shift_right(column, LIMB_BITS), broadcast(LIFTED))
         excess += both
+    return over
 
 
 @inner

@@ -55,8 +55,10 @@ class PortableArithmetic:
             a * b % n for a, b, n in zip(x.data, cycle(y.data), cycle(self.moduli), strict=False)
         )
 
-    def square(self, x: Residues) -> Residues:
-        return self.mul(x, x)
+    def square(self, x: Residues, times: int = 1) -> Residues:
+        for _ in range(times):
+            x = self.mul(x, x)
+        return x
 
     def power(self, x: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         e = [_integer(row) & ((1 << bits) - 1) for row in exponents]

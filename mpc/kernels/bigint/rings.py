@@ -30,6 +30,9 @@ from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 RAISED_OUTPUTS = 4
 """From so many outputs on, raising all exponents costs less than negative ones apart."""
 
+WRAPPED_TERMS = 256
+"""From so many terms of an output on, the negative ones cost less in the same buckets."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ring:
@@ -123,7 +126,10 @@ class Ring:
             raise ConfigError(f"{len(exponents)} exponents do not fit {len(x)} elements")
         packed, negative = magnitudes(exponents)
         bits = bit_length(packed)
-        if flip := np.flatnonzero(negative).tolist():
+        flip = np.flatnonzero(negative).tolist()
+        if 0 < len(flip) == len(x):
+            x = self.inverse(x)
+        elif flip:
             order = np.arange(len(x))
             order[flip] = len(x) + np.arange(len(flip))
             x = concatenate([x, self._part(flip).inverse(x[flip])])[order]
@@ -184,7 +190,8 @@ class Ring:
 
         With b*d bases in rows of d it gives b*m elements, row by row. Exponents are public: time
         depends on them. Negatives cost one inversion for each row of bases if there are many in
-        many outputs, else one for all.
+        many outputs, else one for all; and where an output has many terms, a product of the bases
+        and a squaring for each bit beside it, instead of buckets of their own.
         """
         if exponents.ndim != 2 or len(self.moduli) > 1:
             raise ConfigError("multiexp takes a matrix of exponents and one modulus")
@@ -200,6 +207,8 @@ class Ring:
             return self.arithmetic.multiexp(bases, packed)
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
             return self._multiexp_raised(bases, exponents, bit_length(packed))
+        if np.count_nonzero(exponents) >= WRAPPED_TERMS * outputs:
+            return self._multiexp_wrapped(bases, exponents, bit_length(packed))
         words = packed.view(np.uint64)
         signed = np.concatenate([words * ~negative, words * negative])
         both = self.arithmetic.multiexp(bases, signed.view(np.uint8))
@@ -207,6 +216,15 @@ class Ring:
         order = np.arange(len(both)).reshape(-1, 2, outputs)
         below = self.inverse(both[order[:, 1].ravel()])
         return self.mul(both[order[:, 0].ravel()], below)
+
+    def _multiexp_wrapped(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+        """Take exponents modulo 2**bits, by which negative ones are as much too large."""
+        wrapped = raise_all(exponents, bits)
+        wrapped[..., bits // 8] &= 0xFF ^ 1 << bits % 8
+        signs = np.zeros((*exponents.shape, 8), np.uint8)
+        signs[..., 0] = exponents < 0
+        excess = self.arithmetic.square(self.arithmetic.multiexp(bases, signs), bits)
+        return self.mul(self.arithmetic.multiexp(bases, wrapped), self.inverse(excess))
 
     def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
         """Add 2**bits to all exponents, and divide by the product of the bases to that power."""

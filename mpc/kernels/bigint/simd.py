@@ -56,8 +56,9 @@ COMB_BYTES = 32 << 20
 class SimdArithmetic:
     """Modulo ``roots`` (``digits`` 1) or their squares (``digits`` 2), in limbs of 52 bits.
 
-    ``modulus`` is what the kernels take: n, -1/n modulo 2**260 and the element one, for every lane;
-    ``entry`` are the factors that bring numbers of the size of the modulus into Montgomery form.
+    ``modulus`` is what the kernels take, for every lane: n, -1/n modulo 2**260 and 2**-260 modulo
+    n, all these as factors, and the element one; ``entry`` are the factors that bring numbers of
+    the size of the modulus into Montgomery form.
     """
 
     roots: tuple[int, ...]
@@ -78,8 +79,10 @@ class SimdArithmetic:
         modulus = [
             split_integers(moduli, limbs),
             split_integers(inverses, INVERSE),
-            _constants(moduli, digits, limbs, [1]),
+            split_integers([pow(base, -1, n) for n in moduli], limbs),
         ]
+        modulus += [as_factors(rows) for rows in modulus]
+        modulus.append(_constants(moduli, digits, limbs, [1]))
         entry = _constants(moduli, digits, limbs, powers_of_radix(limbs, digits))
         return cls(moduli, digits, limbs, side_by_side(modulus), entry)
 
@@ -135,14 +138,14 @@ class SimdArithmetic:
         if len(exponents) == 1:
             exponents = np.repeat(exponents, LANES, axis=0)
         digits = cut(exponents, bits, window)
-        out, windows, extra = self._new(x), digits.shape[1], self.rows * (1 + (1 << window))
+        out, windows, extra = self._new(x), digits.shape[1], self.rows * (2 + (1 << window))
         args = (x.data, digits, _step(digits), window, windows)
         self.run(power_all, bits + windows, out, *args, extra=extra)
         return Residues(out, len(x))
 
     def ones(self, count: int) -> Residues:
         out = lane_groups(-(-count // LANES), self.rows)
-        out[...] = self.modulus[:, self.limbs + INVERSE :]
+        out[...] = self.modulus[:, -self.rows :]
         return Residues(out, count)
 
     def comb(self, base: Residues, bits: int, window: int | None) -> SimdComb:
@@ -171,7 +174,7 @@ class SimdArithmetic:
         if groups:
             self.run(fold_all, groups / tasks, parts[:tasks], x.data, groups)
         if rest:
-            parts[tasks] = self.modulus[0, self.limbs + INVERSE :]
+            parts[tasks] = self.modulus[0, -self.rows :]
             parts[tasks, :, :rest] = x.data[groups, :, :rest]
             tasks += 1
         out = lane_groups(1, self.rows)
@@ -260,6 +263,11 @@ class SimdArithmetic:
 
     def _new(self, x: Residues) -> Words:
         return lane_groups(len(x.data), self.rows)
+
+
+def as_factors(rows: Words) -> Words:
+    """Limbs as products take them."""
+    return rows if kernels.wide() else rows.astype(np.float64).view(np.uint64)
 
 
 def _step(array: Words) -> int:

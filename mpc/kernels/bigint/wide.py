@@ -93,6 +93,18 @@ def reduce(z: int, less: int, m: int, n: int, _products: int, limbs: int) -> Non
 
 
 @inner
+def fold(z: int, less: int, m: int, n: int, products: int, limbs: int) -> None:
+    """``reduce``: without finding m there is nothing to gain."""
+    reduce(z, less, m, n, products, limbs)
+
+
+@inner
+def carry_folded(out: int, z: int, products: int, limbs: int) -> None:
+    """``carry_upper``."""
+    carry_upper(out, z, products, limbs)
+
+
+@inner
 def carry_upper(out: int, z: int, _products: int, limbs: int) -> None:
     """Limbs from the upper half of the columns at z; what is carried out of the last is dropped."""
     carry(out, z + ROW * limbs, limbs)
