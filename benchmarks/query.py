@@ -52,6 +52,7 @@ _QUERY_BYTES = 120
 _ROUND_TRIPS = 200
 _SHAPED_TURNS = 10  # at most, of single ids and round trips: a long link takes as long each time
 _POINTS = 1024
+_HEARD = 3  # turns of which stages are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,17 +296,19 @@ def _right(channel: Channel, copy: PreparedList, ids: list[str], first: int) -> 
 
 def _timed(link: Link, at_least: int, work: Callable[[Channel, int], bool]) -> Times:
     """Each turn on the clock, until the median is steady or time is over; the traffic is that of
-    the last."""
+    the last. Stages are of a few turns more, since to hear them takes a part of a single query."""
     seconds: list[float] = []
     stages: dict[str, list[float]] = defaultdict(list)
     right, traced = True, Traced(link, digest=False)
     for turn in turns({"wall": seconds}, at_least=at_least):
         traced = Traced(link, digest=False)
         channel = Channel(traced)
+        begun = time.perf_counter()
+        right = work(channel, turn) and right
+        seconds.append(time.perf_counter() - begun)
+    for turn in range(len(seconds), len(seconds) + _HEARD):
         with staged() as own:
-            begun = time.perf_counter()
-            right = work(channel, turn) and right
-            seconds.append(time.perf_counter() - begun)
+            right = work(Channel(link), turn) and right
         for stage, taken in own.items():
             stages[stage].append(taken)
     return Times(seconds, traced.traffic, right, dict(stages))
