@@ -356,7 +356,7 @@ def _send(run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rn
         tags = _tagged(run, lot, key, delta, shift, store=lot is lots[0])
         if run.malicious and lot is lots[0]:
             channel.send(pb.IntersectShare(share=own))
-        _send_tags(run, lot, tags[:, :2], rng)
+        wire.send_tags(run, tags[:, :2], lot.padding, len(lots), rng)
         replies.append(tags[:, 2:])
     if not run.to_both:
         return np.empty(0, np.intp)
@@ -382,18 +382,6 @@ def _tagged(
             values = values if shift is None else values ^ shift
             tags[mine] = wire.tags(run, values, lot.digests[mine])
     return tags
-
-
-def _send_tags(run: Run, lot: placing.Lot, tags: Words, rng: Rng) -> None:
-    """A lot's tags, ascending, in one message; or where it is the only one, in several."""
-    with span("match"):
-        padding = np.frombuffer(rng.bytes(16 * lot.padding), np.uint64).reshape(-1, 2)
-        ordered = matching.sort(np.concatenate([tags, wire.truncated(run, padding)]))
-        data = ordered.view(np.uint8)[:, : run.tag_bytes]
-    with span("transfer"):
-        whole = placing.lots(run) > 1
-        for piece in [slice(None)] if whole else wire.pieces(run.senders):
-            run.channel.send(pb.IntersectTags(tags=columns.pack(data[piece])))
 
 
 def _opened(run: Run, committed: bytes) -> bytes:

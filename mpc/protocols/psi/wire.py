@@ -12,6 +12,7 @@ from mpc.errors import ProtocolError
 from mpc.kernels import hashing, matching
 from mpc.net import columns
 from mpc.pb.v1 import rr22_pb2 as pb
+from mpc.primitives.rng import Rng
 from mpc.protocols.psi.agreement import Run
 from mpc.tracing import span
 
@@ -68,6 +69,18 @@ def receive_store(run: Run, piece: slice) -> Words:
     count = piece.stop - piece.start
     data = columns.unpack(values, width=width, count=count, peer=run.peer)
     return element(data.view("<u8"))
+
+
+def send_tags(run: Run, tags: Words, padding: int, lots: int, rng: Rng) -> None:
+    """The tags of one of ``lots`` and so many of no item, ascending, in one message; or where it is
+    the only one, in several."""
+    with span("match"):
+        others = np.frombuffer(rng.bytes(16 * padding), np.uint64).reshape(-1, 2)
+        ordered = matching.sort(np.concatenate([tags, truncated(run, others)]))
+        data = ordered.view(np.uint8)[:, : run.tag_bytes]
+    with span("transfer"):
+        for piece in [slice(None)] if lots > 1 else pieces(run.senders):
+            run.channel.send(pb.IntersectTags(tags=columns.pack(data[piece])))
 
 
 def receive_tags(run: Run, lots: int) -> Iterator[Words]:
