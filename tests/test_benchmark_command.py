@@ -6,12 +6,10 @@ from __future__ import annotations
 import ast
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +17,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import _sides, parties
+from benchmarks import parties
 from benchmarks.__main__ import main
-from benchmarks.harness import catalog, isolated, profile, report, timing
+from benchmarks.harness import catalog, isolated, profile, report
 from benchmarks.parties import Seat
 from benchmarks.record import Record, read_json, write_json
 from mpc.cli import bench
 from mpc.errors import ConfigError
-from mpc.net.channel import Channel
-from mpc.net.mesh import Mesh
-from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -230,88 +225,6 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     full = replace(bare, params={"n": 1}, bytes=7, floor=("gmp", 2.0), peers={"phe": 9.0})
     write_json([full, bare], tmp_path / "records.json")
     assert read_json(tmp_path / "records.json") == [full, bare]
-
-
-def test_turns_go_on_until_the_spread_is_small_or_the_time_is_over() -> None:
-    steady: list[float] = []
-    for _ in timing.turns({"steady": steady}, at_least=4):
-        steady.append(1.0)
-    assert len(steady) == 4
-    wild: list[float] = []
-    with timing.spending(0.05):
-        for turn in timing.turns({"steady": steady, "wild": wild}, at_least=3):
-            wild.append(1.0 + turn % 2)
-    assert len(wild) > 3
-    assert timing.error([1.0, 2.0]) == float("inf")
-    assert timing.error([1.0, 1.01, 0.99, 1.0, 1.02]) < 0.01 < timing.error([1.0, 2.0, 3.0])
-
-
-def test_all_that_measure_together_take_the_turns_of_the_one_that_decides() -> None:
-    said: list[bool] = []
-
-    def tell(goes_on: bool) -> bool:
-        said.append(goes_on)
-        return goes_on
-
-    wild: list[float] = []
-    with timing.spending(0.05):
-        for turn in timing.agreed({"wild": wild}, at_least=3, decides=True, tell=tell):
-            wild.append(1.0 + turn % 2)
-    assert len(wild) > 3
-    answers = iter(said)
-    follows = timing.agreed({}, at_least=100, decides=False, tell=lambda mine: next(answers) | mine)
-    assert list(follows) == list(range(len(wild)))
-
-
-def _wild(seat: Seat, _options: None) -> tuple[int, int]:
-    """How often a party did what takes a while every other time, and how often it was counted."""
-    runs = []
-
-    def work(_mesh: Mesh) -> None:
-        runs.append(seat.me)
-        time.sleep(0.01 * (len(runs) % 2))
-
-    times = parties.timed(seat, "tls", 3, lambda mesh: mesh, work, lambda _: True)
-    return len(runs), len(times.seconds)
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.5])
-def test_parties_go_on_together_until_the_first_ones_median_is_steady(seconds: float) -> None:
-    with timing.spending(seconds):
-        found = parties.play(("one", "other"), _wild, None)
-    runs, counted = found["one"]
-    assert found["other"] == (runs, counted) == (counted + 1, counted)
-    assert (counted > 3) == (seconds > 0)
-
-
-def _echo(channel: Channel, grows: bool, side: str) -> None:
-    if side == "near" and grows:
-        time.sleep(0.02 * random.random())
-    channel.exchange(Column())
-
-
-def test_two_sides_go_on_together_until_the_first_ones_median_is_steady() -> None:
-    with timing.spending(0.4):
-        found = _sides.measured(("near", "far"), _echo, [True], 3)
-    assert [len(found[side][0]) for side in ("near", "far")] == 2 * [len(found["near"][0])]
-    assert len(found["near"][0]) > 3
-
-
-def test_a_quick_run_takes_its_repeats_and_no_more() -> None:
-    module = catalog.load("psi")
-    seconds = {
-        a: catalog.parse("psi", module, a.split()).seconds for a in ("", "--quick", "--sweep")
-    }
-    assert seconds["--quick"] == 0.0 < seconds["--sweep"] < seconds[""]
-    assert catalog.parse("psi", module, ["--quick", "--seconds", "2"]).seconds == 2.0
-
-
-def test_a_sample_is_long_enough_for_the_clock() -> None:
-    times = iter([0.0, 1.0, 2.5])
-    runs: list[int] = []
-    work = timing.Work(lambda: runs.append(1), count=10)
-    assert timing.seconds_each(work, lambda: next(times), moment=2.0) == pytest.approx(0.125)
-    assert len(runs) == 2
 
 
 def test_a_profile_counts_each_second_once(capsys: pytest.CaptureFixture[str]) -> None:
