@@ -114,9 +114,9 @@ def _key() -> tuple[paillier.SecretKey, paillier.PublicKey]:
 
 def _encrypt() -> Gate:
     _, public = _key()
-    values = np.arange(16)
+    values = np.arange(128)  # fewer would take as long as memory does to give the table
     floor = floors.gmp_power(2 * _KEY_BITS, _KEY_BITS)
-    return Gate("gmp.power", Work(lambda: public.encrypt(values), 16), floor)
+    return Gate("gmp.power", Work(lambda: public.encrypt(values), len(values)), floor)
 
 
 def _decrypt() -> Gate:
