@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--links",
         type=some_of("tls", "plain", *LINKS),
-        default="tls,wan",
+        default="tls,plain,wan",
         help=f"of tls, plain, {', '.join(LINKS)}",
     )
     parser.add_argument("--security", type=some_of(*_FORMS), default=",".join(_FORMS))

@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--links",
         type=some_of("tls", "plain", *LINKS),
-        default="tls",
+        default="tls,plain",
         help="of tls, plain, lan, wan, slow",
     )
     parser.add_argument(

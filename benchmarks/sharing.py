@@ -10,8 +10,9 @@ is in seconds.
 
 The floor is the wire: of ``tls`` the bare exchange of as many bytes in as many rounds over the same
 link in the same run; of a link with a shape its bandwidth and latency, the bytes of the fuller way
-one after the other and the latency once a round. ``sharing.each`` is the time of one in that of
-AES-128 blocks by OpenSSL on one core, whose rate is ``sharing.aes``.
+one after the other and the latency once a round. That is too high a floor, by up to a quarter (sine
+pairs), where what a round waits for is on its way before the round begins. ``sharing.each`` is the
+time of one in that of AES-128 blocks by OpenSSL on one core, whose rate is ``sharing.aes``.
 
 ``sharing.among`` is the seconds in which so many parties make products.
 """
