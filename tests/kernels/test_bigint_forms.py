@@ -108,6 +108,37 @@ def test_two_digits_of_any_size(bits):
         assert ring.decode(x) == [a * inverse % (n * n) for a in xs]
 
 
+def of_halves(n, limbs):
+    """Numbers whose lower half of limbs is less than the upper, as much, and more, by all there is
+    and by one limb's lowest bit: long products have the sign of the difference from there."""
+    half = 52 * (limbs // 2)
+    ones, top = (1 << half) - 1, n >> half
+    halves = [(0, top), (top, top), (ones, 0), (ones, top - 1), (top - 1, top), (top + 1, top)]
+    halves += [(1 << 52, 1), (1, 1 << 52), (ones - (1 << 52), ones % top), (0, 0)]
+    return [low + (high << half) for low, high in halves]
+
+
+@pytest.mark.parametrize("bits", [1500, 2048, 3072, 8192])
+def test_halves_of_either_order(bits):
+    n = (1 << bits) - 159
+    ring = modulo_square(n)
+    inverse = pow(1 << (52 * ring.arithmetic.limbs), -1, n * n)
+    numbers = of_halves(n, ring.arithmetic.limbs)
+    pairs = [(a, b) for a in numbers for b in numbers]
+    lows, uppers = zip(*pairs, strict=True)
+    x = vector([lows, uppers], ring)
+    y = vector([uppers[1:] + uppers[:1], lows], ring)
+    xs = [low + high * n for low, high in pairs]
+    ys = [a + b * n for a, b in zip(uppers[1:] + uppers[:1], lows, strict=True)]
+    for found, wanted in (
+        (ring.mul(x, y), [a * b for a, b in zip(xs, ys, strict=True)]),
+        (ring.square(x), [a * a for a in xs]),
+    ):
+        low, high = digits_of(found, ring)
+        values = [a + b * n for a, b in zip(low, high, strict=True)]
+        assert [v % (n * n) for v in values] == [w * inverse % (n * n) for w in wanted]
+
+
 @pytest.mark.parametrize("bits", SIZES)
 def test_every_form_of_a_number_is_one_number(bits):
     n = moduli(bits)[0]

@@ -16,6 +16,8 @@ one of numbers of twice the size takes 16. A squaring takes 7 against 12. The se
 not give its m, and may be one of more n (``fold``): second digits are kept below 16n, and of two
 numbers whose first are below 10n that of the product is below 4n: (2*160/256 + 2)*n.
 
+On AVX2 long products among these are made of halves (:mod:`mpc.kernels.bigint.karatsuba`).
+
 Addresses are bytes; ``n`` points to the limbs of the modulus, then INVERSE rows of -1/n, and
 those of 2**(-52*INVERSE) modulo n; all of these follow as factors, and then the element one.
 The scratch of a product is SCRATCH times ``limbs`` rows. ``digits`` is 1 modulo n, 2 modulo n**2.
@@ -28,7 +30,7 @@ from typing import Any
 from numba import types
 
 from mpc import kernels
-from mpc.kernels.bigint import narrow, wide
+from mpc.kernels.bigint import karatsuba, narrow, wide
 from mpc.kernels.bigint.rows import LIMB, ROW, clear, double
 from mpc.kernels.compiled import call, inner, routine
 from mpc.kernels.lanes import (
@@ -64,20 +66,19 @@ def one_of(n: int, limbs: int) -> int:
 
 
 products = wide if kernels.wide() else narrow
+long_products = wide if kernels.wide() else karatsuba
 
 
 @routine
 def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    modulus = factors_of(n, limbs)
-    factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
+    modulus, work = factors_of(n, limbs), scratch + ROW * 5 * limbs
     clear(m, limbs)
-    products.put_product(low, factors, y, limbs)
+    long_products.put_long(low, x, y, high, work, limbs)
     products.reduce(low, m, m, modulus, 1, limbs)
     if digits == 2:
-        products.put_product(high, factors, y + ROW * limbs, limbs)
-        factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
-        products.add_product(high, factors, y, limbs)
+        # The lower half of ``low`` has vanished.
+        long_products.put_cross(high, x, y, low, work, limbs)
         products.fold(high, m, m, modulus, 2, limbs)
         products.carry_folded(out + ROW * limbs, high, 3, limbs)
     products.carry_upper(out, low, 2, limbs)
@@ -86,16 +87,14 @@ def _mul(out: int, x: int, y: int, n: int, scratch: int, limbs: int, digits: int
 @routine
 def _square(out: int, x: int, n: int, scratch: int, limbs: int, digits: int) -> None:
     low, m, high = scratch, scratch + ROW * 2 * limbs, scratch + ROW * 3 * limbs
-    modulus = factors_of(n, limbs)
-    factors = products.factors(scratch + ROW * 5 * limbs, x, limbs)
+    modulus, work = factors_of(n, limbs), scratch + ROW * 5 * limbs
     clear(m, limbs)
-    products.put_square(low, factors, limbs)
+    products.put_square(low, products.factors(work, x, limbs), limbs)
     products.reduce(low, m, m, modulus, 1, limbs)
     if digits == 2:
         twice = scratch + ROW * 6 * limbs
         double(twice, x, limbs)
-        factors = products.factors(scratch + ROW * 5 * limbs, x + ROW * limbs, limbs)
-        products.put_product(high, factors, twice, limbs)
+        long_products.put_long(high, x + ROW * limbs, twice, low, work, limbs)
         products.fold(high, m, m, modulus, 1, limbs)
         products.carry_folded(out + ROW * limbs, high, 2, limbs)
     products.carry_upper(out, low, 2, limbs)

@@ -213,10 +213,16 @@ def _carry_rows(
 
 
 @inner
+def excess_of(row: int, limbs: int) -> np.uint64:
+    """What a column of one product is too large by."""
+    lows = np.uint64(min(row + 1, 2 * limbs - 1 - row))
+    highs = np.uint64(min(row, 2 * limbs - row))
+    return lows * LOW + highs * HIGH
+
+
+@inner
 def settle(z: int, limbs: int) -> None:
     """Take from the 2*limbs columns at z what one product in them is too large by."""
     for row in range(2 * limbs):
-        lows = np.uint64(min(row + 1, 2 * limbs - 1 - row))
-        highs = np.uint64(min(row, 2 * limbs - row))
         column = load(z + ROW * row, 0)
-        store(z + ROW * row, 0, sub(column, broadcast(lows * LOW + highs * HIGH)))
+        store(z + ROW * row, 0, sub(column, broadcast(excess_of(row, limbs))))

@@ -50,6 +50,19 @@ def put_product(z: int, x: int, y: int, limbs: int) -> None:
 
 
 @inner
+def put_long(z: int, x: int, y: int, _differences: int, _work: int, limbs: int) -> None:
+    """``put_product``."""
+    put_product(z, x, y, limbs)
+
+
+@inner
+def put_cross(z: int, x: int, y: int, _differences: int, _work: int, limbs: int) -> None:
+    """Set the columns to x0*y1 + x1*y0, of numbers of two digits."""
+    put_product(z, x, y + ROW * limbs, limbs)
+    add_product(z, x + ROW * limbs, y, limbs)
+
+
+@inner
 def put_square(z: int, x: int, limbs: int) -> None:
     """Set the 2*limbs columns at z to x*x."""
     top = limbs - BLOCK
