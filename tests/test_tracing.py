@@ -30,11 +30,14 @@ def test_spans_are_told_when_they_end_with_their_path_and_time() -> None:
 def test_without_a_listener_a_span_is_nothing() -> None:
     with span("outer"):
         assert span("a") is span("b")
-    begun = time.perf_counter()
-    for _ in range(10_000):
-        with span("quiet"):
-            pass
-    assert (time.perf_counter() - begun) / 10_000 < 20e-6
+    taken = []
+    for _ in range(10):
+        begun = time.thread_time()
+        for _ in range(1000):
+            with span("quiet"):
+                pass
+        taken.append(time.thread_time() - begun)
+    assert min(taken) / 1000 < 20e-6
 
 
 def test_a_span_that_raises_ends_and_is_told() -> None:

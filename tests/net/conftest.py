@@ -19,7 +19,7 @@ from net_parties import Parties
 from mpc.errors import ChannelError
 from mpc.net.link import Link
 
-LEFTOVER_SECONDS = 5.0
+LEFTOVER_SECONDS = 30.0
 
 
 def _running() -> set[object]:

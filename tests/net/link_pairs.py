@@ -17,6 +17,8 @@ from mpc.net.traced import Traced
 from mpc.testing import grpc_pair
 
 MIB = 1 << 20
+# What is to end at once would else take 30 s; a busy machine may take some of them.
+PROMPTLY = 20.0
 Pair = tuple[Link, Link]
 Links = Callable[..., Pair]
 

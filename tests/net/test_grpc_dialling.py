@@ -9,9 +9,11 @@ import time
 from functools import partial
 
 import pytest
+from link_pairs import PROMPTLY, within
 from net_parties import LOOPBACK, Parties, both
 
 from mpc.errors import ConfigError, PeerClosed, PeerUnreachable
+from mpc.net import grpc_link
 from mpc.net.grpc_link import Endpoint
 from mpc.net.peer import Address, Peer
 from mpc.net.stream import StreamLink
@@ -23,10 +25,10 @@ def _free_address() -> Address:
 
 
 def _connected(left: StreamLink, right: StreamLink) -> None:
-    left.put(b"from left", 5)
-    right.put(b"from right", 5)
-    assert bytes(right.get(5)) == b"from left"
-    assert bytes(left.get(5)) == b"from right"
+    left.put(b"from left", 30)
+    right.put(b"from right", 30)
+    assert bytes(right.get(30)) == b"from left"
+    assert bytes(left.get(30)) == b"from right"
     closer = threading.Thread(target=left.close)
     closer.start()
     right.close()
@@ -69,11 +71,9 @@ def test_a_listener_that_comes_late(parties: Parties) -> None:
         time.sleep(1.3)
         return parties.endpoint("bob", {"ada": None}, listen=at).connect("ada")
 
-    links = both(
-        lambda: caller.connect("bob", wait=20, on_wait=lambda *line: shown.append(line)), called
-    )
+    links = both(lambda: caller.connect("bob", on_wait=lambda *line: shown.append(line)), called)
     assert shown == [("bob", str(at))]
-    assert time.monotonic() - begun < 10
+    within(PROMPTLY, begun)
     _connected(*links)
 
 
@@ -85,15 +85,16 @@ def test_nobody_at_the_address(parties: Parties) -> None:
     )
     with pytest.raises(PeerUnreachable, match=words):
         parties.endpoint("ada", {"bob": at}).connect("bob", wait=0.5)
-    assert time.monotonic() - begun < 3
+    within(PROMPTLY, begun)
 
 
-def test_nobody_calls(parties: Parties) -> None:
+def test_nobody_calls(parties: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grpc_link, "_NOTICE_SECONDS", 0.1)
     shown = []
     endpoint = parties.endpoint("ada", {"bob": None}, listen=LOOPBACK)
     words = rf"bob: did not call us at {endpoint.address}.* such as another job file"
     with pytest.raises(PeerUnreachable, match=words):
-        endpoint.connect("bob", wait=1.2, on_wait=lambda *line: shown.append(line))
+        endpoint.connect("bob", wait=1.5, on_wait=lambda *line: shown.append(line))
     assert shown == [("bob", f"our address {endpoint.address}")]
 
 
@@ -101,7 +102,7 @@ def test_the_other_dials_but_does_not_get_through(parties: Parties) -> None:
     # ada sorts first and would dial bob, at an address where somebody else listens.
     ada = parties.endpoint("ada", {"bob": _free_address()}, listen=LOOPBACK)
     bob = parties.endpoint("bob", {"ada": ada.address}, listen=LOOPBACK)
-    errors = both(partial(ada.connect, "bob", wait=1), partial(bob.connect, "ada", wait=1))
+    errors = both(partial(ada.connect, "bob", wait=3), partial(bob.connect, "ada", wait=3))
     assert all(isinstance(error, PeerUnreachable) for error in errors)
     assert "ada dials bob at" in str(errors[1])
 
@@ -123,7 +124,7 @@ def test_something_else_at_the_address(parties: Parties) -> None:
         at = Address("127.0.0.1", server.getsockname()[1])
         endpoint = Endpoint("ada", [Peer("bob", at)], insecure=True)
         with pytest.raises(PeerUnreachable, match="what answers there is not a party"):
-            endpoint.connect("bob", wait=0.5)
+            endpoint.connect("bob", wait=2)
         endpoint.close()
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -135,7 +136,7 @@ def test_one_link_for_each_peer(parties: Parties) -> None:
     second = parties.endpoint("ada", {"bob": called.address})
     links = first.connect("bob"), called.connect("ada")
     with pytest.raises(PeerUnreachable, match="bob has a session with ada already"):
-        second.connect("bob", wait=0.5)
+        second.connect("bob", wait=3)
     _connected(*links)
 
 
@@ -145,7 +146,7 @@ def test_closing_the_endpoint_ends_the_wait(parties: Parties) -> None:
     begun = time.monotonic()
     with pytest.raises(PeerClosed, match="bob: this side has closed"):
         endpoint.connect("bob", wait=30)
-    assert time.monotonic() - begun < 5
+    within(PROMPTLY, begun)
 
 
 def test_closing_the_endpoint_ends_its_links(parties: Parties) -> None:
@@ -155,9 +156,9 @@ def test_closing_the_endpoint_ends_its_links(parties: Parties) -> None:
     caller.close()
     for link in (left, right):
         with pytest.raises(PeerClosed, match="the connection was lost"):
-            link.get(5)
+            link.get(30)
     with pytest.raises(PeerClosed):
-        right.put(b"x", 5)
+        right.put(b"x", 30)
 
 
 def test_a_taken_port_is_our_own_fault(parties: Parties) -> None:

@@ -15,6 +15,7 @@ import weakref
 from functools import partial
 
 import pytest
+from link_pairs import PROMPTLY, within
 from net_parties import LOOPBACK, Parties, both, process
 
 from mpc.errors import (
@@ -96,7 +97,7 @@ def test_a_caller_killed_in_the_middle_of_a_message(bob: Endpoint) -> None:
         begun = time.monotonic()
         with pytest.raises(PeerClosed, match="ada: the connection was lost"):
             link.get(30)
-        assert time.monotonic() - begun < 5
+        within(PROMPTLY, begun)
         with pytest.raises(PeerClosed, match="ada: the connection was lost"):
             link.put(b"x", 30)
 
@@ -109,7 +110,7 @@ def test_a_listener_killed(busy: str) -> None:
         begun = time.monotonic()
         with pytest.raises(PeerClosed, match="bob: the connection was lost"):
             link.get(30)
-        assert time.monotonic() - begun < 5
+        within(PROMPTLY, begun)
         ada.close()
 
 
@@ -120,7 +121,7 @@ def test_a_peer_killed_while_we_wait_to_put() -> None:
         begun = time.monotonic()
         with pytest.raises(PeerClosed, match="bob: the connection was lost"):
             _flood(link)
-        assert time.monotonic() - begun < 10
+        within(PROMPTLY, begun)
         ada.close()
 
 
@@ -140,7 +141,7 @@ def test_a_frozen_peer() -> None:
         begun = time.monotonic()
         with pytest.raises(PeerTimeout, match=r"bob: did not take all that was sent within 0\.5 s"):
             link.close(0.5)
-        assert time.monotonic() - begun < 3
+        within(PROMPTLY, begun)
         # gRPC ends its thread when the system has given up on the socket, ten seconds at the most.
         child.kill()
         ada.close()
@@ -167,7 +168,7 @@ def test_a_peer_that_is_interrupted_tells_us() -> None:
         with pytest.raises(PeerAborted, match="KeyboardInterrupt"):
             Channel(link, timeout=30).recv(Column)
         assert _line(child) == "['MainThread']"
-        assert child.wait(10) != 0
+        assert child.wait(30) != 0
         ada.close()
 
 
@@ -213,12 +214,12 @@ def test_a_peer_that_sends_nonsense(
     good = "Chunk(size=2, data=b'ok').SerializeToString()"
     with process(RAW_CALLER, bob.address, good, *chunks):
         link = bob.connect("ada")
-        assert bytes(link.get(10)) == b"ok"
+        assert bytes(link.get(30)) == b"ok"
         begun = time.monotonic()
         with pytest.raises(error, match=f"^ada: .*{text}"):
             link.get(30)
         link.cancel()
-        assert time.monotonic() - begun < 5
+        within(PROMPTLY, begun)
 
 
 def test_an_announcement_alone_takes_no_memory(bob: Endpoint) -> None:
@@ -236,7 +237,7 @@ def test_an_announcement_alone_takes_no_memory(bob: Endpoint) -> None:
 def test_after_an_oversized_announcement_the_peer_is_told_why(bob: Endpoint) -> None:
     announced = f"Chunk(size={1 << 40}, data=bytes({MIB})).SerializeToString()"
     with process(RAW_CALLER, bob.address, announced) as child:
-        channel = Channel(bob.connect("ada"), timeout=10)
+        channel = Channel(bob.connect("ada"), timeout=30)
         with pytest.raises(MessageTooLarge) as caught:
             channel.recv(Column)
         threading.Thread(target=channel.abort, args=(caught.value,)).start()
@@ -251,18 +252,18 @@ def test_strangers_bytes_at_the_port_do_no_harm(parties: Parties) -> None:
     bob = parties.endpoint("bob", {"ada": None}, listen=LOOPBACK)
     assert bob.address is not None
     for noise in (b"", b"\0" * 1000, b"GET / HTTP/1.1\r\n\r\n", os.urandom(100_000)):
-        with socket.create_connection((bob.address.host, bob.address.port), 5) as stranger:
+        with socket.create_connection((bob.address.host, bob.address.port), 30) as stranger:
             stranger.sendall(noise)
     ada = parties.endpoint("ada", {"bob": bob.address})
     left, right = both(partial(ada.connect, "bob"), partial(bob.connect, "ada"))
-    left.put(b"still there", 5)
-    assert bytes(right.get(5)) == b"still there"
+    left.put(b"still there", 30)
+    assert bytes(right.get(30)) == b"still there"
 
 
 def test_a_call_to_another_method(bob: Endpoint) -> None:
     with grpc.insecure_channel(str(bob.address)) as channel:
         with pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary("/mpc.v1.Link/Other")(b"", timeout=5)
+            channel.unary_unary("/mpc.v1.Link/Other")(b"", timeout=30)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -271,8 +272,8 @@ def test_a_caller_that_left_before_it_was_asked_for_may_come_again(bob: Endpoint
         assert _line(child) == "sent"
     ada = Endpoint("ada", [Peer("bob", bob.address)], insecure=True)
     left, right = both(partial(ada.connect, "bob"), partial(bob.connect, "ada"))
-    left.put(b"again", 5)
-    assert bytes(right.get(5)) == b"again"
+    left.put(b"again", 30)
+    assert bytes(right.get(30)) == b"again"
     ada.close()
 
 
@@ -282,14 +283,14 @@ def test_a_peer_whose_link_has_ended_may_come_again(bob: Endpoint, ends: str) ->
     for turn in range(3):
         ada = Endpoint("ada", [Peer("bob", bob.address)], insecure=True)
         left, right = both(partial(ada.connect, "bob"), partial(bob.connect, "ada"))
-        left.put(b"turn %d" % turn, 5)
-        assert bytes(right.get(5)) == b"turn %d" % turn
+        left.put(b"turn %d" % turn, 30)
+        assert bytes(right.get(30)) == b"turn %d" % turn
         if ends == "closed":
-            both(partial(left.close, 5), partial(right.close, 5))
+            both(partial(left.close, 30), partial(right.close, 30))
         else:
             left.cancel()
             with pytest.raises(PeerClosed):
-                right.get(5)
+                right.get(30)
         ada.close()
         kept.append(weakref.ref(right))
         del left, right

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from link_pairs import PROMPTLY, within
 from net_parties import both, process
 
 from mpc.errors import (
@@ -28,7 +29,7 @@ from mpc.errors import (
     PeerUntrusted,
     VersionMismatch,
 )
-from mpc.net import handshake
+from mpc.net import grpc_link, handshake
 from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
@@ -69,7 +70,7 @@ class Files:
 
         def play(name: str) -> Any:
             chosen = {k: v(name) if callable(v) else v for k, v in options.items()}
-            with Session.open(self.path(name), **{"wait": 10, "timeout": 20, **chosen}) as session:
+            with Session.open(self.path(name), **{"wait": 30, "timeout": 30, **chosen}) as session:
                 return role(session)
 
         return both(*(partial(play, name) for name in names or NAMES))
@@ -131,7 +132,7 @@ def test_the_same_from_data_in_python(files: Files) -> None:
         }
 
     def play(config: Any, peer: str) -> str:
-        with Session.open(config, wait=10) as session:
+        with Session.open(config) as session:
             return session.peer(peer).exchange(Column(data=session.name.encode())).data.decode()
 
     assert both(
@@ -147,7 +148,7 @@ def test_insecure_needs_no_keys(files: Files) -> None:
             "listen": files.addresses[name],
             "peers": {peer: {"address": files.addresses[peer]}},
         }
-        with Session.open(config, wait=10, insecure=True) as session:
+        with Session.open(config, insecure=True) as session:
             return session.peer(peer).exchange(Column(data=name.encode())).data
 
     assert both(partial(play, "bank", "tax"), partial(play, "tax", "bank")) == [b"tax", b"bank"]
@@ -172,13 +173,14 @@ def test_what_is_not_taken_in_time_is_an_error(files: Files) -> None:
 
     def role(session: Session) -> None:
         if session.name == "bank":
-            session.peer("tax").send(Column(data=bytes(64 * MIB)))
+            # The first is on its way at once and fills the queue of the other side.
+            session.peer("tax").send(Column(data=bytes(17 * MIB)))
             session.peer("tax").send(Column(data=bytes(64 * MIB)))
         else:
-            done.wait(20)
+            done.wait(60)
 
     def play(name: str) -> None:
-        with Session.open(files.path(name), parties=("bank", "tax"), wait=10, timeout=1) as session:
+        with Session.open(files.path(name), parties=("bank", "tax"), timeout=3) as session:
             role(session)
 
     def bank() -> None:
@@ -189,7 +191,7 @@ def test_what_is_not_taken_in_time_is_an_error(files: Files) -> None:
 
     error, _ = both(bank, partial(play, "tax"))
     assert isinstance(error, PeerTimeout)
-    assert "did not take all that was sent within 1 s" in str(error)
+    assert "did not take all that was sent within 3 s" in str(error)
 
 
 def test_traffic(files: Files) -> None:
@@ -214,7 +216,7 @@ def test_an_error_reaches_all_with_its_class_only(files: Files) -> None:
 
     begun = time.monotonic()
     bank, power, tax = files.run(role)
-    assert time.monotonic() - begun < 10
+    within(PROMPTLY, begun)
     assert isinstance(power, RuntimeError)
     for error in (bank, tax):
         assert isinstance(error, PeerAborted)
@@ -241,11 +243,17 @@ def test_different_parameters_are_shown_at_both_sides(files: Files) -> None:
 def test_one_of_three_with_other_parameters_stops_all(files: Files) -> None:
     begun = time.monotonic()
     errors = files.run(
-        _introduce, parameters=lambda name: {"bits": 2048 if name != "tax" else 3072}
+        _introduce, wait=10, parameters=lambda name: {"bits": 2048 if name != "tax" else 3072}
     )
-    assert time.monotonic() - begun < 15
-    assert all(isinstance(e, ParameterMismatch | PeerAborted | PeerClosed) for e in errors)
-    assert isinstance(errors[2], ParameterMismatch)
+    within(PROMPTLY, begun)
+    # Of two that differ one finds it first. The others find it too, or are told so before, or have
+    # met neither yet and know no more, when their wait is over, than that somebody is not there.
+    assert any(isinstance(error, ParameterMismatch) for error in errors)
+    for error in errors:
+        if isinstance(error, PeerAborted):
+            assert error.reason == "ParameterMismatch"
+        else:
+            assert isinstance(error, ParameterMismatch | PeerClosed | PeerUnreachable)
 
 
 def test_another_session_id(files: Files) -> None:
@@ -272,26 +280,33 @@ def test_another_version(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(isinstance(error, VersionMismatch) for error in errors)
 
 
-def test_a_peer_that_does_not_run(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_peer_that_does_not_run(
+    files: Files, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_link, "_NOTICE_SECONDS", 0.1)
     begun = time.monotonic()
     with caplog.at_level(logging.WARNING, "mpc.net"):
         (error,) = files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.5)
     assert isinstance(error, PeerUnreachable)
     assert f"tax: could not be reached at {files.addresses['tax']} within 1.5 s" in str(error)
-    assert 1.4 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 1.4
+    within(PROMPTLY, begun)
     assert caplog.messages == [f"waiting for tax at {files.addresses['tax']}"]
 
 
 def test_a_peer_that_one_gave_up_on_is_named_by_the_other_too(files: Files) -> None:
     """The bank waits less, and stops the job; the tax office is told so, but waits for power."""
     errors = files.run(
-        _introduce, "bank", "tax", parties=NAMES, wait=lambda name: 2.0 if name == "bank" else 6.0
+        _introduce, "bank", "tax", parties=NAMES, wait=lambda name: 4.0 if name == "bank" else 8.0
     )
     assert [type(error) for error in errors] == [PeerUnreachable, PeerUnreachable]
     assert [error.peer for error in errors] == ["power", "power"]
 
 
-def test_waiting_is_shown_where_it_is_asked_for(files: Files) -> None:
+def test_waiting_is_shown_where_it_is_asked_for(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_link, "_NOTICE_SECONDS", 0.1)
     shown: list[str] = []
     files.write("bank", dials=())
     files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.2, on_wait=lambda _: shown.append)
@@ -304,7 +319,7 @@ def test_a_peer_with_another_certificate(files: Files, tmp_path: Path) -> None:
         (tmp_path / "other" / f"tax.{suffix}").replace(files.folder / f"tax.{suffix}-new")
     text = files.path("tax").read_text().replace("tax.key", "tax.key-new")
     files.path("tax").write_text(text.replace('"tax.crt"', '"tax.crt-new"'))
-    bank, tax = files.run(_introduce, "bank", "tax", parties=("bank", "tax"), wait=1.5)
+    bank, tax = files.run(_introduce, "bank", "tax", parties=("bank", "tax"), wait=4)
     assert isinstance(bank, PeerUntrusted)
     assert isinstance(tax, PeerUnreachable | PeerUntrusted)
 
@@ -356,7 +371,7 @@ import sys, threading, time
 from mpc.net.session import Session
 from mpc.pb.v1.columns_pb2 import Column
 try:
-    with Session.open(sys.argv[1], parties=("bank", "tax"), wait=20) as session:
+    with Session.open(sys.argv[1], parties=("bank", "tax"), wait=60) as session:
         (peer,) = session.peers
         print("open", flush=True)
         session.peer(peer).recv(Column)
@@ -378,7 +393,7 @@ def test_ctrl_c_in_one_process_ends_both(files: Files) -> None:
         bank.send_signal(signal.SIGINT)
         assert _line(bank) == "KeyboardInterrupt  ['MainThread']"
         assert _line(tax) == "PeerAborted KeyboardInterrupt ['MainThread']"
-        assert (bank.wait(10), tax.wait(10)) == (0, 0)
+        assert (bank.wait(30), tax.wait(30)) == (0, 0)
 
 
 def test_ctrl_c_while_waiting_for_a_peer(files: Files) -> None:

@@ -10,84 +10,109 @@ import time
 import pytest
 
 from mpc.errors import PeerTimeout, ProtocolError
-from mpc.net import memory
+from mpc.net import memory, shaped
 from mpc.net.link import Link
 from mpc.net.shaped import Shaped, shape
 from mpc.net.traced import Traced, Traffic
+
+
+class _Clock:
+    """A time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def passed(self) -> float:
+        """Milliseconds since the start."""
+        return round(1000 * (self.now - 1000.0), 3)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    made = _Clock()
+    monkeypatch.setattr(shaped, "time", made)
+    return made
 
 
 def _shaped(**wire: float) -> tuple[Link, Link]:
     return shape(memory.pair(), **wire)
 
 
-def test_latency_is_one_way() -> None:
+def test_latency_is_one_way(clock: _Clock) -> None:
     left, right = _shaped(latency=0.1)
-    begun = time.monotonic()
     left.put(b"ping")
-    assert time.monotonic() - begun < 0.05
+    assert clock.passed() == 0
     right.get(5)
-    assert 0.1 <= time.monotonic() - begun < 0.3
+    assert clock.passed() == 100
     right.put(b"pong")
     left.get(5)
-    assert 0.2 <= time.monotonic() - begun < 0.5
+    assert clock.passed() == 200
 
 
-def test_latency_does_not_queue_messages_behind_each_other() -> None:
+def test_latency_does_not_queue_messages_behind_each_other(clock: _Clock) -> None:
     left, right = _shaped(latency=0.2)
-    begun = time.monotonic()
     for number in range(200):
         left.put(bytes([number]))
     assert [right.get(5)[0] for _ in range(200)] == list(range(200))
-    assert 0.2 <= time.monotonic() - begun < 0.6
+    assert clock.passed() == 200
 
 
-def test_bandwidth_is_shared_by_all_that_is_sent() -> None:
+def test_bandwidth_is_shared_by_all_that_is_sent(clock: _Clock) -> None:
     left, right = _shaped(latency=0.05, bandwidth=1e6)
-    begun = time.monotonic()
     for _ in range(10):
         left.put(bytes(20_000))
     arrivals = []
     for _ in range(10):
         right.get(5)
-        arrivals.append(time.monotonic() - begun)
-    assert 0.25 <= arrivals[-1] < 0.6
-    assert 0.07 <= arrivals[0] < 0.2
+        arrivals.append(clock.passed())
+    assert arrivals == [50 + 20 * (place + 1) for place in range(10)]
     # A pause on the way does not give credit for later.
-    time.sleep(0.2)
-    begun = time.monotonic()
+    clock.sleep(0.25)
     left.put(bytes(100_000))
     right.get(5)
-    assert 0.15 <= time.monotonic() - begun < 0.4
+    assert clock.passed() == 250 + 250 + 150
 
 
-def test_the_directions_do_not_disturb_each_other() -> None:
+def test_the_directions_do_not_disturb_each_other(clock: _Clock) -> None:
     left, right = _shaped(latency=0, bandwidth=1e6)
-    begun = time.monotonic()
     left.put(bytes(200_000))
     right.put(bytes(200_000))
     left.get(5)
     right.get(5)
-    assert 0.2 <= time.monotonic() - begun < 0.38
+    assert clock.passed() == 200
 
 
-def test_a_deadline_before_the_arrival() -> None:
+def test_a_deadline_before_the_arrival(clock: _Clock) -> None:
     left, right = _shaped(latency=0.3)
     left.put(b"slow")
-    begun = time.monotonic()
     with pytest.raises(PeerTimeout, match=r"left: sent nothing for 0\.1 s"):
         right.get(0.1)
-    assert time.monotonic() - begun < 0.25
+    assert clock.passed() == 100
     assert bytes(right.get(5)) == b"slow"
-    assert time.monotonic() - begun >= 0.3
+    assert clock.passed() == 300
+
+
+def test_the_time_of_the_wire_is_that_of_the_clock() -> None:
+    left, right = _shaped(latency=0.1, bandwidth=1e6)
+    begun = time.monotonic()
+    left.put(bytes(50_000))
+    right.get(30)
+    assert time.monotonic() - begun >= 0.15
 
 
 def test_a_full_way_holds_the_sender_back() -> None:
     left, right = shape(memory.pair(capacity=100_000), latency=0.0, bandwidth=1e6)
-    reader = threading.Thread(target=lambda: [right.get(5) for _ in range(10)])
+    reader = threading.Thread(target=lambda: [right.get(30) for _ in range(10)])
     begun = time.monotonic()
     reader.start()
     for _ in range(10):
-        left.put(bytes(50_000), 5)
+        left.put(bytes(50_000), 30)
     assert time.monotonic() - begun > 0.3
     reader.join()
 

@@ -23,14 +23,16 @@ def ids(numbers):
 
 
 def intersect(leads, *follow, seed=0, told=None):
-    """What the leader gets; ``told`` is what each follower takes the followers to be."""
+    """What the leader gets; ``told`` is whom a follower takes the followers to be, by its name."""
     names = [f"f{i}" for i in range(len(follow))]
 
     def role(name, items):
         rng = seeded(f"{seed} {name}")
         if name == "lead":
             return lambda mesh: psi_many.leader(mesh, items, names, rng=rng)
-        return lambda mesh: psi_many.follower(mesh, items, "lead", told or names, rng=rng)
+        return lambda mesh: psi_many.follower(
+            mesh, items, "lead", (told or {}).get(name, names), rng=rng
+        )
 
     parties = {"lead": leads, **dict(zip(names, follow, strict=True))}
     found = run_mesh({name: role(name, items) for name, items in parties.items()})
@@ -170,7 +172,7 @@ def test_followers_that_make_no_sense():
     with pytest.raises(ConfigError, match="two or more followers"):
         intersect(["a"], ["a"])
     with pytest.raises(ConfigError, match="f0 is not among"):
-        intersect(["a"], ["a"], ["a"], told=["f1", "f2"])
+        intersect(["a"], ["a"], ["a"], told={"f0": ["f1", "f2"]})
 
 
 def test_other_followers_are_noticed():
