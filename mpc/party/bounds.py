@@ -59,6 +59,15 @@ def asked(bounds: Bounds, asker: str, count: int, said: str = "ids were asked ab
     return Outcome([f"{most}{count:,} {said}"])
 
 
+def check_rows(bounds: Bounds, asker: str, rows: int) -> None:
+    """ConfigError where fewer ``rows`` are prepared than ``asker`` shows, and so computes on."""
+    if rows < bounds.get(asker, rows):
+        raise ConfigError(
+            f"{rows:,} rows are too few: {asker} shows {bounds[asker]:,} by pad_to in the job, "
+            f"so prepare with --rows {bounds[asker]}"
+        )
+
+
 def check(bounds: Bounds, party: str, count: int) -> None:
     """ConfigError where ``party`` has more ids than it says to have at most."""
     if count > bounds.get(party, count):

@@ -116,6 +116,8 @@ def prepare(
     grant, begun = config.grant(job.kind), time.monotonic()
     stored = correlations.stored(job.source, grant, config.session, job.parameters())
     assert stored is not None, "such a source has a file"
+    if isinstance(job, DecisionJob):
+        bounds.check_rows(job.pad_to, job.receiver, rows)
     stored.check(made=False)
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:
@@ -125,7 +127,7 @@ def prepare(
         else:
             computing, drawn = mesh, decision_run.demand(job, rows)
         notify(f"making correlations for {rows:,} rows")
-        stored.made(computing, drawn)
+        stored.made(computing, drawn, rows)
         return Outcome([f"made for up to {rows:,} rows; they serve one job"])
 
     outcome, traffic = _met(config, job, play, wait, notify, rows)
