@@ -41,7 +41,8 @@ from mpc.protocols import psi
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one party put in, learnt and sent; nothing in it names a company."""
+    """What one party put in, learnt and sent; nothing in it names a company. ``kind`` is what it
+    did: that of the job, "deal" or "prepare"."""
 
     kind: str
     party: str
@@ -86,7 +87,7 @@ def run(
         notify(f"writing {target}")
         tables.write(target, outcome.table)
     return Report(
-        kind=job.kind,
+        kind=work(job, config.name),
         party=config.name,
         gave=job.gives(config.name),
         learnt=job.learns(config.name),
