@@ -47,7 +47,7 @@ def prepare(
     bound = job.pad_to.get(me)
     brought = decision.read(plan, me, listed=listed, held=held, card=card, pad_to=bound)
     if held is None or me != plan.asker:
-        gate = gate_of(grant)
+        gate = gate_of(grant, lookups=(listed is not None) + (held is not None))
         return lambda mesh, notify: _answer(mesh, job, stored, grant, gate, brought, notify)
     return lambda mesh, notify: _ask(mesh, job, stored, held, brought, notify)
 
@@ -80,12 +80,12 @@ def _answer(
     job: DecisionJob,
     stored: Stored | None,
     grant: Grant,
-    gate: Gate | None,
+    gate: Gate,
     brought: decision.Brought,
     notify: Notify,
 ) -> Outcome:
     computing = mesh.without(*job.source.outsiders)
-    with limited(grant, gate), job.source.opened(mesh, computing, stored) as triples:
+    with limited(grant, gate, job.kind), job.source.opened(mesh, computing, stored) as triples:
         asked = decision.answer(
             computing, job.plan, brought, triples=triples, gate=gate, notify=notify
         )
