@@ -11,6 +11,10 @@ Who learns what is in ``protocols.decision``; besides, a feature owner learns th
 of its own features. Nobody learns who applied: all companies of a table are standardised, and
 looked up unseen.
 
+Who shows a public bound in place of how many ids it has (``pad_to``) takes random ones to its own:
+applicants that nobody knows, whose outcomes the asker drops; entries and companies, with values of
+zero, that nobody asks about. A bound is of a party's list and of its table, each.
+
 ``read`` finds all that is wrong with a party's own files, before any message, but for one thing: a
 feature that is far off, as the asker's means and scales tell an owner only later.
 """
@@ -29,10 +33,12 @@ from mpc.apps.row_report import first_rows
 from mpc.apps.scorecard_file import Scorecard
 from mpc.errors import ConfigError, DataError
 from mpc.net.mesh import Mesh
+from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import decision, seeds
 from mpc.protocols.decision import Known, Model, Plan
 from mpc.protocols.decision.plan import RULE_LIMIT, VALUE_LIMIT
+from mpc.protocols.psi.agreement import shown
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import Triples, vole
@@ -58,7 +64,8 @@ class Brought:
     """What a party brings, read from its files and checked.
 
     ``features`` (companies, features of the score) of ``held`` are standardised at the asker and as
-    in the table elsewhere, ``ruled`` (companies, values of rules) are as in the table.
+    in the table elsewhere, ``ruled`` (companies, values of rules) are as in the table. ``shown`` is
+    how many ids of ``held`` the others see.
     """
 
     listed: Listed | None = None
@@ -66,6 +73,16 @@ class Brought:
     features: Floats = field(default_factory=_none, repr=False)
     ruled: Floats = field(default_factory=_none, repr=False)
     card: Scorecard | None = field(default=None, repr=False)
+    shown: int = 0
+
+    def keys(self, rng: Rng) -> Items:
+        """The ids of ``held``, and random ones up to what is shown."""
+        assert self.held is not None, "a table"
+        return Items.of(self.held.ids.array()).padded(self.shown, rng)
+
+    def padded(self, values: Floats) -> Floats:
+        """Rows of ``held``, and zeros for the random ids after them."""
+        return np.pad(values, ((0, self.shown - len(values)), (0, 0)))
 
 
 def read(
@@ -75,19 +92,25 @@ def read(
     listed: Holding | None = None,
     held: Holding | None = None,
     card: Scorecard | None = None,
+    pad_to: int | None = None,
+    rng: Rng = SYSTEM,
 ) -> Brought:
-    """All that ``me`` brings. ConfigError or DataError for what is missing or wrong in it."""
+    """All that ``me`` brings. ConfigError or DataError for what is missing or wrong in it, or more
+    than ``pad_to``, the bound that is shown in place of how many ids its list and its table have.
+    """
     _check(plan, me, listed, held, card)
-    entries = None if listed is None else threshold.entries(me, listed, plan.lists.since)
+    entries = None
+    if listed is not None:
+        entries = threshold.entries(me, listed, plan.lists.since, pad_to=pad_to, rng=rng)
     if held is None:
         return Brought(entries)
-    names = plan.features.get(me, ())
+    names, bound = plan.features.get(me, ()), shown(len(held), pad_to)
     if card is None:
         features = held.table.features(names, held.rows)
-        return Brought(entries, held, features, _ruled(plan, me, held))
+        return Brought(entries, held, features, _ruled(plan, me, held), shown=bound)
     by = card.standardisation(names)
     own = standardisation.applied(held.table, names, held.rows, by, VALUE_LIMIT)
-    return Brought(entries, held, own, card=card)
+    return Brought(entries, held, own, card=card, shown=bound)
 
 
 def _check(
@@ -136,17 +159,17 @@ def ask(
     found = decision.asker(
         mesh,
         plan,
-        held.ids.array(),
+        brought.keys(rng),
         model,
-        own=brought.features,
+        own=brought.padded(brought.features),
         seeds=agreed,
         triples=triples or vole.source(mesh, rng=rng),
         rng=rng,
     )
-    names = np.array(plan.names)
+    names, count = np.array(plan.names), len(held)
     return Outcomes(
-        [decision.OUTCOMES[place] for place in found.outcome],
-        [tuple(names[row].tolist()) for row in found.reasons],
+        [decision.OUTCOMES[place] for place in found.outcome[:count]],
+        [tuple(names[row].tolist()) for row in found.reasons[:count]],
     )
 
 
@@ -160,7 +183,8 @@ def answer(
     notify: Notify = lambda _: None,
     rng: Rng = SYSTEM,
 ) -> int:
-    """Play every part of ``mesh.me`` that is not the asker's; how many applicants there were."""
+    """Play every part of ``mesh.me`` that is not the asker's; how many applicants there were,
+    or the asker's bound in place of it."""
     agreed = seeds.agree(mesh, rng=rng)
     known, held, names = None, brought.held, plan.features.get(mesh.me, ())
     if held is not None:
@@ -170,7 +194,7 @@ def answer(
             features = standardisation.applied(
                 held.table, names, held.rows, by, VALUE_LIMIT, features
             )
-        known = Known(held.ids.array(), features, brought.ruled)
+        known = Known(brought.keys(rng), brought.padded(features), brought.padded(brought.ruled))
     notify("answering")
     return decision.other(
         mesh,

@@ -133,11 +133,13 @@ def score(given: Scored, wanted: Wanted, triples: Triples | None) -> Scores | No
     """The scores, at the receiver; None at the others.
 
     ``triples`` are of the parties of the roles; without any they make them, if any are needed.
+    TooFew where they were made ahead for fewer rows.
     """
     if not wanted.by_shares(given.rows):
         return _with_bands(given, _by_paillier(given, wanted))
     mesh = given.roles.over(given.mesh)
     triples = triples or vole.source(mesh, rng=given.rng)
+    triples.suffice_for(given.rows)
     opened = shares.open_model(mesh, given.roles, triples, model=given.model, rng=given.rng)
     scores = Scores(given.positions)
     match wanted.output:

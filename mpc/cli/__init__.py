@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 INTERRUPTED = 130
+_AGAIN_SECONDS = 0.05
 _interrupts: list[int] = []
 
 
@@ -41,6 +42,8 @@ def run(command: Callable[[], object]) -> None:
         signal.signal(signal.SIGINT, _interrupt)
     # A party that is terminated tells its peers, so it ends the way Ctrl-C ends it.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _unraisable
     try:
         command()
     except BaseException as error:
@@ -60,6 +63,18 @@ def _command() -> None:
     from mpc.cli.app import app
 
     app()
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """What was raised where it cannot be: in a destructor, or in what a C library calls back.
+
+    An interrupt that is lost so, as in LLVM's calls while kernels are compiled, comes again soon,
+    when that call may be over; anything else is reported as ever.
+    """
+    if interrupted() and issubclass(lost.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _interrupt(number: int, _: object) -> NoReturn:

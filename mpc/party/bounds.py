@@ -5,7 +5,8 @@
 
 A party with a bound may have any number of ids up to it, and nobody learns which. All parties hold
 the same job file, so they agree on every bound. In intersections each holds its peers to theirs; in
-a check with a threshold it is ``most_keys`` that bounds an asker who lies.
+a check with a threshold and in a decision it is ``most_keys`` that bounds an asker who lies. A
+party that has a list and a table shows its bound for each of them.
 """
 
 from __future__ import annotations
@@ -52,10 +53,19 @@ def besides(bounds: Bounds, names: Iterable[str]) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-def asked(bounds: Bounds, asker: str, count: int) -> Outcome:
+def asked(bounds: Bounds, asker: str, count: int, said: str = "ids were asked about") -> Outcome:
     """What a holder comes to know, who was asked about ``count`` ids or the asker's bound."""
     most = "at most " if asker in bounds else ""
-    return Outcome([f"{most}{count:,} ids were asked about"])
+    return Outcome([f"{most}{count:,} {said}"])
+
+
+def check_rows(bounds: Bounds, asker: str, rows: int) -> None:
+    """ConfigError where fewer ``rows`` are prepared than ``asker`` shows, and so computes on."""
+    if rows < bounds.get(asker, rows):
+        raise ConfigError(
+            f"{rows:,} rows are too few: {asker} shows {bounds[asker]:,} by pad_to in the job, "
+            f"so prepare with --rows {bounds[asker]}"
+        )
 
 
 def check(bounds: Bounds, party: str, count: int) -> None:

@@ -31,8 +31,9 @@ A job of a kind without a ``[jobs.KIND]`` table is refused: nothing is given tha
 An asker or receiver adds ``output``, and in ``[jobs.score]`` and ``[jobs.decision]`` a model owner
 ``scorecard``, to that table. In ``[jobs.decision]`` a list is ``list = "NAME"``. There, and in
 ``[jobs.blacklist]`` for jobs with a threshold or a count, ``most_keys`` bounds how many keys each
-asker may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one. A
-key that jobs of a kind do not use is refused (``KEYS``).
+asker may ask in all jobs together, counted as ``lookup.room`` does, in a file beside this one;
+where it is not said, each job may ask about ``limit.UNSAID_KEYS`` ids. A key that jobs of a kind
+do not use is refused (``KEYS``).
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Grant:
     """What this party allows to jobs of one kind: which data, and where results and models are.
 
     ``most_keys`` bounds the keys that an asker may ask, ever; ``counts`` is where they are counted.
+    None is a bound on each job alone (``limit``).
     ``triples`` is where correlations made ahead are kept.
     """
 

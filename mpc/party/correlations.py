@@ -32,12 +32,12 @@ from mpc.net.mesh import Mesh
 from mpc.party import own_key
 from mpc.party.config import Grant
 from mpc.party.outcome import Outcome
-from mpc.protocols.triples import Triples, dealer, file, vole
+from mpc.protocols.triples import TooFew, Triples, dealer, file, vole
 from mpc.protocols.triples.kinds import Kind
 
 KINDS = ("vole", "dealer", "file")
 _MEND = (
-    "all parties remove theirs, if there is one, and run mpc prepare PARTY.toml JOB.toml --rows N"
+    "all parties remove theirs, if there is one, and run mpc prepare PARTY.toml JOB.toml --rows "
 )
 DEAL = "deal"
 """The kind of job that a party's file allows a dealer: ``[jobs.deal]``."""
@@ -55,27 +55,31 @@ class Stored:
     def check(self, *, made: bool) -> None:
         """ConfigError where the file is not there to be used, or there before it is made."""
         if self.path.exists() != made:
-            raise ConfigError(f"{self.path} {'does not exist' if made else 'exists'}: {_MEND}")
+            raise ConfigError(f"{self.path} {'does not exist' if made else 'exists'}: {_MEND}N")
 
     @contextmanager
     def opened(self, computing: Mesh) -> Iterator[Triples]:
         """What is in the files of all parties of ``computing``. A ConfigError where that does not
-        suffice says how to make a new one."""
+        suffice says how to make a new one; where it was made for too few rows, nothing is used."""
         try:
             with file.source(
                 computing, self.path, self.key, untouched=True, purpose=self.purpose
             ) as triples:
                 yield triples
+        except TooFew as error:
+            error.add_note(f"{self.path} is unused; to have more, {_MEND}{error.needed}")
+            raise
         except ConfigError as error:
             if str(self.path) in str(error):
-                error.add_note(f"it serves one job, of as many rows as were prepared: {_MEND}")
+                error.add_note(f"it serves one job, of as many rows as were prepared: {_MEND}N")
             raise
 
-    def made(self, computing: Mesh, drawn: list[Kind]) -> None:
-        """Make what a job draws, among the parties of ``computing``, into a new file."""
+    def made(self, computing: Mesh, drawn: list[Kind], rows: int) -> None:
+        """Make what a job of ``rows`` rows draws, among the parties of ``computing``, into a new
+        file."""
         with vole.source(computing) as triples:
             triples.prepare_like(drawn)
-            file.save(computing, self.path, triples, self.key, purpose=self.purpose)
+            file.save(computing, self.path, triples, self.key, purpose=self.purpose, rows=rows)
 
 
 def stored(

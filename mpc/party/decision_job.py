@@ -7,6 +7,7 @@
     refer_from = 0.10                  # probabilities of default
     decline_from = 0.35
     reasons = 3                        # features named to the bank for each one it declines
+    pad_to = { bank = 2_000 }          # shown in place of how many ids it has; may be left out
 
     [lists]
     threshold = 2                      # lists that weigh so much together decline
@@ -33,12 +34,13 @@ the correlations: see ``correlations``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from mpc.errors import ConfigError
 from mpc.net import settings
-from mpc.party import correlations
+from mpc.party import bounds, correlations
 from mpc.party.correlations import Source
 from mpc.party.threshold_job import holding, young
 from mpc.protocols.decision import Plan, Rule
@@ -53,6 +55,7 @@ class DecisionJob:
     session: str
     plan: Plan
     source: Source = field(default_factory=Source)
+    pad_to: Mapping[str, int] = field(default_factory=dict)
 
     kind = "decision"
 
@@ -87,6 +90,7 @@ class DecisionJob:
             "feature_owners": list(plan.features),
             **{f"features.{owner}": list(names) for owner, names in plan.features.items()},
             "rules": rules,
+            "pad_to": bounds.parameters(self.pad_to),
             **self.source.parameters(),
         }
 
@@ -106,6 +110,7 @@ class DecisionJob:
         return [
             f"Declined: {'; or '.join(declined)}.",
             f"Else referred: {'; or '.join(referred)}.",
+            *bounds.terms(self.pad_to),
             *self.source.terms(),
         ]
 
@@ -129,14 +134,15 @@ class DecisionJob:
         if party == self.source.dealer:
             return self.source.learns()
         if party != plan.asker:
-            told = "how many applicants there are"
+            told = f"how many applicants there are{bounds.besides(self.pad_to, [plan.asker])}"
             if party in plan.features:
                 told += "; means and scales of its features"
             return told
         told = "approve, refer or decline for each applicant"
         if plan.reasons:
             told += f"; for those declined, {plan.reasons} features that weigh most"
-        return f"{told}; how long lists and tables are"
+        sizes = bounds.besides(self.pad_to, plan.parties[1:])
+        return f"{told}; how long lists and tables are{sizes}"
 
     def never(self, party: str) -> str:
         """What ``party`` does not come to know, though it enters the computation."""
@@ -186,7 +192,8 @@ def load(file: settings.Section) -> DecisionJob:
     names = [name for owned in plan.features.values() for name in owned]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise file.fault("features", f"names {twice[0]!r} at two owners")
-    return DecisionJob(file.text("session"), plan, correlations.load(file, plan.parties))
+    source, pad_to = correlations.load(file, plan.parties), bounds.load(file, plan.parties)
+    return DecisionJob(file.text("session"), plan, source, pad_to)
 
 
 def _lists(asker: str, section: settings.Section) -> Terms:

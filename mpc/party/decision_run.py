@@ -11,7 +11,7 @@ from mpc.apps import decision, rehearsal, scorecard_file
 from mpc.apps.holding import Holding
 from mpc.errors import ConfigError
 from mpc.net.mesh import Mesh
-from mpc.party import read
+from mpc.party import bounds, read
 from mpc.party.config import Grant
 from mpc.party.correlations import Stored
 from mpc.party.decision_job import DecisionJob
@@ -42,9 +42,12 @@ def prepare(
         if grant.scorecard is None:
             raise ConfigError(f'{me} owns the weights: [jobs.decision] needs scorecard = "FILE"')
         card = scorecard_file.load(grant.scorecard)
-    brought = decision.read(plan, me, listed=listed, held=held, card=card)
+    if held is not None:
+        bounds.check(job.pad_to, me, len(held))
+    bound = job.pad_to.get(me)
+    brought = decision.read(plan, me, listed=listed, held=held, card=card, pad_to=bound)
     if held is None or me != plan.asker:
-        gate = gate_of(grant)
+        gate = gate_of(grant, lookups=(listed is not None) + (held is not None))
         return lambda mesh, notify: _answer(mesh, job, stored, grant, gate, brought, notify)
     return lambda mesh, notify: _ask(mesh, job, stored, held, brought, notify)
 
@@ -77,13 +80,13 @@ def _answer(
     job: DecisionJob,
     stored: Stored | None,
     grant: Grant,
-    gate: Gate | None,
+    gate: Gate,
     brought: decision.Brought,
     notify: Notify,
 ) -> Outcome:
     computing = mesh.without(*job.source.outsiders)
-    with limited(grant, gate), job.source.opened(mesh, computing, stored) as triples:
+    with limited(grant, gate, job.kind), job.source.opened(mesh, computing, stored) as triples:
         asked = decision.answer(
             computing, job.plan, brought, triples=triples, gate=gate, notify=notify
         )
-    return Outcome([f"{asked:,} applicants were decided on"])
+    return bounds.asked(job.pad_to, job.receiver, asked, "applicants were decided on")

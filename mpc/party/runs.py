@@ -41,7 +41,8 @@ from mpc.protocols import psi
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one party put in, learnt and sent; nothing in it names a company."""
+    """What one party put in, learnt and sent; nothing in it names a company. ``kind`` is what it
+    did: that of the job, "deal" or "prepare"."""
 
     kind: str
     party: str
@@ -86,7 +87,7 @@ def run(
         notify(f"writing {target}")
         tables.write(target, outcome.table)
     return Report(
-        kind=job.kind,
+        kind=work(job, config.name),
         party=config.name,
         gave=job.gives(config.name),
         learnt=job.learns(config.name),
@@ -116,6 +117,8 @@ def prepare(
     grant, begun = config.grant(job.kind), time.monotonic()
     stored = correlations.stored(job.source, grant, config.session, job.parameters())
     assert stored is not None, "such a source has a file"
+    if isinstance(job, DecisionJob):
+        bounds.check_rows(job.pad_to, job.receiver, rows)
     stored.check(made=False)
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:
@@ -125,7 +128,7 @@ def prepare(
         else:
             computing, drawn = mesh, decision_run.demand(job, rows)
         notify(f"making correlations for {rows:,} rows")
-        stored.made(computing, drawn)
+        stored.made(computing, drawn, rows)
         return Outcome([f"made for up to {rows:,} rows; they serve one job"])
 
     outcome, traffic = _met(config, job, play, wait, notify, rows)

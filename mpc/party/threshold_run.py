@@ -46,9 +46,9 @@ def _ask(mesh: Mesh, job: ThresholdJob, held: Holding, notify: Notify) -> Outcom
 
 
 def _answer(
-    mesh: Mesh, job: ThresholdJob, grant: Grant, gate: Gate | None, listed: Listed, notify: Notify
+    mesh: Mesh, job: ThresholdJob, grant: Grant, gate: Gate, listed: Listed, notify: Notify
 ) -> Outcome:
     notify("answering")
-    with limited(grant, gate):
+    with limited(grant, gate, job.kind):
         asked = threshold.answer(mesh, job.lists, listed, gate=gate)
     return bounds.asked(job.pad_to, job.receiver, asked)

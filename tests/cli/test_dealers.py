@@ -32,6 +32,9 @@ def test_three_processes_score_with_what_a_fourth_deals(tmp_path: Path) -> None:
     }
     said: list[str] = []
     reports = processes.play(commands, lambda _, line: said.append(line))
+    assert {name: report["kind"] for name, report in reports.items()} == {
+        name: arguments[0] for name, arguments in commands.items()
+    }
     assert reports[NOTARY]["findings"] == ["dealt until the others needed no more"]
     truth = companies.in_the_open(inputs)
     with (tmp_path / "bank" / "scores.csv").open(newline="") as file:

@@ -38,6 +38,16 @@ def ids(*_, **__):
     except KeyboardInterrupt: raise {error} from None
 tables.Table.ids = ids
 """
+AT_A_CALL_BACK = """
+import ctypes, time
+from mpc.apps import tables
+def call_back():
+    {raised}
+def ids(*_, **__):
+    ctypes.CFUNCTYPE(None)(call_back)()
+    time.sleep(60)
+tables.Table.ids = ids
+"""
 COMMAND = "from mpc.cli import main\nmain()"
 SUITE = "import runpy\nrunpy.run_module('benchmarks', run_name='__main__', alter_sys=True)"
 
@@ -94,6 +104,23 @@ def test_ctrl_c_while_a_table_is_read(tmp_path: Path, reading: str) -> None:
     is_interrupted(done)
     said = ["blacklist as bank: reading its table", "interrupted"]
     assert done.stderr.splitlines()[-2:] == said
+
+
+def test_ctrl_c_where_it_cannot_be_raised(tmp_path: Path) -> None:
+    """As while LLVM compiles, which calls Python back: nothing is printed, and it is not lost.
+    Another error there is shown."""
+    demo.configure(tmp_path, companies.write_demo(tmp_path, 120, 3))
+    arguments = [str(tmp_path / "bank" / "party.toml"), str(tmp_path / "blacklist.toml")]
+    done = run(AT_A_CALL_BACK.format(raised="interrupt()") + COMMAND, "blacklist", *arguments)
+    is_interrupted(done)
+    said = ["blacklist as bank: reading its table", "interrupted"]
+    assert done.stderr.splitlines()[-2:] == said
+    assert "ignored" not in done.stderr
+    other = "import threading; threading.Timer(1, interrupt).start(); raise KeyError('lost')"
+    done = run(AT_A_CALL_BACK.format(raised=other) + COMMAND, "blacklist", *arguments)
+    assert done.returncode == 130
+    assert "Exception ignored on calling ctypes callback" in done.stderr
+    assert "KeyError: 'lost'" in done.stderr
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

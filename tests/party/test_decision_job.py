@@ -242,3 +242,21 @@ def test_the_words_are_the_same_wherever_the_file_is_read(tmp_path: Path) -> Non
 
     assert words("bank") == words("tax")
     assert all(words("lender"))
+
+
+def test_bounds_in_place_of_sizes_are_compared_and_said(tmp_path: Path) -> None:
+    job = read(tmp_path, WHOLE.replace("reasons = 2", "pad_to = { tax = 1_000, bank = 20 }"))
+    assert job.parameters()["pad_to"] == ["bank 20", "tax 1000"]
+    assert read(tmp_path, WHOLE).parameters()["pad_to"] == []
+    assert (
+        "In place of how many ids it has, bank shows 20 and tax shows 1,000, a bound that it does "
+        "not exceed."
+    ) in job.terms()
+    assert job.learns("bank").endswith("; how long lists and tables are (of tax: at most 1,000)")
+    assert job.learns("lender") == "how many applicants there are (of bank: at most 20)"
+    bare = read(tmp_path, WHOLE)
+    assert "at most" not in " ".join([*bare.terms(), bare.learns("bank"), bare.learns("lender")])
+    with pytest.raises(
+        ConfigError, match=r"pad_to.ta brings no ids .*; bank, lender, tax, utility"
+    ):
+        read(tmp_path, WHOLE.replace("reasons = 2", "pad_to = { ta = 20 }"))

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mpc.apps import companies
+from mpc.apps import companies, tables
+from mpc.cli import demo
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted
 from mpc.party import config, jobs, runs
 from mpc.protocols.lookup import room
@@ -176,3 +177,41 @@ def test_what_the_bank_must_say(folder: Path) -> None:
     edit(bank, "[jobs.decision]", '[jobs.decision]\noutput = "decisions.csv"')
     with pytest.raises(ConfigError, match=r"bank owns the weights: \[jobs.decision\] needs sco"):
         one(folder, "bank", "decision")
+
+
+BOUNDS = (
+    "pad_to = { bank = 130, tax_office = 180, power_utility = 140, lender_b = 60, lender_c = 70 }"
+)
+
+
+def test_bounds_in_place_of_sizes(tmp_path: Path) -> None:
+    """Two runs of other numbers of ids, at every party, pass as many messages of as many bytes, and
+    have the right outcomes."""
+    passed, sizes = [], []
+    for rows in (ROWS, ROWS // 2):
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        inputs = companies.write_demo(folder, rows, 5)
+        truth = companies.in_the_open(inputs)
+        files = [*inputs.tables.values(), *inputs.lists.values()]
+        sizes.append([len(tables.Table.open(each.path).ids(each.id_column)) for each in files])
+        demo.configure(folder, inputs)
+        job = folder / "decision.toml"
+        job.write_text(f"{BOUNDS}\n{job.read_text()}")
+        reports = play(folder, "decision")
+        assert all(isinstance(report, runs.Report) for report in reports.values()), reports
+        out = rows_of(folder / "bank" / "decisions.csv")
+        assert [row["id"] for row in out] == list(truth)
+        assert [row["outcome"] for row in out] == [answer.outcome for answer in truth.values()]
+        told = {name: report.findings[0] for name, report in reports.items()}
+        assert told["tax_office"] == told["lender_b"] == "at most 130 applicants were decided on"
+        passed.append({name: report.traffic for name, report in reports.items()})
+    assert passed[0] == passed[1]
+    assert all(one != other for one, other in zip(*sizes, strict=True)), sizes
+    job = tmp_path / str(ROWS) / "decision.toml"
+    for name, bound in (("bank", 130), ("tax_office", 180), ("lender_b", 60)):
+        text = job.read_text()
+        job.write_text(text.replace(f"{name} = {bound},", f"{name} = 2,"))
+        with pytest.raises(ConfigError, match=r"more than the 2 of pad_to|public bound of 2"):
+            one(job.parent, name, "decision")
+        job.write_text(text)

@@ -12,12 +12,12 @@ import pytest
 
 from mpc.apps import companies, rehearsal
 from mpc.apps.score_results import Wanted
-from mpc.errors import ConfigError, MpcError, ParameterMismatch, WrongPassphrase
+from mpc.errors import ConfigError, MpcError, ParameterMismatch, PeerAborted, WrongPassphrase
 from mpc.net import tls
 from mpc.party import config, jobs, runs
 from mpc.protocols import scoring
 from mpc.protocols.scoring import shares
-from mpc.protocols.triples import Triples, kinds, vole
+from mpc.protocols.triples import TooFew, Triples, kinds, vole
 from mpc.testing import run_mesh, seeded
 from tests.party.party_runs import ROWS, edit, one, play, rows_of
 
@@ -115,15 +115,48 @@ def test_a_file_of_another_job_is_refused_and_stays_of_use_for_its_own(folder: P
 
 
 def test_more_rows_than_were_prepared(folder: Path) -> None:
-    job = named(folder, "score")
+    """The score of too many is refused with the file unused, which serves one of fewer then."""
+    job, asked = named(folder, "score"), folder / "bank" / "applicants.csv"
     all_done(prepare(folder, job, ROWS // 4))
+    files = [folder / name / "score.triples" for name in job.parties]
+    before = [file.read_bytes() for file in files]
     refused = play(folder, "score")
-    told = [error for error in refused.values() if isinstance(error, ConfigError)]
+    told = [error for error in refused.values() if isinstance(error, TooFew)]
     assert told, refused
+    assert all(isinstance(error, TooFew | PeerAborted) for error in refused.values()), refused
     for error in told:
-        assert "has no more of against" in str(error)
-        assert "as many rows as were prepared" in error.__notes__[0]
+        assert error.held == ROWS // 4 < error.needed <= ROWS
+        said = f"made ahead for up to {ROWS // 4} rows, and {error.needed} are needed"
+        assert said in str(error)
+        assert error.__notes__[0].endswith(f"mpc prepare PARTY.toml JOB.toml --rows {error.needed}")
+        assert "score.triples is unused" in error.__notes__[0]
     assert not (folder / "bank" / "scores.csv").exists()
+    assert [file.read_bytes() for file in files] == before
+    asked.write_text("\n".join(asked.read_text().splitlines()[: ROWS // 4]) + "\n")
+    all_done(play(folder, "score"))
+
+
+def test_more_applicants_than_were_prepared(folder: Path) -> None:
+    """The asker knows before it says how many it has: nothing is used, or counted."""
+    job = named(folder, "decision")
+    lender = folder / "lender_b" / "party.toml"
+    edit(lender, "[jobs.decision]", "[jobs.decision]\nmost_keys = 1000")
+    all_done(prepare(folder, job, ROWS - 1))
+    before = (folder / "lender_b" / "decision.triples").read_bytes()
+    refused = play(folder, "decision")
+    bank = refused.pop("bank")
+    assert isinstance(bank, TooFew), bank
+    assert (bank.held, bank.needed) == (ROWS - 1, ROWS)
+    assert all(isinstance(error, PeerAborted) for error in refused.values()), refused
+    assert (folder / "lender_b" / "decision.triples").read_bytes() == before
+    assert not (folder / "lender_b" / "party.keys.json").exists()
+
+
+def test_too_few_for_a_bound_are_not_made(folder: Path) -> None:
+    job = named(folder, "decision", "pad_to = { bank = 150, lender_c = 70 }")
+    bank = config.load(folder / "bank" / "party.toml")
+    with pytest.raises(ConfigError, match=r"bank shows 150 by pad_to .* prepare with --rows 150"):
+        runs.prepare(bank, job, 149, wait=0.5)
 
 
 def test_what_is_wrong_with_a_file_is_found_before_anyone_is_called(folder: Path) -> None:

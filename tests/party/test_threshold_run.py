@@ -11,7 +11,8 @@ import pytest
 
 from mpc.apps import companies
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted, PolicyError
-from mpc.party import config, jobs, read, runs
+from mpc.party import config, jobs, limit, read, runs
+from mpc.protocols import lookup
 from mpc.protocols.lookup import room
 from mpc.protocols.query.limits import Refused
 from tests.party.party_runs import ROWS, edit, one, play, rows_of
@@ -119,6 +120,39 @@ def test_a_holder_bounds_how_many_keys_it_answers(folder: Path) -> None:
         assert isinstance(error, PeerAborted), outcomes
     assert not (folder / "bank" / "listed.csv").exists()
     assert json.loads((folder / "lender_b" / "party.keys.json").read_text()) == counted
+
+
+def test_a_holder_that_says_no_bound_has_one_in_each_job(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for(folder, "threshold = 2")
+    monkeypatch.setattr(limit, "UNSAID_KEYS", ROWS)
+    for _ in range(2):
+        done = play(folder, "blacklist")
+        assert all(isinstance(report, runs.Report) for report in done.values()), done
+    monkeypatch.setattr(limit, "UNSAID_KEYS", ROWS // 2)
+    outcomes = play(folder, "blacklist")
+    refused = [error for error in outcomes.values() if isinstance(error, Refused)]
+    assert refused, outcomes
+    for error in refused:
+        assert str(error) == (
+            f"bank asks about more than {ROWS // 2} ids in one job, the most where our file does "
+            "not say otherwise: most_keys in [jobs.blacklist]"
+        )
+    assert not list(folder.glob("*/party.keys.json"))
+
+
+def test_by_default_a_job_asks_about_a_million_ids_and_not_more() -> None:
+    grant = config.Grant(None, None, None, None, None, Path("counts"), None)
+    for lookups in (1, 2):
+        lookup.admit(limit.gate_of(grant, lookups=lookups), "bank", 1 << 20, lookups=lookups)
+        with pytest.raises(Refused):
+            lookup.admit(limit.gate_of(grant, lookups=lookups), "bank", 1 << 21, lookups=lookups)
+    gate = limit.gate_of(grant)
+    lookup.admit(gate, "bank", 1 << 19)
+    lookup.admit(gate, "tax", 1 << 20)
+    with pytest.raises(Refused):
+        lookup.admit(gate, "bank", 1 << 20)
 
 
 def test_a_bound_is_not_passed_over_in_silence(folder: Path) -> None:

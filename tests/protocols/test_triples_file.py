@@ -22,18 +22,18 @@ from mpc.errors import (
     ProtocolError,
     WrongPassphrase,
 )
-from mpc.protocols.triples import Bits, Products, file
+from mpc.protocols.triples import Bits, Products, TooFew, file
 from mpc.testing import run_mesh, seeded
 
 SEGMENT = 4
 DEMAND = [Products(10), Bits(64)]  # segments of 4, 4 and 2 products, and of one word of bits
 
 
-def save(folder, demand=DEMAND, parties=2, seed=0):
+def save(folder, demand=DEMAND, parties=2, seed=0, rows=None):
     def role(mesh, triples):
         triples.prepare(demand)
         rng = seeded(f"{seed} {mesh.me}")
-        file.save(mesh, folder / mesh.me, triples, KEY, segment=SEGMENT, rng=rng)
+        file.save(mesh, folder / mesh.me, triples, KEY, segment=SEGMENT, rows=rows, rng=rng)
 
     folder.mkdir(exist_ok=True)
     by_dealer(role, parties, seed=seed)
@@ -152,7 +152,7 @@ def test_a_slot_that_was_half_overwritten_counts_as_used(size, tmp_path):
 
 
 def slot_at(path, index):
-    segments = int.from_bytes(path.read_bytes()[len(file._MAGIC) + 32 :][:4], "little")
+    segments = int.from_bytes(path.read_bytes()[len(file._MAGIC) + 40 :][:4], "little")
     start = len(file._MAGIC) + file._HEADER.size + segments * file._ENTRY.size + file._CHECK_BYTES
     return start + index * file._SLOT_BYTES
 
@@ -283,6 +283,25 @@ def test_a_slot_that_is_overwritten_while_the_file_is_open(tmp_path):
         return len(all_left(triples)["a"])
 
     assert use(tmp_path, role) == {"p0": 6, "p1": 6}
+
+
+def test_more_rows_than_it_was_made_for_are_refused_before_anything_is_used(tmp_path):
+    save(tmp_path, rows=7)
+    before = (tmp_path / "p0").read_bytes()
+
+    def role(triples):
+        triples.suffice_for(7)
+        with pytest.raises(TooFew, match="for up to 7 rows, and 8 are needed") as caught:
+            triples.suffice_for(8)
+        return caught.value.held, caught.value.needed
+
+    assert use(tmp_path, role) == {"p0": (7, 8), "p1": (7, 8)}
+    assert (tmp_path / "p0").read_bytes() == before
+    spoil(tmp_path / "p0", len(file._MAGIC) + 32, (9).to_bytes(8, "little"))
+    with pytest.raises(WrongPassphrase):  # who can write to it cannot make it look larger
+        use(tmp_path, role)
+    save(tmp_path / "unsaid")
+    assert use(tmp_path / "unsaid", lambda triples: triples.suffice_for(1 << 40))
 
 
 def test_a_list_of_segments_that_was_changed(tmp_path):

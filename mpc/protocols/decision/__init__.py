@@ -217,16 +217,18 @@ def _run(mesh: Mesh, plan: Plan, seeds: Seeds, triples: Triples) -> Run:
 
 
 def _begin(run: Run, keys: int | None, gate: Gate | None) -> int:
-    """All are ready, and allow as many keys as the asker has."""
+    """All are ready, have correlations for as many keys as the asker has, and allow so many."""
     mesh, asker = run.mesh, run.plan.asker
     if (keys is not None) != (mesh.me == asker):
         raise ConfigError(f"{mesh.me}: the asker is {asker}")
     with span("agree"):
         if keys is not None:
+            run.triples.suffice_for(keys)
             mesh.broadcast(pb.DecisionAsked(keys=keys))
             asked = keys
         else:
             asked = mesh.channel(asker).recv(pb.DecisionAsked).keys
+            run.triples.suffice_for(asked)
             # One that lies may ask other keys of the table than of the list.
             lookups = (mesh.me in run.plan.lists.weights) + (mesh.me in run.plan.owners)
             lookup.admit(gate, asker, asked, lookups=lookups)

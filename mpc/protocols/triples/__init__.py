@@ -66,6 +66,7 @@ __all__ = [
     "Selections",
     "Sines",
     "Squares",
+    "TooFew",
     "Triples",
     "Truncations",
 ]
@@ -128,21 +129,42 @@ class Fixed:
         return f"Fixed({self.kind}, <secret>)"
 
 
+class TooFew(ConfigError):
+    """What was made ahead is for ``held`` rows, and ``needed`` are to be computed on. Nothing of it
+    was used."""
+
+    def __init__(self, held: int, needed: int) -> None:
+        super().__init__(
+            f"correlations were made ahead for up to {held:,} rows, and {needed:,} are needed"
+        )
+        self.held, self.needed = held, needed
+
+
 class Triples:
-    """A pool of correlations, filled by ``maker``, which may hold fixed ``operands`` made ahead.
+    """A pool of correlations, filled by ``maker``, which may hold fixed ``operands`` made ahead,
+    and may be for a computation on no more than so many ``rows``.
 
     Not for use by two threads at once.
     """
 
-    __slots__ = ("_held", "_made", "_maker", "_operands", "_pool", "drawn")
+    __slots__ = ("_held", "_made", "_maker", "_operands", "_pool", "_rows", "drawn")
 
-    def __init__(self, maker: Maker, *, operands: Iterable[Operand] = ()) -> None:
+    def __init__(
+        self, maker: Maker, *, operands: Iterable[Operand] = (), rows: int | None = None
+    ) -> None:
         self._maker = maker
+        self._rows = rows
         self._made = forks.count()
         self._held = list(operands)
         self._pool: dict[Kind, list[tuple[Kind, Arrays]]] = defaultdict(list)
         self._operands = 0
         self.drawn: list[Kind] = []
+
+    def suffice_for(self, rows: int) -> None:
+        """TooFew where these were made ahead for fewer ``rows``: asked before any is drawn, so that
+        they are still of use for a computation that they suffice for."""
+        if self._rows is not None and rows > self._rows:
+            raise TooFew(self._rows, rows)
 
     def prepare(self, wanted: Iterable[Kind]) -> None:
         """Have at least ``wanted`` in the pool, so that drawing it costs nothing."""

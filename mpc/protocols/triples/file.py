@@ -11,7 +11,8 @@ elsewhere. Before a segment is read its slot is overwritten, and the file is syn
 disk; so whatever happens after that, to this process or to the machine, the segment does not open
 again. A half of it that was not yet drawn is lost with it, by intention: a segment is at most
 ``SEGMENT`` units of the count. A slot that does not open, as a crash in the middle of the
-overwriting leaves it, counts as used. The list of segments, the run and the party are sealed too.
+overwriting leaves it, counts as used. The list of segments, the run, the party and for how many
+rows the whole was made are sealed too.
 
 When the parties open their files they compare which run of preparation these are from and which
 segments each still has, and all drop what one of them has not. So what is possible where a file was
@@ -55,8 +56,9 @@ KEY_BYTES = 32
 _RUN_BYTES = 16
 _NONCE = bytes(12)  # every segment and every slot has a key or a nonce that serves once
 _SLOT_BYTES = 12 + KEY_BYTES + 16
-_MAGIC = b"mpc:v1:triples\0"
-_HEADER = struct.Struct("<16s16sI")  # run, party, segments
+_MAGIC = b"mpc:v2:triples\0"
+_HEADER = struct.Struct("<16s16sQI")  # run, party, rows (all ones: not said), segments
+_ROWS_NOT_SAID = (1 << 64) - 1
 _CHECK_BYTES = 12 + 16  # seals what stands before it, and tells whether a key is the right one
 _ENTRY = struct.Struct("<16sQ4QQQ")  # kind, count, parameters, where the segment begins, its length
 _LABEL = b"mpc:v1:triples:file\0"
@@ -70,10 +72,12 @@ def save(
     *,
     segment: int = SEGMENT,
     purpose: bytes = b"",
+    rows: int | None = None,
     rng: Rng = SYSTEM,
 ) -> None:
     """Move all that is prepared in ``triples`` to a new file; every party of ``mesh`` does this.
-    It is for one ``purpose``, such as a job, and opens for no other.
+    It is for one ``purpose``, such as a job, and opens for no other; of up to so many ``rows``, if
+    that is said, which ``Triples.suffice_for`` holds against what is needed.
 
     Raises ConfigError where there is a file already, since what it holds would be lost, and where
     it cannot be written; what was prepared is gone then, also for the others.
@@ -99,7 +103,9 @@ def save(
         slots.append(nonce + sealer.encrypt(nonce, secret, _tag(run, index)))
         bodies.append(body)
         start += len(body)
-    head = _MAGIC + _HEADER.pack(run, _party(mesh, purpose), len(pieces)) + b"".join(entries)
+    said = _ROWS_NOT_SAID if rows is None else rows
+    header = _HEADER.pack(run, _party(mesh, purpose), said, len(pieces))
+    head = _MAGIC + header + b"".join(entries)
     nonce = rng.bytes(12)
     check = nonce + sealer.encrypt(nonce, b"", _LABEL + head)
     _write(Path(path), b"".join([head, check, *slots, *bodies]))
@@ -130,21 +136,21 @@ def source(
     except BaseException:
         stored.close()
         raise
-    return Triples(stored, operands=stored.operands())
+    return Triples(stored, operands=stored.operands(), rows=stored.rows)
 
 
 class _Stored:
     """An open file: its segments, and which of them may still be used."""
 
     __slots__ = ("_digest", "_file", "_kinds", "_path", "_places", "_run", "_sealer", "_slots",
-                 "_unused")  # fmt: skip
+                 "_unused", "rows")  # fmt: skip
 
     def __init__(self, path: Path, key: bytes, party: bytes) -> None:
         self._path, self._sealer = path, _sealer(key)
         self._file = _locked(path)
         try:
             directory = _directory(path, self._file, self._sealer, party)
-            self._run, self._kinds, self._places, self._digest = directory
+            self._run, self.rows, self._kinds, self._places, self._digest = directory
             self._slots = self._file.tell()
             self._unused = [self._opens(index) for index in range(len(self._kinds))]
         except BaseException:
@@ -285,12 +291,12 @@ def _party(mesh: Mesh, purpose: bytes) -> bytes:
 
 def _directory(
     path: Path, opened: BinaryIO, sealer: AESGCM, party: bytes
-) -> tuple[bytes, list[Kind], list[tuple[int, int]], bytes]:
-    """The run, the segments' kinds and places, and a digest of what they are."""
+) -> tuple[bytes, int | None, list[Kind], list[tuple[int, int]], bytes]:
+    """The run, for how many rows it is, the segments' kinds and places, and a digest of it all."""
     head = opened.read(len(_MAGIC) + _HEADER.size)
     if len(head) != len(_MAGIC) + _HEADER.size or not head.startswith(_MAGIC):
         raise ConfigError(f"{path} is not a file of triples of this version")
-    run, of, count = _HEADER.unpack_from(head, len(_MAGIC))
+    run, of, said, count = _HEADER.unpack_from(head, len(_MAGIC))
     listed, check = opened.read(count * _ENTRY.size), opened.read(_CHECK_BYTES)
     try:
         sealer.decrypt(check[:12].ljust(12), check[12:], _LABEL + head + listed)
@@ -309,7 +315,9 @@ def _directory(
         places.append((start, length))
     if os.fstat(opened.fileno()).st_size < max((sum(place) for place in places), default=0):
         raise ConfigError(f"{path} is cut short")
-    return run, found, places, hashlib.sha256(_LABEL + listed).digest()
+    rows = None if said == _ROWS_NOT_SAID else said
+    digest = hashlib.sha256(_LABEL + said.to_bytes(8, "little") + listed).digest()
+    return run, rows, found, places, digest
 
 
 def _write(path: Path, data: bytes) -> None:
