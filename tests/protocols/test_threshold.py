@@ -205,7 +205,7 @@ def test_faults_of_the_mutual_form_are_found_before_anyone_asks(me, customers, l
     """At the first to ask too, whose list comes second."""
     (other,) = {"p0", "p1"} - {me}
     mesh, every = Mesh(me, ["p0", "p1"], {other: None}), every_one(2, 1, since=since)
-    with pytest.raises(DataError, match="repeat|dates"):
+    with pytest.raises(DataError, match=r"repeat|dates"):
         threshold.mutual(mesh, every, customers, listed, seeds=None, triples=None)
 
 
