@@ -49,11 +49,12 @@ class Channel:
     One thread sends and one thread receives; they may be the same one.
     """
 
-    __slots__ = ("_link", "_timeout")
+    __slots__ = ("_link", "_stopped", "_timeout")
 
     def __init__(self, link: Link, *, timeout: float | None = TIMEOUT_SECONDS) -> None:
         self._link = link
         self._timeout = timeout
+        self._stopped = False  # the peer has said why it stops
 
     @property
     def peer(self) -> str:
@@ -83,7 +84,7 @@ class Channel:
         expected = kind.DESCRIPTOR.full_name
         sort, name, body = _split(self.peer, self._link.get(self._timeout))
         if sort == _ABORT:
-            raise PeerAborted(self.peer, name)
+            raise self._aborted(name)
         if name != expected:
             raise ProtocolError(self.peer, f"expected {expected}, got {name}")
         try:
@@ -110,15 +111,17 @@ class Channel:
 
     def died(self) -> bool:
         """Whether the peer is gone without a word, once the job is lost; what came is dropped."""
-        while True:
+        # Of channels that threads use at once, the first to fail ends the job: another thread may
+        # have read the word of this peer, which is not on the link any more.
+        while not self._stopped:
             try:
                 sort, _, _ = _split(self.peer, self._link.get(_ABORT_SECONDS))
             except PeerClosed:
                 return True
             except (PeerTimeout, ProtocolError):
                 return False
-            if sort == _ABORT:
-                return False
+            self._stopped = sort == _ABORT
+        return False
 
     def close(self) -> None:
         """Deliver what was sent, and end the link. ``PeerTimeout`` when it is not taken in time."""
@@ -132,7 +135,11 @@ class Channel:
             except (PeerClosed, PeerTimeout, ProtocolError):
                 raise closed from None
             if sort == _ABORT:
-                raise PeerAborted(self.peer, name) from None
+                raise self._aborted(name) from None
+
+    def _aborted(self, reason: str) -> PeerAborted:
+        self._stopped = True
+        return PeerAborted(self.peer, reason)
 
 
 def _frame(sort: int, name: str, *body: bytes | NDArray[Any]) -> bytes:

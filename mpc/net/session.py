@@ -172,8 +172,12 @@ class Session:
         if not isinstance(first, PeerAborted) or not lost(first):
             return first
         wait_for(joins)
-        missing = [e for e in _failures(joins) if isinstance(e, PeerClosed | PeerUnreachable)]
-        return missing[0] if missing else cause(first, self._channels)
+        failures = _failures(joins)
+        missing = [e for e in failures if isinstance(e, PeerClosed | PeerUnreachable)]
+        # Who said why it stops has not died, and its link will not say it again.
+        said = {e.peer for e in failures if isinstance(e, PeerAborted)}
+        silent = {name: held for name, held in self._channels.items() if name not in said}
+        return missing[0] if missing else cause(first, silent)
 
     def _join(self, ours: Hello, *, wait: float, timeout: float | None, show: Show) -> None:
         peer = ours.receiver

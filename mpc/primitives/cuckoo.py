@@ -22,7 +22,8 @@ for any x > 0: the number of ways in which 3k balls fill k - 1 bins at least twi
 coefficient of x^(3k) in (3k)! (e^x - 1 - x)^(k - 1), and the last factor is for the three bins of a
 key being distinct. ``bins`` is the least b for which that is below 2^-40: 1.3 n from 10^4 keys on,
 where four keys in three bins are all that counts, 1.33 n for 1,000 and 2.3 n for 100. A
-key's bins are 64 uniform bits modulo b, which is 2^-40 from uniform for any b below 2^24.
+key's bins are 64 uniform bits modulo b, so that a bin is at most 1 + b / 2^64 times as likely as
+another: for 2^28 keys that raises the bound by less than 2 %, and it is far below 2^-40 there.
 
 A table is found if there is one: keys are peeled off as in ``primitives.okvs``, and the few left
 over move others along augmenting paths. If there is none, another seed is drawn, so the seed tells

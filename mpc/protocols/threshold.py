@@ -30,6 +30,10 @@ the asker gets the sum of shares, re-shared with zeros that every two parties dr
 ones are uniform; with all but one of the holders it learns that one's bits, which *are* what the
 count says beside their own.
 
+**Mutual form**: with ``mutual`` every institution asks in turn, for its own customers on the lists
+of the others, in one run and each by terms of its own. Each learns its own output; all learn how
+many customers each has, and how many entries each list.
+
 **Weights and dates** are public terms: a list counts by its weight, and only its entries dated
 ``since`` or later are looked up. Which entries these are, the holder alone sees.
 
@@ -212,12 +216,16 @@ def mutual(
     """Every institution asks for its own customers on the others' lists, in one run.
 
     ``terms`` has those of each as the asker, with output "bit" or "count", in the order in which
-    they ask. Returns the output for this party's ``customers``.
+    they ask. Returns the output for this party's ``customers``. What is wrong with them or the list
+    is a DataError before anyone asks.
     """
     if list(terms) != list(mesh.names) or any(t.asker != name for name, t in terms.items()):
         raise ConfigError(f"each of {mesh.names} asks once, in this order: {list(terms)}")
     if any(t.output == "shares" for t in terms.values()):
         raise ConfigError("each learns of its own customers: the output is bit or count")
+    Items.of(customers).check_distinct()
+    for since in {own.since for name, own in terms.items() if name != mesh.me}:
+        listed.young(since).check_distinct()
     mine: NDArray[Any] | Share | None = None
     for name, own in terms.items():
         if name == mesh.me:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mpc.net import columns, memory
 from mpc.net.channel import Channel, encode
 from mpc.net.handshake import digest
 from mpc.net.mesh import Mesh
+from mpc.net.session import Session
 from mpc.net.traced import Traced
 from mpc.pb.v1.arith_pb2 import Opening
 from mpc.pb.v1.columns_pb2 import Column, Strings
@@ -248,6 +250,46 @@ def test_the_cause_of_an_abort_is_the_peer_that_died():
 
     found = run_mesh({"a": dies, "b": hears, "c": hears, "d": hears})
     assert found == {"a": None, **dict.fromkeys("bcd", "PeerClosed a")}
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_a_peer_that_said_why_it_stops_has_not_died(sends: bool) -> None:
+    """Threads that use channels at once hear of two that stop, and the job ends by one of them:
+    the word of the other one has been read by then."""
+    party = memory.mesh("abcd")
+    for name in "bc":
+        party[name].channel("a").abort(PeerClosed("d", "it is gone"))
+    party["d"].channel("a").close()
+    errors = {}
+    for name in "bc":
+        channel = party["a"].channel(name)
+        use, given = (channel.send, Column()) if sends else (channel.recv, Column)
+        with pytest.raises(PeerAborted) as stopped:
+            use(given)
+        errors[name] = stopped.value
+    for error in errors.values():
+        found = party["a"].cause(error)
+        assert (type(found), found.peer) == (PeerClosed, "d")
+
+
+def test_so_it_is_while_all_connect() -> None:
+    """The greeting has channels of its own, which read the words of those that stop."""
+    party = memory.mesh("abcd")
+    session = object.__new__(Session)
+    session._channels = {name: party["a"].channel(name) for name in "bcd"}
+    joins: list[Future[None]] = []
+    for name in "bc":
+        party[name].channel("a").abort(PeerClosed("d", "it is gone"))
+        with pytest.raises(PeerAborted) as stopped:
+            Channel(party["a"].channel(name)._link).recv(Column)
+        joins.append(Future())
+        joins[-1].set_exception(stopped.value)
+    party["d"].channel("a").close()
+    for join in joins:
+        first = join.exception()
+        assert first is not None
+        found = session._cause(first, joins)
+        assert (type(found), getattr(found, "peer", None)) == (PeerClosed, "d")
 
 
 def test_a_peer_that_others_could_not_reach_is_the_cause_if_it_died():

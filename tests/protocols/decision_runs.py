@@ -50,11 +50,13 @@ def tables():
     return listed, known
 
 
-def in_the_open(plan, model, listed, known, own=None):
+def in_the_open(plan, model, listed, known, own=None, *, keys=APPLICANTS):
     found = []
-    for place, key in enumerate(APPLICANTS):
-        weight = sum(w for name, w in plan.lists.weights.items() if key in listed[name].keys)
-        rows = {n: k.keys.index(key) if key in k.keys else None for n, k in known.items()}
+    entries = {name: set(held.keys) for name, held in listed.items()}
+    places = {name: {key: row for row, key in enumerate(k.keys)} for name, k in known.items()}
+    for place, key in enumerate(keys):
+        weight = sum(w for name, w in plan.lists.weights.items() if key in entries[name])
+        rows = {name: of.get(key) for name, of in places.items()}
         parts = [
             own[place] if n == plan.asker
             else known[n].standardised[rows[n]] if rows[n] is not None else None

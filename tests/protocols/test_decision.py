@@ -26,6 +26,7 @@ from tests.protocols.decision_runs import (
     LATE,
     MODEL,
     PLAN,
+    RANGES,
     in_the_open,
     plan_of,
     rng,
@@ -96,11 +97,30 @@ def test_the_askers_own_features_count_too():
 @pytest.mark.parametrize("keys", [[], ["c1"], ["stranger"], ["stranger", "c2"]])
 def test_few_applicants(keys):
     listed, known = tables()
-    decided, *_ = run(PLAN, MODEL, listed, known, keys=keys)
-    assert len(decided.outcome) == len(keys)
-    for key, outcome in zip(keys, decided.outcome, strict=True):
-        if key == "stranger":
-            assert OUTCOMES[outcome] == "refer"
+    decided, *others = run(PLAN, MODEL, listed, known, keys=keys)
+    wanted = [outcome for outcome, _ in in_the_open(PLAN, MODEL, listed, known, keys=keys)]
+    assert [OUTCOMES[i] for i in decided.outcome] == wanted
+    assert others == [len(keys)] * 3
+    assert all(o == "refer" for key, o in zip(keys, wanted, strict=True) if key == "stranger")
+
+
+def test_ten_thousand_applicants_and_one():
+    keys = [f"c{i}" for i in range(10_001)]
+    draw = np.random.default_rng(5)
+    listed = {n: Listed(list(draw.choice(keys, 2_000, replace=False))) for n in ("p1", "p3")}
+    known = {}
+    for name in ("p1", "p2"):
+        rows = list(draw.choice(keys, 9_000, replace=False))
+        ruled = np.stack([draw.uniform(*RANGES[n], 9_000) for n, _ in PLAN.ruled(name)], axis=1)
+        # Away from the limits, where a logit of 20 bits may be on either side.
+        scored = draw.normal(size=(9_000, len(PLAN.features[name]))).round(2)
+        known[name] = Known(rows, scored, ruled)
+    decided, *others = run(PLAN, MODEL, listed, known, keys=keys)
+    wanted = in_the_open(PLAN, MODEL, listed, known, keys=keys)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    assert others == [10_001] * 3
+    for row, (outcome, _) in zip(decided.reasons, wanted, strict=True):
+        assert row.sum() == (PLAN.reasons if outcome == "decline" else 0)
 
 
 def test_a_list_that_is_empty_and_a_table_that_is():

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from lookup_runs import secrets_of
 
 from mpc.net.mesh import Mesh
-from mpc.pb.v1 import arith_pb2
+from mpc.pb.v1 import arith_pb2, decision_pb2
 from mpc.protocols.decision import Known
 from mpc.protocols.threshold import Listed
 from tests.protocols.computing import evenly, looks_uniform, openings, recorded
 from tests.protocols.decision_runs import APPLICANTS, FEATURES, MODEL, PLAN, run, tables
 
 SEEDS = 3
+NONE, ALL = Listed([f"x{i}" for i in range(60)]), Listed(APPLICANTS)
+CALM = {"now": 50_000.0, "before": 50_000.0, "delay": 1.0}
 
 
 def test_what_reaches_a_party_is_uniform_whoever_applied():
@@ -49,39 +52,36 @@ def known_as(scored, ruled):
     return found
 
 
-def bank_view(lists, known, seed):
-    """What came to p0 of each of the others, and what it got."""
-    meshes = []
+def views(lists, known, seed):
+    """What came to each party from each of the others, and what p0 got."""
+    meshes = {}
 
     def wrap(mesh):
-        mesh = recorded(mesh)
-        if mesh.me == "p0":
-            meshes.append(mesh)
-        return mesh
+        meshes[mesh.me] = recorded(mesh)
+        return meshes[mesh.me]
 
     found, *_ = run(PLAN, MODEL, lists, known, wrap=wrap, seed=seed)
-    (mesh,) = meshes
-    return found, {name: mesh.channel(name).came for name in mesh.peers}
+    came = {me: {n: mesh.channel(n).came for n in mesh.peers} for me, mesh in meshes.items()}
+    return found, came
 
 
 def test_the_asker_sees_no_feature_no_score_and_not_what_decided():
     """Companies that two lists decline, or their score, or a rule: the asker gets the same
     outcomes and reasons, from as many numbers of the same sizes, all of them uniform."""
-    none, all_ = Listed([f"x{i}" for i in range(60)]), Listed(APPLICANTS)
-    calm = {"now": 50_000.0, "before": 50_000.0, "delay": 1.0}
     worlds = [
-        ({"p1": all_, "p3": all_}, known_as({"a": 0.5, "b": -0.3, "c": 0.1}, calm)),
-        ({"p1": none, "p3": none}, known_as({"a": 2.0, "b": -1.0, "c": 1.0}, calm)),
+        ({"p1": ALL, "p3": ALL}, known_as({"a": 0.5, "b": -0.3, "c": 0.1}, CALM)),
+        ({"p1": NONE, "p3": NONE}, known_as({"a": 2.0, "b": -1.0, "c": 1.0}, CALM)),
         (
-            {"p1": none, "p3": all_},
-            known_as({"a": -1.0, "b": 1.0, "c": -9.0}, calm | {"now": 20_000.0}),
+            {"p1": NONE, "p3": ALL},
+            known_as({"a": -1.0, "b": 1.0, "c": -9.0}, CALM | {"now": 20_000.0}),
         ),
     ]
     sizes = set()
     for number, (lists, known) in enumerate(worlds):
         came = {name: [] for name in ("p1", "p2", "p3")}
         for seed in range(SEEDS):
-            found, seen = bank_view(lists, known, f"{number} {seed}")
+            found, all_seen = views(lists, known, f"{number} {seed}")
+            seen = all_seen["p0"]
             assert found.outcome.tolist() == [2] * len(APPLICANTS)
             assert found.reasons.tolist() == [[True, True, False]] * len(APPLICANTS)
             for name, messages in seen.items():
@@ -90,6 +90,38 @@ def test_the_asker_sees_no_feature_no_score_and_not_what_decided():
             sizes.add(tuple(counted))
         for messages in came.values():
             check_uniform(messages)
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("last", ["p2", "p3"])
+def test_all_but_one_together_see_nothing_of_the_last_ones_table_or_list(last):
+    """Whatever it holds, with the same outcomes and reasons: as many messages of the same sizes;
+    openings, the same to all; and numbers to the asker that are uniform."""
+    scores = {"a": 2.0, "b": -1.0, "c": 1.0}
+    worlds = {
+        "p2": [({"p1": NONE, "p3": ALL}, known_as({**scores, "c": c}, CALM)) for c in (1.0, -9.0)],
+        "p3": [({"p1": NONE, "p3": held}, known_as(scores, CALM)) for held in (NONE, ALL)],
+    }[last]
+    colluders, sizes = sorted({"p0", "p1", "p2", "p3"} - {last}), set()
+    for number, (lists, known) in enumerate(worlds):
+        reached = []
+        for seed in range(SEEDS):
+            found, seen = views(lists, known, f"{last} {number} {seed}")
+            assert found.outcome.tolist() == [2] * len(APPLICANTS)
+            assert found.reasons.tolist() == [[True, True, False]] * len(APPLICANTS)
+            came = {name: seen[name][last] for name in colluders}
+            opened = {
+                name: [m for m in messages if isinstance(m, arith_pb2.Opening)]
+                for name, messages in came.items()
+            }
+            assert opened["p0"]
+            for name in colluders[1:]:
+                assert opened[name] == opened["p0"]
+                others = {type(m) for m in came[name]} - {arith_pb2.Opening}
+                assert others == {arith_pb2.SeedHalf, decision_pb2.DecisionReady}
+            reached += came["p0"]
+            sizes.add(tuple((n, type(m), m.ByteSize()) for n in colluders for m in came[n]))
+        check_uniform(reached)
     assert len(sizes) == 1
 
 

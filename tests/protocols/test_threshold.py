@@ -127,23 +127,86 @@ def test_the_day_itself_counts_and_the_one_before_does_not():
 # --- mutual --------------------------------------------------------------------------------------
 
 
-def test_each_institution_learns_of_its_own_customers():
-    names = ["p0", "p1", "p2", "p3"]
-    lists = [set(rng.choice(60, 25, replace=False).tolist()) for _ in names]
-    customers = [rng.choice(60, 10, replace=False).tolist() for _ in names]
-    every = {me: Terms(me, 2, {name: 1 for name in names if name != me}) for me in names}
+def mutually(every, customers, lists, *, gates=None):
+    """What each institution learns of its customers."""
 
     def job(p):
-        number = p.mesh.names.index(p.mesh.me)
-        held = Listed(ids(sorted(lists[number])))
-        return threshold.mutual(
-            p.mesh, every, ids(customers[number]), held, seeds=p.seeds, triples=p.triples
-        )
+        me = p.mesh.names.index(p.mesh.me)
+        held = lists[me] if isinstance(lists[me], Listed) else Listed(lists[me])
+        means = {"seeds": p.seeds, "triples": p.triples, "gate": (gates or {}).get(p.mesh.me)}
+        return threshold.mutual(p.mesh, every, customers[me], held, **means)
 
-    for number, found in enumerate(compute(4, job)):
+    return compute(len(lists), job)
+
+
+def every_one(count, at_least, **others):
+    names = [f"p{i}" for i in range(count)]
+    return {
+        me: Terms(me, at_least, {name: 1 for name in names if name != me}, **others) for me in names
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "at_least", "output"), [(2, 1, "bit"), (4, 2, "bit"), (5, 4, "count")]
+)
+def test_each_institution_learns_of_its_own_customers(count, at_least, output):
+    lists = [ids(sorted(rng.choice(30, 20, replace=False))) for _ in range(count)]
+    customers = [ids(rng.choice(30, 10, replace=False)) for _ in range(count)]
+    found = mutually(every_one(count, at_least, output=output), customers, lists)
+    for number, learnt in enumerate(found):
         others = [held for i, held in enumerate(lists) if i != number]
-        wanted = [int(sum(key in held for held in others) >= 2) for key in customers[number]]
-        assert found.tolist() == wanted
+        wanted = counted(customers[number], others)
+        if output == "bit":
+            wanted = [int(n >= at_least) for n in wanted]
+        assert learnt.tolist() == wanted
+
+
+def test_institutions_may_weigh_each_other_differently_and_by_date():
+    days = np.array(["2026-01-01", "2024-05-05"], "datetime64[D]")
+    lists = [Listed(ids([1, 2]), days), Listed(ids([2, 3]), days), Listed(ids([1, 3]), days)]
+    every = {
+        "p0": Terms("p0", 3, {"p1": 3, "p2": 1}),
+        "p1": Terms("p1", 1, {"p0": 2, "p2": 5}, "count", date(2025, 1, 1)),
+        "p2": Terms("p2", 2, {"p0": 1, "p1": 1}),
+    }
+    found = mutually(every, [ids([1, 2, 3]), ids([1, 2]), ids([2])], lists)
+    assert [each.tolist() for each in found] == [[0, 1, 1], [7, 0], [1]]
+
+
+def test_some_institutions_have_no_customers_or_no_list():
+    lists = [[], ids([1, 2]), ids([2])]
+    found = mutually(every_one(3, 1), [ids([1, 2, 3]), [], ids([1])], lists)
+    assert [each.tolist() for each in found] == [[1, 1, 0], [], [1]]
+
+
+def test_each_institution_bounds_what_each_of_the_others_asks():
+    customers, lists = [ids(range(3))] * 3, [ids(range(5))] * 3
+    gates, counters = {}, {name: Total() for name in ("p0", "p1", "p2")}
+    for name, counter in counters.items():
+        gates[name] = Gate(Limits(rate=1e6, burst=1000, total=200), counter)
+    mutually(every_one(3, 1), customers, lists, gates=gates)
+    for name, counter in counters.items():
+        others = [other for other in counters if other != name]
+        assert counter.counts == dict.fromkeys(others, lookup.room(3))
+    with pytest.raises((Refused, PeerAborted)):
+        mutually(every_one(3, 1), customers, lists, gates={"p2": gates["p2"]})
+
+
+@pytest.mark.parametrize("me", ["p0", "p1"])
+@pytest.mark.parametrize(
+    ("customers", "listed", "since"),
+    [
+        (ids([1, 1]), Listed([]), None),
+        (ids([1]), Listed(ids([2, 2])), None),
+        (ids([1]), Listed(ids([2])), date(2025, 1, 1)),
+    ],
+)
+def test_faults_of_the_mutual_form_are_found_before_anyone_asks(me, customers, listed, since):
+    """At the first to ask too, whose list comes second."""
+    (other,) = {"p0", "p1"} - {me}
+    mesh, every = Mesh(me, ["p0", "p1"], {other: None}), every_one(2, 1, since=since)
+    with pytest.raises(DataError, match=r"repeat|dates"):
+        threshold.mutual(mesh, every, customers, listed, seeds=None, triples=None)
 
 
 def test_the_mutual_form_takes_one_set_of_terms_for_each():

@@ -42,10 +42,14 @@ made of them here is not checked.
 **Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 69 n, order 1.3 n log2(1.3 n) (8 d + 1/4) or,
 for membership alone, 2.4 in place of the last factor, selection 8 n (1 + 2 d). The hints are most
 of it where N is large: with eight values three copies of each row are 201 MB for 2^20 rows before
-anything else is sent. A row is sent three times, once for each bin that it may meet a key in: the
-mask of a bin must be known to the holder by bin and may serve one key only. A table of hints in
-which a row stands once would need a mask that the holder can find by row; two rows with one mask,
-both asked for, would show their difference, and a lying asker could open rows in the clear.
+anything else is sent. A row is sent three times, once for each bin that it may meet a key in, each
+time under a pad of its own: the mask of a bin is known to the holder by bin, and serves one key
+only. Under one pad for all three an asker, even one that follows the protocol, would see what two
+of its rows differ by. So 3 N (8 + 8 d) bytes is the least for any three hints with independent pads
+(this store takes 1.3 times that), but no bound for protocols of another kind. A row that is sent
+once takes a mask that is a function of its key, of which the two can compute shares modulo 2^64 at
+keys that the asker alone knows: a pseudorandom function evaluated on shares, for which we know
+none that takes as little time.
 For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
 keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
 once and fetched once (``protocols.query``) is far cheaper for few keys.
