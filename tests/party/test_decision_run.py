@@ -14,6 +14,7 @@ from pyarrow import parquet
 from mpc.apps import companies, tables
 from mpc.cli import demo
 from mpc.errors import ConfigError, DataError, ParameterMismatch, PeerAborted
+from mpc.net.channel import Channel
 from mpc.party import config, jobs, runs
 from mpc.protocols.lookup import room
 from mpc.protocols.query.limits import Refused
@@ -83,7 +84,16 @@ def test_a_holder_that_gives_no_keys_at_all(folder: Path) -> None:
         one(folder, "lender_c", "decision")
 
 
-def test_a_holder_with_an_older_job_file_refuses_before_anything_is_sent(folder: Path) -> None:
+def test_a_holder_with_an_older_job_file_refuses_before_anything_is_sent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, sent = Channel.put, set()
+
+    def recorded(self: Channel, frame: bytes) -> None:
+        sent.add(frame[2 : 2 + frame[1]].decode())
+        put(self, frame)
+
+    monkeypatch.setattr(Channel, "put", recorded)
     (folder / "old").mkdir()
     old = folder / "old" / "decision.toml"
     shutil.copy(folder / "decision.toml", old)
@@ -99,6 +109,7 @@ def test_a_holder_with_an_older_job_file_refuses_before_anything_is_sent(folder:
     assert isinstance(refused, ParameterMismatch), outcomes
     assert refused.field == "lists.threshold"
     assert "answering" not in stages
+    assert sent == {"mpc.v1.Hello"}  # of any party
     told = [error for error in outcomes.values() if isinstance(error, ParameterMismatch)]
     assert len(told) >= 2, outcomes
     assert not any(isinstance(outcome, runs.Report) for outcome in outcomes.values())
