@@ -11,6 +11,7 @@ from numpy.polynomial import chebyshev, polynomial
 
 from mpc import kernels
 from mpc.errors import ConfigError
+from mpc.primitives.sharing import Share
 from mpc.protocols import functions
 from mpc.protocols.functions import logistic, polynomials
 from mpc.protocols.triples import (
@@ -24,6 +25,7 @@ from mpc.protocols.triples import (
     Triples,
     Truncations,
 )
+from mpc.protocols.triples.sines import ERROR_UNITS
 from tests.protocols.computing import compute, even, openings, recorded, views, views_are_uniform
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
@@ -285,6 +287,20 @@ def test_the_series_is_the_least_squares_fit():
     waves = np.sin(2 * np.pi * np.outer(x, np.arange(1, count + 1)) / period)
     fitted = np.linalg.lstsq(waves, logistic_of(x) - 0.5)[0]
     assert np.abs(fitted - logistic.COEFFICIENTS).max() < 1e-8
+
+
+def test_the_series_is_refused_to_more_parties_than_it_is_right_for():
+    x = np.linspace(-functions.RANGE, functions.RANGE, 100_001)
+    k = np.arange(1, len(logistic.COEFFICIENTS) + 1)
+    waves = np.sin(2 * np.pi * np.outer(x, k) / 2**logistic.PERIOD_BITS)
+    alone = np.abs(waves @ logistic.COEFFICIENTS + 0.5 - logistic_of(x)).max()
+    # A sine and a cosine of c, whose squares add up to one, times what is rounded.
+    unit = ERROR_UNITS * 2.0 ** -(functions.SERIES_FRACTION_BITS // 2) * np.sqrt(2)
+    most = logistic.MOST_SERIES_PARTIES
+    assert alone + most * unit * np.abs(logistic.COEFFICIENTS).sum() <= SERIES_ERROR
+    many = Share(np.zeros(1, np.uint64), 0, most + 1, 20)
+    with pytest.raises(ConfigError, match=f"up to {most} parties, not {most + 1}"):
+        functions.sigmoid_series(None, many, None)
 
 
 def test_sines_are_those_of_numpy():

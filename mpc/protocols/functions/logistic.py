@@ -41,6 +41,10 @@ RANGE = 10
 SERIES_FRACTION_BITS = 44
 """The scale of its result."""
 
+MOST_SERIES_PARTIES = 25
+"""The series is off by up to 5e-5 by itself, and for each party by up to 1.8e-6, as its shares of
+sines are rounded (``triples.sines.ERROR_UNITS``): that is within 1e-4 for so many."""
+
 PERIOD_BITS = 5  # P = 32
 COEFFICIENTS = (
     0.83290578,
@@ -77,11 +81,16 @@ def sigmoid(mesh: Mesh, x: Share, triples: Triples) -> Share:
 
 
 def sigmoid_series(mesh: Mesh, x: Share, triples: Triples, *, clamp: bool = False) -> Share:
-    """1 / (1 + e^-x) within 1e-4, for |x| <= 10, among up to 25 parties. One round.
+    """1 / (1 + e^-x) within 1e-4, for |x| <= 10. One round.
 
     The result has ``SERIES_FRACTION_BITS``, since a truncation would take a round. Beyond 10 it is
     wrong, unless ``clamp``, which puts 0 and 1 there, for 8 rounds and 2 comparisons more.
+    ConfigError among more than ``MOST_SERIES_PARTIES``, or for a scale that is too fine.
     """
+    if x.parties > MOST_SERIES_PARTIES:
+        raise ConfigError(
+            f"the series is within 1e-4 among up to {MOST_SERIES_PARTIES} parties, not {x.parties}"
+        )
     if x.fraction_bits > _MOST_SERIES_BITS:
         raise ConfigError(
             f"the series takes up to {_MOST_SERIES_BITS} fraction bits, not {x.fraction_bits}"

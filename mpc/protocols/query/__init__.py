@@ -12,9 +12,13 @@ Schneider, Asokan, Pinkas, "Private Set Intersection for Unequal Set Sizes with 
                           <-- QueryRequest: segment ---    each file that it lacks, from a byte on
       the file            --- QueryAnswer: chunks ---->    checks digests, keeps the files
 
-                          <-- QueryRequest: {r H(x)} --    a fresh r for each id       asker
-      counts, and         --- QueryAnswer: {k r H(x)},     checks the proof, unblinds, looks up the
-      evaluates               proof -----------------> --  output in its copy, opens the label
+                          <-- QueryRequest: H(x) + r G -   a fresh r for each id       asker
+      counts, and         --- QueryAnswer: k (H(x) + r G), checks the proof, takes r k G off,
+      evaluates               proof ------------------->   looks up the output in its copy, opens
+                                                           the label
+
+Masks are added and not multiplied, which the holder cannot tell: ``oprf.mask`` says why that is
+sound here, where each evaluation is proven before its mask is taken off.
 
 One round trip for up to ``BLOCK`` ids; with more, blocks are answered one by one, and the asker
 works on its neighbours meanwhile. Bytes: about 50 bits an entry once, plus the room for labels and
