@@ -8,11 +8,18 @@ import pytest
 
 from mpc import kernels
 from mpc.kernels import bits
-from mpc.protocols import arith, boolean, compare, convert, functions, seeds
+from mpc.protocols import arith, boolean, compare, convert, functions, seeds, statistics
 from mpc.protocols.functions.polynomials import at_scale
 from mpc.protocols.triples.kinds import Against, Operand
 from tests.protocols.computing import Party, compute
 from tests.protocols.mesh_runs import SOURCES, by_dealer, by_file, by_vole
+from tests.protocols.statistics_runs import (
+    MEAN_ERROR,
+    TERMS,
+    brought,
+    held,
+    table,
+)
 
 UNIT = 2.0**-16
 LARGEST = 2**62 - 1
@@ -187,3 +194,34 @@ def test_matrix_products_with_correlations_of_every_source(source, parties, back
         assert found[1].tolist() == product[:, :1].tolist()
         assert found[2].tolist() == product[:1, :1].tolist()
         assert found[3].tolist() == np.tile(product[:, :1], (70, 1)).tolist()
+
+
+ROWS = table(40, 2)
+KEPT = (np.arange(40) % 3 > 0).astype(np.uint8)
+BINS = [-200, 0, 200]
+
+
+def figures(mesh, triples):
+    """Figures of aligned rows that are picked unseen, and of pooled ones: matrix products, a
+    division, comparisons, bits in both forms."""
+    p = Party(mesh, seeds.agree(mesh), triples)
+    of = {"aligned": held(p, ROWS, TERMS, KEPT), "pooled": brought(p, ROWS, TERMS)}
+    return {
+        how: {
+            "count": statistics.count(mesh, group, triples),
+            "mean": statistics.mean(mesh, group, triples),
+            "bins": statistics.histogram(mesh, group, BINS, triples),
+        }
+        for how, group in of.items()
+    }
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("source", SOURCES)
+def test_figures_with_correlations_of_every_source(source, parties, tmp_path):
+    for found in by(source, figures, parties, tmp_path).values():
+        for how, rows in {"aligned": ROWS[KEPT == 1], "pooled": ROWS}.items():
+            told = found[how]
+            assert told["count"] == len(rows)
+            assert np.abs(told["mean"] - rows.mean(axis=0)).max() <= MEAN_ERROR
+            assert told["bins"].counts.tolist() == np.histogram(rows[:, 0], BINS)[0].tolist()
