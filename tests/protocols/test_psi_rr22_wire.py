@@ -18,6 +18,7 @@ from mpc.net import columns
 from mpc.net import memory as memory_link
 from mpc.net.channel import Channel
 from mpc.pb.v1 import rr22_pb2 as pb
+from mpc.pb.v1 import vole_pb2
 from mpc.primitives.rng import uint64
 from mpc.protocols import psi
 from mpc.protocols.psi import wire
@@ -185,19 +186,31 @@ def test_tags_made_up_match_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind", [pb.IntersectStore, pb.IntersectTags, pb.IntersectSeed, pb.IntersectShare]
+    ("security", "kind"),
+    [
+        ("malicious", pb.IntersectStore),
+        ("malicious", pb.IntersectTags),
+        ("malicious", pb.IntersectSeed),
+        ("malicious", pb.IntersectShare),
+        ("semi-honest", pb.IntersectStore),
+        ("semi-honest", pb.IntersectTags),
+        ("semi-honest", pb.IntersectSeed),
+        ("semi-honest", vole_pb2.PuncturedTrees),
+    ],
 )
-def test_wrong_shapes_are_refused(monkeypatch, kind):
-    real = Channel.send
+def test_wrong_shapes_are_refused(monkeypatch, security, kind):
+    real, replaced = Channel.send, []
 
     def send(self, message):
         if isinstance(message, kind):
             message = kind()
+            replaced.append(self.peer)
         real(self, message)
 
     monkeypatch.setattr(Channel, "send", send)
     with pytest.raises(ProtocolError):
-        intersect(ids(0, 10), ids(0, 10))
+        intersect(ids(0, 2000), ids(0, 10), security=security)
+    assert replaced
 
 
 def test_a_malformed_offer_is_refused(monkeypatch):
