@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many messages had to wait for one another, and how long their links alone take for them.
 
-A message depends on those that its sender had received before it sent it. The flights of a party
-are the messages of the longest chain that ends at it, each of which depends on the one before
-(Lamport 1978, "Time, clocks, and the ordering of events in a distributed system": a clock that goes
-on by one with each message). So a question with its answer is two flights, messages of both ways at
-once are one, and so is a stream one way.
+A message depends on those that its sender had received before it sent it. Flights are the messages
+of the longest chain each of which depends on the one before (Lamport 1978, "Time, clocks, and the
+ordering of events in a distributed system": a clock that goes on by one with each message). So a
+question with its answer is two flights, messages of both ways at once are one, and so is a stream
+one way. The rounds of a party are those of all that it sent and received; what it waited for is
+those it received.
 
 Beside the count goes a time: when the last byte of the message arrives if nothing that is computed
 takes any time. It leaves after those before it on its way, at the bandwidth of that way, and
@@ -47,11 +48,12 @@ class Chain:
     received. That one of them happens to be ahead of another is no dependence.
     """
 
-    __slots__ = ("_known", "_over", "_thread")
+    __slots__ = ("_known", "_over", "_sent", "_thread")
 
     def __init__(self) -> None:
         self._over: dict[str, Reached] = {}
         self._known = Reached()
+        self._sent = 0
         self._thread = threading.get_ident()
 
     @property
@@ -59,12 +61,19 @@ class Chain:
         """Of all that was received."""
         return Reached().with_all(*self._over.values())
 
-    def before(self, peer: str) -> Reached:
+    @property
+    def rounds(self) -> int:
+        """The flights of all that was sent and received."""
+        return max(self._sent, self.reached.flights)
+
+    def send(self, peer: str) -> Reached:
         """What a message to ``peer`` depends on, sent now by this thread."""
         self._look()
-        return self._known.with_all(self._over.get(peer, Reached()))
+        before = self._known.with_all(self._over.get(peer, Reached()))
+        self._sent = max(self._sent, before.flights + 1)
+        return before
 
-    def note(self, peer: str, reached: Reached) -> None:
+    def receive(self, peer: str, reached: Reached) -> None:
         """A message of ``peer`` is here."""
         self._over[peer] = reached.with_all(self._over.get(peer, Reached()))
         self._look()
@@ -94,14 +103,14 @@ class Chained:
         return self._link.peer
 
     def put(self, frame: Frame, timeout: float | None = None) -> None:
-        before = self._chain.before(self.peer)
+        before = self._chain.send(self.peer)
         self._way_free = max(self._way_free, before.seconds) + len(frame) / self._bandwidth
         head = _HEAD.pack(before.flights + 1, self._way_free + self._latency)
         self._link.put(head + frame, timeout)
 
     def get(self, timeout: float | None = None) -> Frame:
         frame = memoryview(self._link.get(timeout))
-        self._chain.note(self.peer, Reached(*_HEAD.unpack_from(frame)))
+        self._chain.receive(self.peer, Reached(*_HEAD.unpack_from(frame)))
         return frame[_HEAD.size :]
 
     def close(self, timeout: float | None = LINGER_SECONDS) -> None:

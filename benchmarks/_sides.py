@@ -201,7 +201,7 @@ def _sample(
         wall=wall,
         cpu=cpu,
         bytes=traffic.sent_bytes + traffic.received_bytes,
-        rounds=0 if chain is None else chain.reached.flights,
+        rounds=0 if chain is None else chain.rounds,
         memory=_resident("VmHWM") - before,
         output=output,
         stages=stages,
@@ -236,7 +236,7 @@ def _stages(traced: Traced, chain: Chain, before: float | None) -> Iterator[dict
         if span.thread != here:
             return  # beside a stage of the thread that sends and receives
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-        stage.rounds += (reached := chain.reached.flights) - rounds
+        stage.rounds += (reached := chain.rounds) - rounds
         stage.cpu += (now := time.process_time()) - used
         passed, rounds, used = traffic.sent_bytes + traffic.received_bytes, reached, now
         if before is not None:

@@ -146,11 +146,12 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each run, bytes of one both ways, what its messages ``reached`` at this party with
+    """Seconds of each run, bytes of one both ways, its rounds, what ``reached`` this party with
     nothing computed, and whether results were right; the seconds of each stage in every run."""
 
     seconds: list[float]
     bytes: int
+    rounds: int
     reached: Reached
     checked: bool
     stages: dict[str, list[float]]
@@ -170,7 +171,7 @@ class Times:
             median=median,
             spread=spread,
             bytes=self.bytes,
-            rounds=self.reached.flights,
+            rounds=self.rounds,
             floor=floor and (floor[0], median / floor[1]),
             checked=self.checked,
         )
@@ -259,14 +260,16 @@ def timed(
 
     chain, seconds = Chain(), list[float]()
     runs = [once(chain)]  # the first compiles or loads the kernels
-    reached = chain.reached
+    counted = chain.rounds, chain.reached
     for _ in seat.turns(seconds, at_least=repeat):
         runs.append(once())
         seconds.append(runs[-1].seconds)
-    return _times(runs[1:], seconds, reached, checked=all(run.right for run in runs))
+    return _times(runs[1:], seconds, *counted, checked=all(run.right for run in runs))
 
 
-def _times(runs: Sequence[_Run], seconds: list[float], reached: Reached, *, checked: bool) -> Times:
+def _times(
+    runs: Sequence[_Run], seconds: list[float], rounds: int, reached: Reached, *, checked: bool
+) -> Times:
     """What ``runs`` come to, with the traffic of the last."""
     stages = defaultdict[str, list[float]](list)
     for run in runs:
@@ -276,6 +279,7 @@ def _times(runs: Sequence[_Run], seconds: list[float], reached: Reached, *, chec
     return Times(
         seconds,
         sum(one.sent_bytes + one.received_bytes for one in passed),
+        rounds,
         reached,
         checked,
         dict(stages),
@@ -322,8 +326,8 @@ def floor_of(
     seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str
 ) -> tuple[str, float]:
     """The name and the seconds of the floor of ``times``, those of ``centre``: over a link that is
-    shaped, what the links alone take; else the bare exchange with ``ends`` of as many bytes in as
-    many rounds, by all of them."""
+    shaped, what the links alone take; else the bare exchange with all ``ends`` of as many bytes, in
+    as many rounds as ``centre`` waited for."""
     if shape in LINKS:
         return "link", times.reached.seconds
     here = seat.me == centre

@@ -237,7 +237,7 @@ def _measured(
         "median": median,
         "spread": spread,
         "traffic": traffic,
-        "rounds": chain.reached.flights,
+        "rounds": chain.rounds,
         "checked": checked,
     }
 

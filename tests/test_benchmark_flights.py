@@ -74,7 +74,7 @@ def test_messages_of_both_ways_at_once_are_one_flight() -> None:
 
 def test_a_stream_is_one_flight_whose_messages_follow_each_other() -> None:
     one, other = over(streams, takes, latency=0.1, bandwidth=1e4)
-    assert one == Reached()
+    assert one == Reached()  # it waits for nothing
     assert other.flights == 1
     assert other.seconds == pytest.approx(7 * 0.1 + 0.1)
 
@@ -179,7 +179,7 @@ def _passes(seat: Seat, _options: None) -> Times:
 def test_rounds_go_through_all_parties() -> None:
     times = parties.play(("a", "b", "c"), _passes, None)["a"]
     latency = LINKS["20ms"][1] / 1e3
-    assert times.reached.flights == 3
+    assert times.rounds == times.reached.flights == 3
     assert 3 * latency < times.reached.seconds < 3.1 * latency
     assert times.reached.seconds <= min(times.seconds)
 
@@ -203,3 +203,15 @@ def test_peer_channels_carry_what_was_sent() -> None:
     sent = Column(width=1, count=3, data=b"abc")
     Channel(Chained(near, Chain())).send(sent)
     assert Channel(Chained(far, Chain())).recv(Column) == sent
+
+
+def test_rounds_are_of_what_is_sent_too() -> None:
+    near, far = memory.pair()
+    first, second = Chain(), Chain()
+    Chained(near, first).put(FRAME)
+    end = Chained(far, second)
+    end.get()
+    assert (first.rounds, second.rounds) == (1, 1)
+    end.put(FRAME)
+    assert (first.rounds, second.rounds) == (1, 2)
+    assert (first.reached.flights, second.reached.flights) == (0, 1)

@@ -46,7 +46,7 @@ def test_psi(tmp_path, capsys):
         parts = [r["median"] for r in mine if r["benchmark"] == "psi.stage_cpu"]
         assert 0 < sum(parts) <= whole
         rounds[side] = sum(r["rounds"] for r in mine if r["benchmark"] == "psi.stage")
-    assert rounds["receiver"] == walls[0]["rounds"] > rounds["sender"] > 1
+    assert rounds["receiver"] == walls[0]["rounds"] >= rounds["sender"] > 1
     vole = [record["bytes"] for record in stages if record["params"]["stage"] == "vole"]
     assert min(vole) > 100_000
     shown = capsys.readouterr().out
@@ -92,6 +92,7 @@ def test_the_flights_of_an_intersection(security, flights):
         lambda channel: psi.sender(channel, items, security=security),
         links=lambda: tuple(ends),
     )
+    assert [chain.rounds for chain in chains] == [flights, flights]
     assert [chain.reached.flights for chain in chains] == [flights, flights - 1]
 
 

@@ -112,7 +112,7 @@ def test_a_link_takes_its_shape_when_all_is_ready_and_counts_from_then_on() -> N
     latency = LINKS["slow"][1] / 1e3
     assert min(times.seconds) >= 4 * latency
     assert max(preparing) < 3 * latency
-    assert times.reached.flights == 4
+    assert times.rounds == times.reached.flights == 4
     assert 4 * latency < times.reached.seconds <= min(times.seconds)
     assert times.bytes == 8 * _frame_bytes()
 

@@ -50,7 +50,7 @@ def test_every_kind_is_made_over_every_link_and_right():
 
 
 def test_the_floor_of_a_rate_is_that_of_its_seconds():
-    times = Times([2.0], 30_000_000, Reached(4, 1.5), True, {})
+    times = Times([2.0], 30_000_000, 4, Reached(4, 1.5), True, {})
     seconds = times.record("x", {}, ("link", times.reached.seconds))
     rate = times.rate(seconds, 100, "1/s")
     assert seconds.floor == ("link", pytest.approx(2.0 / 1.5))
