@@ -24,11 +24,11 @@ ON_SHARES = "prepared,offline,split,anew,decision,reasons"
 # Bytes and rounds of what is measured, however it was prepared.
 SCORES = {
     "prepared": (703, 1),
-    "offline": (86006, 6),
+    "offline": (86006, 12),
     "split": (543, 1),
-    "anew": (86709, 7),
-    "decision": (4608, 8),
-    "reasons": (9919, 19),
+    "anew": (86709, 12),
+    "decision": (4608, 9),
+    "reasons": (9919, 20),
 }
 OPERATIONS = {"mul": (9674, 1), "truncate": (4874, 1), "less_than": (25110, 7), "matmul": (2662, 1)}
 
