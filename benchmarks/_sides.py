@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +25,7 @@ from mpc.net.traced import Traced
 from mpc.pb.v1.columns_pb2 import Column
 from mpc.tracing import Span, listening
 
+from ._flights import Chain
 from ._processes import gathered, hand_back, heard, told
 from .harness import timing
 from .parties import shaped
@@ -38,7 +39,7 @@ _LOOPBACK = "127.0.0.1"
 @dataclass(slots=True)
 class Stage:
     """One stage of one run: seconds, those of CPU of the side's whole process, bytes both ways,
-    rounds as ``Traced`` counts them, and the peak of memory in megabytes."""
+    rounds (by how much the longest chain of messages grew), and the peak of memory in megabytes."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -75,8 +76,8 @@ def measured(
 ) -> dict[str, list[list[Sample]]]:
     """For each side the samples of each case; ``role`` is a function of a module.
 
-    The first run of a case compiles or loads the kernels and is not counted. After ``repeat`` of
-    them it goes on until the first side's median is steady, or time is over. With
+    The first run of a case compiles or loads the kernels, tells the rounds, and is not timed. After
+    ``repeat`` of them it goes on until the first side's median is steady, or time is over. With
     ``memory_by_stage`` one more comes last, for that, because it takes time to look at.
     """
     arguments = (role, list(cases), repeat, memory_by_stage)
@@ -146,7 +147,7 @@ def _samples(
 ) -> list[list[Sample]]:
     samples = []
     for case in cases:
-        _sample(link, way, role, case, side)
+        counted = _sample(link, way, role, case, side, chain=Chain())
         walls: list[float] = []
         taken = []
         for _ in timing.agreed(
@@ -156,8 +157,17 @@ def _samples(
             walls.append(taken[-1].wall)
         if memory_by_stage:
             taken.append(_sample(link, way, role, case, side, by_stage=True))
-        samples.append(taken)
+        samples.append([_with_rounds(sample, counted) for sample in taken])
     return samples
+
+
+def _with_rounds(sample: Sample, counted: Sample) -> Sample:
+    """``sample`` with the rounds that were counted in a run that was not timed."""
+    stages = {
+        name: replace(stage, rounds=counted.stages[name].rounds)
+        for name, stage in sample.stages.items()
+    }
+    return replace(sample, rounds=counted.rounds, stages=stages)
 
 
 def _either(link: Link, goes_on: bool) -> bool:
@@ -166,16 +176,23 @@ def _either(link: Link, goes_on: bool) -> bool:
 
 
 def _sample(
-    link: Link, way: str, role: Role, case: Any, side: str, *, by_stage: bool = False
+    link: Link,
+    way: str,
+    role: Role,
+    case: Any,
+    side: str,
+    *,
+    by_stage: bool = False,
+    chain: Chain | None = None,
 ) -> Sample:
     # Without the shape: over a long link the side that comes last would hear of the other at once,
     # and begin a latency before it.
     Channel(link).exchange(Column())
-    traced = Traced(shaped(link, way), digest=False)
+    traced = Traced(shaped(link, way, chain), digest=False)
     channel = Channel(traced)
     before = _resident("VmRSS")
     _forget_peak()
-    with _stages(traced, before if by_stage else None) as stages:
+    with _stages(traced, chain or Chain(), before if by_stage else None) as stages:
         wall, cpu = time.perf_counter(), time.process_time()
         output = role(channel, case, side)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -184,7 +201,7 @@ def _sample(
         wall=wall,
         cpu=cpu,
         bytes=traffic.sent_bytes + traffic.received_bytes,
-        rounds=traffic.rounds,
+        rounds=0 if chain is None else chain.rounds,
         memory=_resident("VmHWM") - before,
         output=output,
         stages=stages,
@@ -202,7 +219,7 @@ def _forget_peak() -> None:
 
 
 @contextmanager
-def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
+def _stages(traced: Traced, chain: Chain, before: float | None) -> Iterator[dict[str, Stage]]:
     """Add up the spans of the protocol's stages; what passed the link and what any thread computed
     since the stage before is the stage's, and with ``before`` also the peak of memory, above that.
     """
@@ -219,9 +236,9 @@ def _stages(traced: Traced, before: float | None) -> Iterator[dict[str, Stage]]:
         if span.thread != here:
             return  # beside a stage of the thread that sends and receives
         stage.bytes += traffic.sent_bytes + traffic.received_bytes - passed
-        stage.rounds += traffic.rounds - rounds
+        stage.rounds += (reached := chain.rounds) - rounds
         stage.cpu += (now := time.process_time()) - used
-        passed, rounds, used = traffic.sent_bytes + traffic.received_bytes, traffic.rounds, now
+        passed, rounds, used = traffic.sent_bytes + traffic.received_bytes, reached, now
         if before is not None:
             stage.memory = max(stage.memory or 0.0, _resident("VmHWM") - before, 0.0)
             _forget_peak()

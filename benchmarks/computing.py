@@ -2,10 +2,10 @@
 """Computing on shares between processes over gRPC with TLS: the online part, triples ready.
 
 One more process, the dealer, makes the correlations before the clock starts, and before links take
-their shape; how long the parties
-take to make them on their own is in ``sharing``. Seconds are those of the first party. The floor is
-its bare exchange with the others of as many bytes both ways, in as many rounds, over the same links
-in the same run.
+their shape; how long the parties take to make them on their own is in ``sharing``. Seconds are
+those of the first party. The floor is its bare exchange with the others of as many bytes both ways,
+in as many rounds, over the same links in the same run; over links with a shape, what they alone
+take for its messages.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .parties import (
     Seat,
     Times,
     dealing,
-    exchanged,
+    floor_of,
     link_params,
     timed,
     without_dealer,
@@ -86,6 +86,10 @@ def run(options: argparse.Namespace) -> list[Record]:
     return records
 
 
+Measured = tuple[Times, tuple[str, float]]
+"""The times, and the name and the seconds of their floor."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
     """What a party has when the clock starts."""
@@ -96,7 +100,7 @@ class _Held:
     y: Share
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, Measured]:
     out = {}
     computing = len(_computing(seat.names))
     few = computing <= options.shaped_parties
@@ -110,7 +114,7 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, floa
     return out
 
 
-def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tuple[Times, float]:
+def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> Measured:
     x, y = _inputs((size, size) if name == "matmul" else (size,))
     work = _OPERATIONS[name]
     if seat.me == DEALER:
@@ -125,7 +129,7 @@ def _measured(seat: Seat, name: str, shape: str, size: int, repeat: int) -> tupl
             lambda found: _right(seat, name, found, x, y),
             depth=2,
         )
-    return times, exchanged(seat, shape, repeat, times, *_computing(seat.names))
+    return times, floor_of(seat, shape, repeat, times, *_computing(seat.names))
 
 
 def _computing(names: Sequence[str]) -> list[str]:

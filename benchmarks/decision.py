@@ -5,9 +5,10 @@ Six features and a rule on two further values, reasons named; limits at a third 
 the scores, a third of the lists declines. Wall time, bytes and rounds are those of the asker, with
 all its links; the parties make their own correlations meanwhile, so nothing is prepared. Outcomes
 are compared with the same rules in the open. The floor is the asker's bare exchange of as many
-bytes with all holders, in as many rounds. All processes share this machine's cores: with a
-machine each, they work at the same time. They share its memory too: a party takes about 0.6 GB,
-more where it has more applicants, so 16 holders are measured in the sweep, with few.
+bytes with all holders, in as many rounds; over links with a shape, what they alone take. All
+processes share this machine's cores: with a machine each, they work at the same time. They share
+its memory too: a party takes about 0.6 GB, more where it has more applicants, so 16 holders are
+measured in the sweep, with few.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mpc.protocols.triples import vole
 from . import parties
 from ._lists import ASKER, keys, listed, names
 from ._options import sizes, some_of, two_or_more, whole
-from .parties import Seat, Times, exchanged, link_params, timed
+from .parties import Seat, Times, floor_of, link_params, timed
 from .record import Record
 
 _OWNED = 3  # features of each owner
@@ -74,12 +75,12 @@ def run(options: argparse.Namespace) -> list[Record]:
     return records
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, tuple[str, float]]]:
     found = {}
     for asked, rows in options.sizes:
         for shape in options.shapes:
             times = _measured(seat, asked, rows, shape, options.repeat)
-            floor = exchanged(seat, shape, options.repeat, times, *seat.names)
+            floor = floor_of(seat, shape, options.repeat, times, *seat.names)
             found[asked, rows, shape] = times, floor
     return found
 

@@ -31,6 +31,7 @@ from mpc.pb.v1.arith_pb2 import Opening
 from mpc.protocols.opening import AHEAD, BLOCK_BYTES
 from mpc.protocols.triples import dealer
 
+from ._flights import Chain, Chained, Reached
 from ._processes import gathered, hand_back, heard, told
 from .harness import timing
 from .harness.profile import staged
@@ -51,12 +52,15 @@ DEALER = "dealer"
 Job = Callable[["Seat", Any], Any]
 
 
-def shaped(link: Link, way: str) -> Link:
-    """``link`` with a shape of ``LINKS``, or as it is under any other name."""
-    if way not in LINKS:
-        return link
-    bandwidth, latency = LINKS[way]
-    return Shaped(link, latency=latency / 1e3, bandwidth=bandwidth * 1e6 / 8)
+def shaped(link: Link, way: str, chain: Chain | None = None) -> Link:
+    """``link`` with a shape of ``LINKS``, or as it is under any other name; with a ``chain``, what
+    passes is told to it."""
+    shape: dict[str, float] = {}
+    if way in LINKS:
+        bandwidth, latency = LINKS[way]
+        shape = {"latency": latency / 1e3, "bandwidth": bandwidth * 1e6 / 8}
+        link = Shaped(link, **shape)
+    return link if chain is None else Chained(link, chain, **shape)
 
 
 def link_params(way: str) -> dict[str, object]:
@@ -78,9 +82,9 @@ class Way:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def take(self, shape: str) -> Traced:
+    def take(self, shape: str, chain: Chain | None) -> Traced:
         """Be of this shape from now on; what counts."""
-        self._link = traced = Traced(shaped(self._link, shape), digest=False)
+        self._link = traced = Traced(shaped(self._link, shape, chain), digest=False)
         return traced
 
     @property
@@ -142,13 +146,13 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each run, bytes of one both ways, and of the fuller way of a link, its rounds, and
-    whether results were right; and the seconds of each stage in every run."""
+    """Seconds of each run, bytes of one both ways, its rounds, what ``reached`` this party with
+    nothing computed, and whether results were right; the seconds of each stage in every run."""
 
     seconds: list[float]
     bytes: int
-    fuller: int
     rounds: int
+    reached: Reached
     checked: bool
     stages: dict[str, list[float]]
 
@@ -156,10 +160,9 @@ class Times:
         self,
         benchmark: str,
         params: dict[str, object],
-        floor: float | None,
-        against: str = "exchange",
+        floor: tuple[str, float] | None = None,
     ) -> Record:
-        """In seconds, beside those of the floor: the bare exchange of as many bytes, or other."""
+        """In seconds, beside those of a floor."""
         median, spread = middle(self.seconds)
         return Record(
             benchmark=benchmark,
@@ -169,7 +172,7 @@ class Times:
             spread=spread,
             bytes=self.bytes,
             rounds=self.rounds,
-            floor=None if floor is None else (against, median / floor),
+            floor=floor and (floor[0], median / floor[1]),
             checked=self.checked,
         )
 
@@ -178,12 +181,6 @@ class Times:
         median, spread = middle([count / second for second in self.seconds])
         floor = record.floor and (record.floor[0], 1 / record.floor[1])
         return replace(record, unit=unit, median=median, spread=spread, floor=floor)
-
-    def on_wire(self, shape: str) -> float:
-        """The seconds of a link of this shape: the bytes of the fuller way one after the other,
-        and its latency once a round."""
-        bandwidth, latency = LINKS[shape]
-        return self.fuller * 8e-6 / bandwidth + self.rounds * latency / 1e3
 
     def each(self, benchmark: str, params: dict[str, object], count: int) -> Record:
         """For one of ``count``, in microseconds."""
@@ -244,14 +241,15 @@ def timed(
     ahead, to the result. ``ready`` is done over the links as they are, and only then do they take
     their shape: preparing over a long one would take the time of what is measured many times over.
     It is done ``repeat`` times, and on until the first party's median is steady or time is over.
-    Stages are told to a ``depth`` as ``staged`` has it.
+    The run that is not counted tells what its messages reach, which takes a copy of each. Stages
+    are told to a ``depth`` as ``staged`` has it.
     """
 
-    def once() -> _Run:
+    def once(chain: Chain | None = None) -> _Run:
         mesh, ways = seat.ways()
         held = ready(mesh)
         seat.together()
-        links = [way.take(shape) for way in ways]
+        links = [way.take(shape, chain) for way in ways]
         with staged(depth) as stages:
             begun = time.perf_counter()
             found = work(held)
@@ -260,14 +258,18 @@ def timed(
         whole = ended - seat.began(math.inf if idle else begun)
         return _Run(whole, dict(stages), traffic, right(found))
 
-    runs, seconds = [once()], list[float]()  # the first compiles or loads the kernels
+    chain, seconds = Chain(), list[float]()
+    runs = [once(chain)]  # the first compiles or loads the kernels
+    counted = chain.rounds, chain.reached
     for _ in seat.turns(seconds, at_least=repeat):
         runs.append(once())
         seconds.append(runs[-1].seconds)
-    return _times(runs[1:], seconds, checked=all(run.right for run in runs))
+    return _times(runs[1:], seconds, *counted, checked=all(run.right for run in runs))
 
 
-def _times(runs: Sequence[_Run], seconds: list[float], *, checked: bool) -> Times:
+def _times(
+    runs: Sequence[_Run], seconds: list[float], rounds: int, reached: Reached, *, checked: bool
+) -> Times:
     """What ``runs`` come to, with the traffic of the last."""
     stages = defaultdict[str, list[float]](list)
     for run in runs:
@@ -277,8 +279,8 @@ def _times(runs: Sequence[_Run], seconds: list[float], *, checked: bool) -> Time
     return Times(
         seconds,
         sum(one.sent_bytes + one.received_bytes for one in passed),
-        max(max(one.sent_bytes, one.received_bytes) for one in passed),
-        max(one.rounds for one in passed),
+        rounds,
+        reached,
         checked,
         dict(stages),
     )
@@ -320,11 +322,16 @@ def exchange(channels: Sequence[Channel], size: int, rounds: int) -> None:
                 columns.unpack_uint64(channel.recv(Opening).words, peer=channel.peer)
 
 
-def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str) -> float:
-    """The floor of ``times``, those of ``centre``: seconds of the bare exchange of as many bytes
-    with ``ends`` in as many rounds."""
+def floor_of(
+    seat: Seat, shape: str, repeat: int, times: Times, centre: str, *ends: str
+) -> tuple[str, float]:
+    """The name and the seconds of the floor of ``times``, those of ``centre``: over a link that is
+    shaped, what the links alone take; else the bare exchange with all ``ends`` of as many bytes, in
+    as many rounds as ``centre`` waited for."""
+    if shape in LINKS:
+        return "link", times.reached.seconds
     here = seat.me == centre
-    rounds = seat.largest(times.rounds if here else 0)
+    rounds = seat.largest(times.reached.flights if here else 0)
     size = seat.largest(times.bytes if here else 0) // len(ends)
     others = list(ends) if here else [centre] if seat.me in ends else []
 
@@ -332,7 +339,8 @@ def exchanged(seat: Seat, shape: str, repeat: int, times: Times, centre: str, *e
         exchange([mesh.channel(name) for name in others], size, rounds)
 
     idle = not (here or others)
-    return timed(seat, shape, repeat, lambda mesh: mesh, bare, _always, idle=idle).median
+    least = timed(seat, shape, repeat, lambda mesh: mesh, bare, _always, idle=idle)
+    return "exchange", least.median
 
 
 def play(names: Sequence[str], job: Job, options: Any) -> dict[str, Any]:

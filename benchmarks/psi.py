@@ -11,10 +11,11 @@ bytes and the rounds. ``psi.cpu`` and, by stage, ``psi.stage_cpu`` are of all th
 what is computed between two stages counts for the later one.
 
 Over a shaped link the floor is the link itself: the bytes of both ways at its bandwidth, one after
-the other, and its latency times the ``FLIGHTS`` of the form. A flight is a run of messages one way
-that the other side has to wait for, so an exchange, both ways at once, is one flight, and a
-question with its answer is two. (``rounds`` are what ``Traced`` counts at the receiver: its runs of
-receives.)
+the other, and its latency once a round. That is the yardstick of longer links, and no bound: bytes
+of one way travel while those of the other do, so many of them can be here a little before. The
+rounds of a large set are seven (offers and choices of base transfers; seed and correlated rows;
+trees; challenge; answer and commitment; share and store; tags), and three in the semi-honest form
+(the store goes with the rows, and the trees with the tags). Small sets need no trees, and so fewer.
 """
 
 from __future__ import annotations
@@ -46,11 +47,6 @@ SWEEP = (
     "--log2n 8,12,16,20,22 --links tls,lan,wan,slow --shaped-most 65536 --unbalanced 0 --repeat 2"
 )
 GROWS_WITH = (("x", "y"),)
-
-FLIGHTS = {"malicious": 7, "semi-honest": 3}
-"""Offers and choices of base transfers; seed and correlated rows; trees; challenge; answer and
-commitment; share and store; tags. Small sets need no trees, and so fewer. In the semi-honest form
-the store goes with the rows, and the trees with the tags. A test counts them."""
 
 _SIDES = ("receiver", "sender")
 _FORMS = ("malicious", "semi-honest", "hashes")
@@ -146,7 +142,7 @@ def _records(
         bytes=every[0].bytes,
         rounds=every[0].rounds,
         peak_rss_mb=max(sample.memory for sample in every),
-        floor=_floor(link, case, every[0].bytes, wall, ratio),
+        floor=_floor(link, case, every[0], wall, ratio),
         checked=all(sample.output for sample in every),
     )
     records = [whole]
@@ -162,7 +158,7 @@ def _records(
 
 
 def _floor(
-    link: str, case: Case, passed: int, wall: float, hashes: float | None
+    link: str, case: Case, run: Sample, wall: float, hashes: float | None
 ) -> tuple[str, float] | None:
     """What the wall time is compared with, and the ratio."""
     if case.security == "hashes":
@@ -170,7 +166,7 @@ def _floor(
     if link not in LINKS:
         return None if hashes is None else ("hashes", hashes)
     bandwidth, latency = LINKS[link]
-    return "link", wall / (passed / (bandwidth * 1e6 / 8) + FLIGHTS[case.security] * latency / 1e3)
+    return "link", wall / (run.bytes * 8e-6 / bandwidth + run.rounds * latency / 1e3)
 
 
 def _part(

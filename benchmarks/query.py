@@ -219,7 +219,7 @@ def _record(
         median=median,
         spread=spread,
         bytes=times.traffic.sent_bytes + times.traffic.received_bytes,
-        rounds=times.traffic.rounds,
+        rounds=2 * times.traffic.rounds,  # a question and its answer, strictly in turn
         floor=floor,
         checked=times.right,
     )

@@ -23,9 +23,10 @@ class Record:
     and third quartile, in the same unit. ``floor`` names what bounds it from below or above (raw
     TCP, GMP's own multiplication) and ``peers`` what does the same: other software, or our own on
     one core; both hold this median divided by theirs, measured in the same run. ``bytes`` is what
-    was sent, both ways. ``peak_rss_mb`` is what the benchmark says a party took, or else the peak
-    of the process that measured. ``checked`` says that the result was compared with the right
-    answer.
+    was sent, both ways; ``rounds`` are the messages of the longest chain each of which waited for
+    the one before, so an exchange is one and a question with its answer is two. ``peak_rss_mb`` is
+    what the benchmark says a party took, or else the peak of the process that measured. ``checked``
+    says that the result was compared with the right answer.
     """
 
     benchmark: str

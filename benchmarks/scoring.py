@@ -6,9 +6,10 @@ are the bank's own). Seconds are those of the bank, from when both are there to 
 floor is the bare exchange: the same bytes in the same blocks over the same link, sent as they are,
 in the same run. ``prepared`` has its correlations and an open model: it is the online part alone,
 and ``offline`` the other, from base transfers to an open model and correlations for all rows, whose
-floor is the exchange of its own bytes in as many rounds; ``anew`` is both. Decisions and reasons
-are prepared too: a third process deals what a first run took, since the two would be a hundred
-times as long about it as about what is measured.
+floor is the exchange of its own bytes in as many rounds, or what a link with a shape alone takes
+for its messages; ``anew`` is both. Decisions and reasons are prepared too: a third process deals
+what a first run took, since the two would be a hundred times as long about it as about what is
+measured.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from .parties import (
     Seat,
     Times,
     dealing,
-    exchanged,
+    floor_of,
     link_params,
     timed,
     without_dealer,
@@ -86,10 +87,12 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 
 Key = tuple[str, str, int]
+Measured = tuple[Times, tuple[str, float]]
+"""The times, and the name and the seconds of their floor."""
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, float]]:
-    out: dict[Key, tuple[Times, float]] = {}
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, Measured]:
+    out: dict[Key, Measured] = {}
     for shape in options.shapes:
         for count in options.rows:
             for form in options.forms:
@@ -102,8 +105,8 @@ def _job(seat: Seat, options: argparse.Namespace) -> dict[Key, tuple[Times, floa
     return out
 
 
-def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> tuple[Times, float]:
-    """The score, and seconds of the bare exchange."""
+def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> Measured:
+    """The score, and its floor."""
     bare = 0.0
     if seat.me == DEALER:
         dealing(seat, shape, repeat, deals=False)
@@ -112,8 +115,8 @@ def _measured(seat: Seat, case: _Case, shape: str, repeat: int) -> tuple[Times, 
         bare = timed(seat, shape, repeat, without_dealer, case.exchange, lambda _: True).median
         times = timed(seat, shape, repeat, *case.parts(), case.right)
     if case.form == "offline":
-        bare = exchanged(seat, shape, repeat, times, *_SIDES)
-    return times, bare
+        return times, floor_of(seat, shape, repeat, times, *_SIDES)
+    return times, ("exchange", bare)
 
 
 _SIDES = ("bank", "tax")

@@ -9,9 +9,8 @@ together. Base transfers are not in it, but in ``sharing.first``, a product with
 is in seconds.
 
 The floor is the wire: of ``tls`` the bare exchange of as many bytes in as many rounds over the same
-link in the same run; of a link with a shape its bandwidth and latency, the bytes of the fuller way
-one after the other and the latency once a round. That is too high a floor, by up to a quarter (sine
-pairs), where what a round waits for is on its way before the round begins. ``sharing.each`` is the
+link in the same run; of a link with a shape, what that alone takes for its messages: each leaves
+when those that its sender waited for are there, behind those before it. ``sharing.each`` is the
 time of one in that of AES-128 blocks by OpenSSL on one core, whose rate is ``sharing.aes``.
 
 ``sharing.among`` is the seconds in which so many parties make products.
@@ -37,7 +36,7 @@ from . import parties
 from ._options import several, some_of, two_or_more, whole
 from .harness import floors
 from .harness.timing import rate
-from .parties import LINKS, Seat, Times, exchange, exchanged, link_params, timed
+from .parties import LINKS, Seat, Times, exchange, floor_of, link_params, timed
 from .record import Record
 
 _SIDES = ("near", "far")
@@ -91,15 +90,15 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What was measured of making a kind (None: of the wire alone), over a link that is shaped or
-    beside the seconds of the ``bare`` exchange."""
+    """What was measured of making a kind (None: of the wire alone), and the name and the seconds of
+    its floor."""
 
     benchmark: str
     shape: str
     parties: int
     kind: Kind | None
     times: Times
-    bare: float | None
+    floor: tuple[str, float] | None
 
     def records(self, blocks: float) -> Iterator[Record]:
         """Seconds; or a rate, and over the plain link the time of one in AES, and the stages."""
@@ -112,11 +111,7 @@ class _Made:
                 "parties": self.parties,
                 **params,
             }
-        if self.shape in LINKS:
-            floor = self.times.on_wire(self.shape), "link"
-        else:
-            floor = self.bare, "exchange"
-        record = self.times.record(self.benchmark, params, *floor)
+        record = self.times.record(self.benchmark, params, self.floor)
         if self.kind is None:
             yield self.times.rate(record, self.times.bytes / 1e6, "MB/s")
         elif self.benchmark != "sharing.correlations":
@@ -179,7 +174,8 @@ def _wire(seat: Seat, shape: str, repeat: int) -> _Made:
         exchange([mesh.channel(name) for name in mesh.peers], _WIRE_BYTES, 1)
 
     times = timed(seat, shape, repeat, lambda mesh: mesh, bare, lambda _: True)
-    return _Made("sharing.wire", shape, len(seat.names), None, times, None)
+    floor = ("link", times.reached.seconds) if shape in LINKS else None
+    return _Made("sharing.wire", shape, len(seat.names), None, times, floor)
 
 
 def _made(
@@ -197,8 +193,8 @@ def _made(
         return _holds(kind, [mine, *_shown(seat.mesh(), mine)])
 
     times = timed(seat, shape, repeat, ready, partial(_drawn, kind), right, depth=2)
-    bare = None if shape in LINKS else exchanged(seat, shape, repeat, times, *seat.names)
-    return _Made(benchmark, shape, len(seat.names), kind, times, bare)
+    floor = floor_of(seat, shape, repeat, times, *seat.names)
+    return _Made(benchmark, shape, len(seat.names), kind, times, floor)
 
 
 def _drawn(kind: Kind, triples: Triples) -> Arrays:

@@ -6,8 +6,8 @@ third of the holders, by weight. Wall time, bytes and rounds are those of the as
 links; the parties make their own correlations meanwhile, so nothing is prepared. In the form
 ``mutual`` all k + 1 have a list and ask as many keys, one after the other in one run. Answers are
 compared with the lists in the open. The floor is the asker's bare exchange of as many bytes with
-all holders, in as many rounds. k processes share this machine's cores: with a machine each, they
-work at the same time.
+all holders, in as many rounds; over links with a shape, what they alone take. k processes share
+this machine's cores: with a machine each, they work at the same time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mpc.protocols.triples import vole
 from . import parties
 from ._lists import ASKER, keys, listed, names
 from ._options import several, sizes, some_of, whole
-from .parties import Seat, Times, exchanged, link_params, timed
+from .parties import Seat, Times, floor_of, link_params, timed
 from .record import Record
 
 QUICK = "--holders 2 --sizes 50x200 --repeat 1"
@@ -95,14 +95,14 @@ def run(options: argparse.Namespace) -> list[Record]:
     return records
 
 
-def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, float]]:
+def _job(seat: Seat, options: argparse.Namespace) -> dict[Any, tuple[Times, tuple[str, float]]]:
     cases = product(options.forms, options.sizes, options.outputs, options.shapes)
     found = {}
     for form, (asked, rows), output, shape in cases:
         every = _terms(seat.names, output, options.weights)
         measured = _mutual if form == "mutual" else _one
         times = measured(seat, every, asked, rows, shape, options.repeat)
-        floor = exchanged(seat, shape, options.repeat, times, *seat.names)
+        floor = floor_of(seat, shape, options.repeat, times, *seat.names)
         found[form, asked, rows, output, shape] = times, floor
     return found
 

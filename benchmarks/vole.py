@@ -23,12 +23,13 @@ from mpc import kernels
 from mpc.errors import PeerClosed
 from mpc.kernels import aes, gf128
 from mpc.net.channel import Channel
-from mpc.net.link import Frame
+from mpc.net.link import Frame, Link
 from mpc.net.traced import Traced, Traffic
 from mpc.primitives import lpn, puncturable
 from mpc.protocols import ot, vole
 from mpc.protocols.vole.rings import elements
 
+from ._flights import Chain, Chained
 from ._options import several, some_of, whole
 from .harness import floors
 from .harness.timing import rate, turns
@@ -86,6 +87,7 @@ def _record(
     *,
     aes_rate: float | None = None,
     traffic: Traffic | None = None,
+    rounds: int | None = None,
     checked: bool,
 ) -> Record:
     return Record(
@@ -95,7 +97,7 @@ def _record(
         median=median,
         spread=spread,
         bytes=None if traffic is None else traffic.sent_bytes + traffic.received_bytes,
-        rounds=None if traffic is None else traffic.rounds,
+        rounds=rounds,
         floor=None if aes_rate is None else ("aes", median / aes_rate),
         checked=checked,
     )
@@ -153,12 +155,17 @@ class PipeLink:
         self._pipe.close()
 
 
+def _link(pipe: Connection, chain: Chain | None) -> Link:
+    link: Link = PipeLink(pipe)
+    return link if chain is None else Chained(link, chain)
+
+
 def _far(pipe: Connection) -> None:
     """The sender's process: runs what it is told, and hands back what it got."""
-    channel = Channel(PipeLink(pipe))
     with kernels.use(threads=1):
         while (order := pipe.recv()) is not None:
-            name, count = order
+            name, count, chained = order
+            channel = Channel(_link(pipe, Chain() if chained else None))
             if name == "bases":
                 output: Any = ot.sender(channel, count)
             else:
@@ -173,25 +180,25 @@ def _protocols(
     choices = np.random.default_rng(0).integers(0, 2, _BASES).astype(np.uint8)
     receive: Callable[[Channel], Any] = partial(ot.receiver, choices=choices)
     right: Callable[[Any, Any], bool] = partial(_is_chosen, choices)
-    rate, spread, traffic, checked = _measured(pipe, "bases", _BASES, receive, right, repeat)
     records = [
-        _record("ot.base", {"count": _BASES}, "1/s", rate, spread, traffic=traffic, checked=checked)
+        _record(
+            "ot.base",
+            {"count": _BASES},
+            "1/s",
+            **_measured(pipe, "bases", _BASES, receive, right, repeat),
+        )
     ]
     for name in rings:
         for count in counts:
             receive = partial(vole.receiver, count=count, ring=_RINGS[name])
             right = partial(_is_correlated, _RINGS[name])
-            rate, spread, traffic, checked = _measured(pipe, name, count, receive, right, repeat)
             records.append(
                 _record(
                     "vole.correlations",
                     {"ring": name, "count": count},
                     "1/s",
-                    rate,
-                    spread,
                     aes_rate=aes_rate,
-                    traffic=traffic,
-                    checked=checked,
+                    **_measured(pipe, name, count, receive, right, repeat),
                 )
             )
     return records
@@ -204,10 +211,12 @@ def _measured(
     receive: Callable[[Channel], Any],
     right: Callable[[Any, Any], bool],
     repeat: int,
-) -> tuple[float, float, Traffic, bool]:
-    def once() -> tuple[float, Traffic, bool]:
-        link = Traced(PipeLink(pipe), digest=False)
-        pipe.send((name, count))
+) -> dict[str, Any]:
+    """What ``_record`` says of the receiver."""
+
+    def once(chain: Chain | None = None) -> tuple[float, Traffic, bool]:
+        link = Traced(_link(pipe, chain), digest=False)
+        pipe.send((name, count, chain is not None))
         begun = time.perf_counter()
         with kernels.use(threads=1):
             mine = receive(Channel(link))
@@ -215,14 +224,22 @@ def _measured(
         seconds = time.perf_counter() - begun
         return count / seconds, link.traffic, right(pipe.recv(), mine)
 
-    # The first run compiles or loads the kernels, and is not counted.
-    _, traffic, checked = once()
+    # The first run compiles or loads the kernels and tells the rounds, and is not timed.
+    chain = Chain()
+    _, traffic, checked = once(chain)
     rates: list[float] = []
     for _ in turns({"all": rates}, at_least=repeat):
         again, traffic, good = once()
         rates.append(again)
         checked = checked and good
-    return *middle(rates), traffic, checked
+    median, spread = middle(rates)
+    return {
+        "median": median,
+        "spread": spread,
+        "traffic": traffic,
+        "rounds": chain.rounds,
+        "checked": checked,
+    }
 
 
 def _is_chosen(choices: Any, both: Any, one: Any) -> bool:

@@ -27,7 +27,7 @@ def test_query(tmp_path, capsys):
     records = {r["benchmark"]: r for r in found if "stage" not in r["params"]}
     assert set(records) == {f"query.{n}" for n in ("prepare", "fetch", "single", "batch", "rate")}
     assert all(record["checked"] for record in records.values())
-    assert records["query.single"]["rounds"] == 1
+    assert records["query.single"]["rounds"] == 2
     assert all(record["floor"]["ratio"] > 0 for record in records.values())
     assert records["query.single"]["bytes"] < 400 < records["query.batch"]["bytes"]
     of = {call: {s["stage"] for s in stages if s["of"] == call} for call in ("fetch", "single")}

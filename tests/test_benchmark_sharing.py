@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import sharing
-from benchmarks.parties import LINKS, Times
+from benchmarks._flights import Reached
+from benchmarks.parties import Times
 from mpc.protocols.triples import kinds
 
 MADE = ["products", "squares", "ands", "bits", "selections", "numbers", "truncations", "sines"]
@@ -48,13 +49,11 @@ def test_every_kind_is_made_over_every_link_and_right():
             assert record.floor[0] == ("link" if record.params["link"] == "lan" else "exchange")
 
 
-def test_the_floor_of_a_shaped_link_is_its_fuller_way_and_its_rounds():
-    bandwidth, latency = LINKS["wan"]
-    times = Times([2.0], 30_000_000, 25_000_000, 4, True, {})
-    assert times.on_wire("wan") == pytest.approx(25 * 8 / bandwidth + 4 * latency / 1e3)
-    seconds = times.record("x", {}, times.on_wire("wan"), "link")
+def test_the_floor_of_a_rate_is_that_of_its_seconds():
+    times = Times([2.0], 30_000_000, 4, Reached(4, 1.5), True, {})
+    seconds = times.record("x", {}, ("link", times.reached.seconds))
     rate = times.rate(seconds, 100, "1/s")
-    assert seconds.floor is not None
+    assert seconds.floor == ("link", pytest.approx(2.0 / 1.5))
     assert (rate.median, rate.unit) == (50.0, "1/s")
     assert rate.floor == ("link", 1 / seconds.floor[1])
 

@@ -25,5 +25,5 @@ def test_every_ring_and_part_is_measured_and_right():
     for record in records:
         if record.benchmark == "vole.correlations":
             assert record.bytes is not None
-            assert record.rounds in (1, 2, 3, 4)
+            assert record.rounds in (2, 5, 6, 8)
             assert record.floor is not None
