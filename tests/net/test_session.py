@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -34,6 +33,7 @@ from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
 from mpc.pb.v1.columns_pb2 import Column
+from tests.ports import free_ports
 
 MIB = 1 << 20
 NAMES = ("bank", "power", "tax")
@@ -45,10 +45,9 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.addresses = {}
-        for name in NAMES:
+        for name, port in zip(NAMES, free_ports(len(NAMES)), strict=True):
             make_identity(name, folder)
-            with socket.create_server(("127.0.0.1", 0)) as server:
-                self.addresses[name] = f"127.0.0.1:{server.getsockname()[1]}"
+            self.addresses[name] = f"127.0.0.1:{port}"
         for name in NAMES:
             self.write(name, dials=NAMES)
 
@@ -370,6 +369,7 @@ PARTY = """
 import sys, threading, time
 from mpc.net.session import Session
 from mpc.pb.v1.columns_pb2 import Column
+from tests.ports import free_ports
 try:
     with Session.open(sys.argv[1], parties=("bank", "tax"), wait=60) as session:
         (peer,) = session.peers
