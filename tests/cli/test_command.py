@@ -256,7 +256,7 @@ def test_processes_are_ended_when_one_fails(folder: Path) -> None:
     assert time.monotonic() - begun < 30  # which the bank would wait
 
 
-@pytest.mark.timeout(900)  # fifteen processes in turn, and as many again
+@pytest.mark.timeout(900)  # twelve processes of three jobs, and all again
 def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     before = descendants(os.getpid())
     target = tmp_path / "demo"

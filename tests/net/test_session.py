@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from mpc.errors import (
     PeerUntrusted,
     VersionMismatch,
 )
-from mpc.net import grpc_link, handshake
+from mpc.net import grpc_link, handshake, session
 from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
@@ -253,6 +254,23 @@ def test_one_of_three_with_other_parameters_stops_all(files: Files) -> None:
             assert error.reason == "ParameterMismatch"
         else:
             assert isinstance(error, ParameterMismatch | PeerClosed | PeerUnreachable)
+
+
+def test_what_a_party_found_itself_is_raised_before_what_it_is_told(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where both are there when it comes to look, as on a busy machine."""
+    found = ParameterMismatch("power", "bits", "2048", "3072")
+    errors = {"bank": PeerAborted("bank", "ParameterMismatch"), "power": found}
+
+    def join(_: Session, ours: handshake.Hello, **__: object) -> None:
+        raise errors[ours.receiver]
+
+    monkeypatch.setattr(Session, "_join", join)
+    monkeypatch.setattr(session, "wait_for", lambda joins, **_: futures.wait(joins))
+    with pytest.raises(ParameterMismatch) as raised:
+        Session.open(files.path("tax"), parties=("bank", "power"))
+    assert raised.value is found
 
 
 def test_another_session_id(files: Files) -> None:
