@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 import mpc
 from mpc.cli import show
 from mpc.cli.app import app
-from mpc.cli.processes import free_ports
 from mpc.net import tls
 from mpc.party import jobs
 from mpc.protocols import psi_dh
+from tests.ports import free_ports
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (Path(__file__).resolve().parent.parent / "Makefile").read_text(encoding="utf-8")

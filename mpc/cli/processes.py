@@ -9,13 +9,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from mpc.errors import MpcError
+from mpc.errors import ConfigError, MpcError
+from mpc.primitives.rng import SYSTEM, below
 
+# Linux gives out ports from 32768 on, most other systems from 49152 on.
+PORTS = range(10_000, 20_000)
 POLL_SECONDS = 0.02
 GRACE_SECONDS = 1.0  # for the others to say that they were told, after one has failed
 STOP_SECONDS = 5.0  # for a process to tell its peers and end, before it is killed
@@ -25,13 +29,32 @@ class PartyFailed(MpcError):
     """A party process of ours ended with an error; the message is its own last line."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on now."""
+def free_ports(count: int, among: Iterable[int] | None = None) -> list[int]:
+    """Ports on loopback that nobody listens on now: the first ``among`` those given.
+
+    Else they are of ``PORTS``, which the system gives to nobody that asks for any port, so they
+    stay free until the parties listen, as far as other programs do not want these.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
+        for port in _shifted(PORTS) if among is None else among:
+            if len(found) == count:
+                break
+            sock = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                found.append(port)
+    if len(found) < count:
+        raise ConfigError(
+            f"{count} free ports are needed on 127.0.0.1, and {len(found)} were found"
+        )
+    return found
+
+
+def _shifted(ports: range) -> Iterator[int]:
+    """All of them, from anywhere, as others may look for some at the same time."""
+    (start,) = below(SYSTEM, len(ports), 1)
+    return chain(ports[start:], ports[:start])
 
 
 @dataclass(slots=True)

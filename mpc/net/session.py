@@ -9,10 +9,11 @@
 Opening connects to all parties at once, dialling or being dialled (see ``grpc_link``), and compares
 version, names, session id and public parameters with each (see ``handshake``). What fails with one
 peer fails the session: the peers that are connected already are told the class of the error, and
-the first error is raised. Where a peer stops because it lost another one, that one's is awaited:
-``PeerClosed`` of a party that this one has met, and of one that it never met ``PeerUnreachable``,
-when the wait for it is over. Of a party that dies while all connect, who has met neither it nor
-those that stopped for it knows no more than that somebody is not there, which may be one of those.
+the first error is raised, one of this party's own finding if it has any. Where a peer stops because
+it lost another one, that one's is awaited: ``PeerClosed`` of a party that this one has met, and of
+one that it never met ``PeerUnreachable``, when the wait for it is over. Of a party that dies while
+all connect, who has met neither it nor those that stopped for it knows no more than that somebody
+is not there, which may be one of those.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry
@@ -159,7 +160,7 @@ class Session:
             try:
                 wait_for(joins, return_when=FIRST_EXCEPTION)
                 if failures := _failures(joins):
-                    raise self._cause(failures[0], joins)
+                    raise self._cause(_first(failures), joins)
             except BaseException as error:
                 self.abort(error)
                 raise
@@ -187,6 +188,13 @@ class Session:
         self._links[peer] = Traced(link, digest=False)
         self._channels[peer] = Channel(self._links[peer], timeout=timeout)
         greet(Channel(self._links[peer], timeout=max(wait, 1.0)), ours)
+
+
+def _first(failures: Sequence[BaseException]) -> BaseException:
+    """Of those that have come meanwhile: what this party found itself, before what followed from it
+    or from what another one found."""
+    follow = PeerAborted | PeerClosed | PeerUnreachable
+    return next((error for error in failures if not isinstance(error, follow)), failures[0])
 
 
 def _failures(joins: Sequence[Future[None]]) -> list[BaseException]:

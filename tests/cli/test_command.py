@@ -200,7 +200,7 @@ def test_a_peer_that_is_not_running_is_awaited_and_is_code_3(folder: Path) -> No
         "3",
         code=3,
     )
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30  # which it waits unless told
     assert "waiting for bank at 127.0.0.1:" in said
     assert "PeerUnreachable: bank: could not be reached" in said
 
@@ -220,7 +220,7 @@ def test_parties_as_processes_print_what_they_learnt(folder: Path) -> None:
     assert "150 ids are listed" in said
     assert re.search(r"lender_b\s+\S+ kB", said)
     for other in others:
-        out, err = other.communicate(timeout=30)
+        out, err = other.communicate(timeout=120)
         assert other.returncode == 0, err
         assert "150 ids were asked about" in out
         # What it means comes before what is done.
@@ -237,8 +237,8 @@ def test_ctrl_c_tells_the_peers_and_is_code_130(folder: Path) -> None:
             break
     time.sleep(0.5)
     bank.send_signal(signal.SIGINT)
-    bank.communicate(timeout=30)
-    _, said = waiting.communicate(timeout=30)
+    bank.communicate(timeout=120)
+    _, said = waiting.communicate(timeout=120)
     assert bank.returncode == 130
     assert waiting.returncode == 3
     assert "PeerAborted: bank: aborted the job (KeyboardInterrupt)" in said
@@ -253,9 +253,10 @@ def test_processes_are_ended_when_one_fails(folder: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(processes.PartyFailed, match="tax_office ended with code 2: ConfigError"):
         processes.play(commands, lambda *_: None)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 30  # which the bank would wait
 
 
+@pytest.mark.timeout(900)  # twelve processes of three jobs, and all again
 def test_the_demo_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     before = descendants(os.getpid())
     target = tmp_path / "demo"
@@ -288,9 +289,9 @@ def test_ctrl_c_ends_the_demo_and_all_its_parties(tmp_path: Path) -> None:
     parties = descendants(running.pid)
     assert parties
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
     assert running.returncode == 130
-    _, alive = psutil.wait_procs(parties, timeout=5)
+    _, alive = psutil.wait_procs(parties, timeout=30)
     assert not alive
 
 

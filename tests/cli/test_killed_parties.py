@@ -48,7 +48,9 @@ from mpc.net import session
 from mpc.protocols.decision import circuit
 from mpc.protocols.lookup import equality
 
-def die(*_args, **_options):
+def die(*given, **_options):
+    if stage == "connecting":
+        given[0].recv(session.Hello)  # so that one has met it
     os.kill(os.getpid(), signal.SIGKILL)
 
 stages = {
@@ -59,16 +61,19 @@ stages = {
     "result": (circuit.boolean, "reveal"),
     "reasons": (circuit, "_reasons"),
 }
-setattr(*stages[sys.argv[1]], die)
+stage = sys.argv[1]
+setattr(*stages[stage], die)
 del sys.argv[1:3]
 cli.main()
 """
 
 
-def start(folder: Path, name: str, stage: str | None = None) -> subprocess.Popen[str]:
-    """The process of a party, which dies at ``stage``."""
+def start(
+    folder: Path, name: str, stage: str | None = None, *, wait: int = 60
+) -> subprocess.Popen[str]:
+    """The process of a party, which dies at ``stage``, and waits for the others for so long."""
     command = ["-m", "mpc"] if stage is None else ["-c", DIES, stage, name]
-    options = ["decide", f"{folder}/{name}/party.toml", f"{folder}/job.toml", "--wait", "20"]
+    options = ["decide", f"{folder}/{name}/party.toml", f"{folder}/job.toml", "--wait", f"{wait}"]
     return subprocess.Popen(
         [sys.executable, *command, *options],
         stdout=subprocess.DEVNULL,
@@ -91,7 +96,7 @@ def started() -> Iterator[dict[str, subprocess.Popen[str]]]:
 
 def ends(process: subprocess.Popen[str]) -> str:
     """What the process says when it ends, which is that a peer failed."""
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == 3, said
     return " ".join(said.split())
 
@@ -118,7 +123,7 @@ def test_a_party_killed_while_it_connects_ends_all_others(
     """Who has met it says that it is closed. Who has met neither it nor those that stopped for it
     cannot know more than that somebody is not there, and says so when its wait is over."""
     for name in PARTIES:
-        started[name] = start(folder, name, "connecting" if name == killed else None)
+        started[name] = start(folder, name, "connecting" if name == killed else None, wait=20)
     said = {name: ends(started[name]) for name in PARTIES if name != killed}
     assert any(f"PeerClosed: {killed}: " in words for words in said.values()), said
     for name, words in said.items():

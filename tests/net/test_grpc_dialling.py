@@ -17,11 +17,11 @@ from mpc.net import grpc_link
 from mpc.net.grpc_link import Endpoint
 from mpc.net.peer import Address, Peer
 from mpc.net.stream import StreamLink
+from tests.ports import free_ports
 
 
 def _free_address() -> Address:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return Address("127.0.0.1", server.getsockname()[1])
+    return Address("127.0.0.1", *free_ports(1))
 
 
 def _connected(left: StreamLink, right: StreamLink) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,12 @@ from mpc.errors import (
     PeerUntrusted,
     VersionMismatch,
 )
-from mpc.net import grpc_link, handshake
+from mpc.net import grpc_link, handshake, session
 from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
 from mpc.pb.v1.columns_pb2 import Column
+from tests.ports import free_ports
 
 MIB = 1 << 20
 NAMES = ("bank", "power", "tax")
@@ -45,10 +46,9 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.addresses = {}
-        for name in NAMES:
+        for name, port in zip(NAMES, free_ports(len(NAMES)), strict=True):
             make_identity(name, folder)
-            with socket.create_server(("127.0.0.1", 0)) as server:
-                self.addresses[name] = f"127.0.0.1:{server.getsockname()[1]}"
+            self.addresses[name] = f"127.0.0.1:{port}"
         for name in NAMES:
             self.write(name, dials=NAMES)
 
@@ -256,6 +256,23 @@ def test_one_of_three_with_other_parameters_stops_all(files: Files) -> None:
             assert isinstance(error, ParameterMismatch | PeerClosed | PeerUnreachable)
 
 
+def test_what_a_party_found_itself_is_raised_before_what_it_is_told(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where both are there when it comes to look, as on a busy machine."""
+    found = ParameterMismatch("power", "bits", "2048", "3072")
+    errors = {"bank": PeerAborted("bank", "ParameterMismatch"), "power": found}
+
+    def join(_: Session, ours: handshake.Hello, **__: object) -> None:
+        raise errors[ours.receiver]
+
+    monkeypatch.setattr(Session, "_join", join)
+    monkeypatch.setattr(session, "wait_for", lambda joins, **_: futures.wait(joins))
+    with pytest.raises(ParameterMismatch) as raised:
+        Session.open(files.path("tax"), parties=("bank", "power"))
+    assert raised.value is found
+
+
 def test_another_session_id(files: Files) -> None:
     errors = files.run(
         _introduce, "bank", "tax", parties=("bank", "tax"), session_id=lambda name: f"of {name}"
@@ -370,6 +387,7 @@ PARTY = """
 import sys, threading, time
 from mpc.net.session import Session
 from mpc.pb.v1.columns_pb2 import Column
+from tests.ports import free_ports
 try:
     with Session.open(sys.argv[1], parties=("bank", "tax"), wait=60) as session:
         (peer,) = session.peers
