@@ -8,6 +8,7 @@ import os
 import random
 import threading
 from itertools import product
+from math import prod
 
 import numpy as np
 import pytest
@@ -104,24 +105,32 @@ def test_many_turns_at_one_comb(count):
 @needs_simd
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 8])
 def test_every_cut_of_a_product_of_powers(window):
-    """By runs of bits, of terms, and by the parity of digits."""
-    from mpc.kernels.bigint.integers import magnitudes
-    from mpc.kernels.bigint.multiexp import _pippenger, _Plan
+    """By runs of bits, of terms, and by kinds of digits; of either sign where a span is a digit."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+    from mpc.kernels.bigint.limbs import cut
 
     rng = random.Random(window)
     ring = bigint.modulo(P)
-    bases = [rng.randrange(P) for _ in range(2 * 7)]
+    bases = [rng.randrange(1, P) for _ in range(2 * 7)]
     rows = [[rng.getrandbits(13) for _ in range(7)], [0] * 7, [2] * 7, [(1 << 13) - 1] * 7]
-    exponents = magnitudes(np.array(rows).ravel())[0].reshape(4, 7, -1)
-    expected = []
-    for run, row in product((bases[:7], bases[7:]), rows):
-        powers = [pow(base, exponent, P) for base, exponent in zip(run, row, strict=True)]
-        expected.append(ring.decode(ring.product(ring.encode(powers)))[0])
-    for spans, shares, parities in product((1, 2, 4, 16), (1, 2, 4), (1, 2)):
-        if parities <= window:
-            plan = _Plan(0, window, True, spans, shares, parities)
-            found = _pippenger(ring.arithmetic, ring.encode(bases), exponents, 13, plan)
-            assert ring.decode(found) == expected
+    mixed = [[rng.randint(-(1 << 12), (1 << 12) - 1) for _ in range(7)], [-(1 << 12)] * 7, [-1] * 7]
+    shapes = product((1, 2, 4, 16), (1, 2, 4), (0, 1, 2, 3), (False, True))
+    cuts = [pippenger.Cut(window, *shape) for shape in shapes]
+    for exponents, way in product((rows, mixed), cuts):
+        if way.signed is (exponents is mixed) and way.serves(7, 13):
+            bits = window * way.spans if way.signed else 13
+            packed = wrap_all(np.array(exponents).ravel(), bits)
+            digits, shape = cut(packed, bits, window), (len(exponents), 7)
+            invert = ring.inverse if way.signed else None
+            found = pippenger.pippenger(
+                ring.arithmetic, ring.encode(bases), digits, shape, bits, way, invert
+            )
+            assert ring.decode(found) == [
+                prod(pow(x, e, P) for x, e in zip(run, row, strict=True)) % P
+                for run in (bases[:7], bases[7:])
+                for row in exponents
+            ]
 
 
 @needs_simd

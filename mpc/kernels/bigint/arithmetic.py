@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,15 @@ class Arithmetic(Protocol):
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         """For exponents (m, d, width) and b*d bases: b*m products of d powers."""
+        ...
+
+    def multiexp_signed(
+        self,
+        bases: Residues,
+        exponents: NDArray[Any],
+        inverse: Callable[[Residues], Residues],
+    ) -> Residues:
+        """The same for integers (m, d) of either sign, with one call of ``inverse``."""
         ...
 
     def product(self, x: Residues) -> Residues:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pippenger's buckets for eight lanes at a time, each lane with bases and digits of its own.
+"""Pippenger's buckets for eight lanes at a time, each lane with digits and buckets of its own.
 
 Bases and buckets lie in memory element by element, ``pitch`` words apart, a multiple of eight, so
-that a lane finds its own by address; eight words of eight lanes are turned into rows in registers.
-Which base and which bucket shows in the cache: exponents are not secret here.
+that a lane takes any by its address; eight words of eight lanes are turned into rows in registers.
+So whose bucket it is does not bind a lane to it: the products that fill the buckets of all lanes
+are done eight at a time, in an order in which no two of the eight are of one bucket. Which base and
+which bucket shows in the cache: exponents are not secret here.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from mpc.kernels.lanes import (
     COUNT,
     WORD,
     address,
-    broadcast,
     emits,
     load,
     pointer,
@@ -37,16 +38,17 @@ Words = NDArray[np.uint64]
 
 Lanes = Any
 
-Table = tuple[int, int, int]
-"""Where buckets begin, words from one to the next, and bytes from those of one lane to the next."""
-
 Modulus = tuple[int, int, int, int, Routines]
 """Where a modulus and the scratch of products begin; limbs, digits, and the products."""
 
-DIGIT = 32
-"""A step is the number of a base, and from this bit on the digit of its exponent."""
+Cut = tuple[int, int, int, int, int, int, int, int, int]
+"""How outputs are cut into tasks: tasks, outputs, terms, shares, bits of a kind, spans, windows of
+a span, bits of a window, and 1 if the highest digit has a sign."""
 
-_NUMBER = ir.Constant(WORD, (1 << DIGIT) - 1)
+Integers = NDArray[np.int64]
+
+Table = tuple[int, int, int, int]
+"""Where the element one, the bases and the buckets begin; words from one element to the next."""
 
 
 def _turn(builder: Any, rows: list[Any]) -> list[Any]:
@@ -61,70 +63,41 @@ def _turn(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _elements(
-    builder: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
-) -> list[Any]:
-    """The address of each lane's element: the one its step names, in the lane's own table."""
-    out = []
-    for lane in range(COUNT):
-        step = builder.load(pointer(builder, steps, lane, WORD))
-        number = builder.and_(builder.lshr(step, shift), _NUMBER)
-        place = builder.add(table, builder.mul(number, pitch))
-        out.append(builder.add(place, builder.mul(apart, ir.Constant(WORD, lane))))
-    return out
+def _places(builder: Any, places: Any, offset: Any) -> list[Any]:
+    """The address of each lane's element, and so many bytes further."""
+    rows = range(COUNT)
+    found = [builder.load(pointer(builder, places, lane, WORD)) for lane in rows]
+    return [builder.add(place, offset) for place in found]
 
 
-@emits(types.none, types.intp, *[types.intp] * 5)
-def _collect(
-    builder: Any, out: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
-) -> None:
+@emits(types.none, types.intp, types.intp, types.intp)
+def _collect(builder: Any, out: Any, places: Any, offset: Any) -> None:
     """Eight words of each lane's element, as eight rows."""
-    places = _elements(builder, table, steps, shift, pitch, apart)
-    rows = _turn(builder, [read(builder, place, 0) for place in places])
+    rows = _turn(builder, [read(builder, place, 0) for place in _places(builder, places, offset)])
     for i, row in enumerate(rows):
         write(builder, out, WORDS * i, row)
 
 
-@emits(types.none, types.intp, *[types.intp] * 5)
-def _spread(
-    builder: Any, x: Any, table: Any, steps: Any, shift: Any, pitch: Any, apart: Any
-) -> None:
+@emits(types.none, types.intp, types.intp, types.intp)
+def _spread(builder: Any, x: Any, places: Any, offset: Any) -> None:
     """The opposite: write eight rows as eight words of each lane's element."""
     elements = _turn(builder, [read(builder, x, WORDS * i) for i in range(COUNT)])
-    places = _elements(builder, table, steps, shift, pitch, apart)
-    for place, words in zip(places, elements, strict=True):
+    for place, words in zip(_places(builder, places, offset), elements, strict=True):
         write(builder, place, 0, words)
 
 
 @inner
-def collect_base(out: int, bases: int, steps: int, pitch: int) -> None:
-    """The bases that the lanes' steps name."""
+def collect(out: int, places: int, pitch: int) -> None:
+    """The elements at eight addresses, as rows."""
     for row in range(0, pitch, WORDS):
-        _collect(out + ROW * row, bases + 8 * row, steps, 0, 8 * pitch, 0)
+        _collect(out + ROW * row, places, 8 * row)
 
 
 @inner
-def collect_bucket(out: int, buckets: int, steps: int, pitch: int, apart: int) -> None:
-    """The buckets that the lanes' steps name."""
+def spread(x: int, places: int, pitch: int) -> None:
+    """Write rows as the elements at eight addresses."""
     for row in range(0, pitch, WORDS):
-        _collect(out + ROW * row, buckets + 8 * row, steps, DIGIT, 8 * pitch, apart)
-
-
-@inner
-def spread_bucket(x: int, buckets: int, steps: int, pitch: int, apart: int) -> None:
-    """Write the buckets that the lanes' steps name."""
-    for row in range(0, pitch, WORDS):
-        _spread(x + ROW * row, buckets + 8 * row, steps, DIGIT, 8 * pitch, apart)
-
-
-@inner
-def fill(buckets: int, entries: int, one: int, work: int, pitch: int) -> None:
-    """Set all buckets of all lanes to one."""
-    store(work, 0, broadcast(np.uint64(0)))
-    spread_bucket(one, buckets, work, pitch, 0)
-    for entry in range(1, entries * COUNT):
-        for word in range(0, pitch, WORDS):
-            store(buckets + 8 * pitch * entry, word, load(buckets, word))
+        _spread(x + ROW * row, places, 8 * row)
 
 
 @inner
@@ -140,126 +113,167 @@ def flatten_all(
     start: int, stop: int, flat: Words, pitch: int, x: Words, rows: int, scratch: Words
 ) -> None:
     """The limbs of each element in a row, ``pitch`` words from one to the next."""
-    lanes, held = address(scratch), address(scratch) + ROW
-    for lane in range(COUNT):
-        scratch[0, 0, lane] = lane << DIGIT
+    held = address(scratch) + ROW
     for group in range(start, stop):
+        for lane in range(COUNT):
+            scratch[0, 0, lane] = address(flat) + 8 * pitch * (COUNT * group + lane)
         copy(held, address(x) + ROW * rows * group, rows)
-        spread_bucket(held, address(flat) + 8 * pitch * COUNT * group, lanes, pitch, 0)
+        spread(held, address(scratch), pitch)
 
 
 @inner
-def arrange_window(
-    steps: Words,
-    counts: NDArray[np.int64],
-    exponents: Words,
-    base: int,
-    element: int,
-    terms: range,
-    parity: int,
-    parities: int,
-    seen: NDArray[np.int64],
-) -> None:
-    """The steps of one window: those that meet their bucket first, and then the others."""
-    at = 0
-    for late in range(2):
-        for term in terms:
-            digit = exponents[(element + term) // COUNT, (element + term) % COUNT]
-            if digit == 0 or digit % np.uint64(parities) != np.uint64(parity):
-                continue
-            bucket = digit // np.uint64(parities) + np.uint64(parities - 1)
-            if late == 0 and seen[bucket] < 0:
-                seen[bucket] = term
-            elif late == 0 or seen[bucket] == term:
-                continue
-            steps[at] = np.uint64(base + term) | bucket << np.uint64(DIGIT)
-            at += 1
-        counts[late] = at
+def bucket_of(digit: int, kind: int, kinds: int, window: int, signed: bool) -> int:
+    """Which bucket a digit goes to in a task of digits of one kind; -1 if to none.
 
-
-@kernel
-def arrange_all(
-    start: int,
-    stop: int,
-    steps: Words,
-    counts: NDArray[np.int64],
-    exponents: Words,
-    outputs: int,
-    terms: int,
-    shares: int,
-    parities: int,
-    spans: int,
-    windows: int,
-    seen: NDArray[np.int64],
-) -> None:
-    """What each task multiplies, window by window: (groups, windows, steps, 8).
-
-    A task is one of the ``spans`` runs of windows, of all digits or of the even or the odd ones, of
-    one of the ``shares`` of the terms, of one output, of one row of bases, in this order.
-    ``exponents`` are digits of all outputs and terms; where there are two ``parities``, the bucket
-    of a digit is that of its half and one. Bucket 0 takes what steps that are left over put there.
-    Terms whose digit is zero are left out, and the first of each digit comes first, because it
-    needs no product: ``counts`` (tasks, windows, 2) says how many first ones there are, and how
-    many in all.
+    There are 2**kinds kinds: of digits whose lowest bits are ``kind``, and the others the number of
+    the bucket. Of ``signed`` digits the lowest bit of the kind is the sign, and the other bits are
+    the lowest of the magnitude.
     """
-    for task in range(start, stop):
+    if signed:
+        negative = digit >> (window - 1)
+        if negative != kind & 1:
+            return -1
+        if negative:
+            digit = (1 << window) - digit
+        kind, kinds = kind >> 1, kinds - 1
+    if digit == 0 or digit & ((1 << kinds) - 1) != kind:
+        return -1
+    return digit >> kinds
+
+
+@inner
+def count_or_place(
+    ends: Integers,
+    terms_of: Integers,
+    digits: NDArray[Any],
+    group: int,
+    window: int,
+    cut: Cut,
+    place: bool,
+) -> None:
+    """Count the terms in each bucket of a group of tasks, or put their numbers where they belong.
+
+    Bucket ``b`` of a lane is number 8*b + lane, and its end is counted up. A task is one of the
+    spans of windows, of digits of one kind, of one share of the terms, of one output, of one row of
+    bases, in this order. ``digits`` are those of the exponents of all outputs and terms.
+    """
+    tasks, outputs, terms, shares, kinds, spans, windows, width, signed = cut
+    for lane in range(min(COUNT, tasks - COUNT * group)):
+        task = COUNT * group + lane
         span, rest = task % spans, task // spans
-        parity, rest = rest % parities, rest // parities
+        kind, rest = rest & ((1 << kinds) - 1), rest >> kinds
         share, rest = rest % shares, rest // shares
         output, row = rest % outputs, rest // outputs
-        for window in range(windows):
-            seen[:] = -1
-            place = span * windows + window
-            if place < exponents.shape[1]:
-                arrange_window(
-                    steps[task // COUNT, window, :, task % COUNT],
-                    counts[task, window],
-                    exponents[:, place],
-                    row * terms,
-                    output * terms,
-                    range(share, terms, shares),
-                    parity,
-                    parities,
-                    seen,
-                )
+        at = span * windows + window
+        if at >= digits.shape[1]:
+            continue
+        highest = signed > 0 and span == spans - 1
+        for term in range(share, terms, shares):
+            element = output * terms + term
+            digit = digits[element // COUNT, at, element % COUNT]
+            bucket = bucket_of(digit, kind, kinds, width, highest)
+            if bucket >= 0:
+                bucket = COUNT * bucket + lane
+                if place:
+                    terms_of[ends[bucket]] = row * terms + term
+                ends[bucket] += 1
+
+
+@inner
+def arrange(
+    ends: Integers, terms_of: Integers, digits: NDArray[Any], group: int, window: int, cut: Cut
+) -> None:
+    """The terms of all buckets one after the other, and where those of each end."""
+    ends[:] = 0
+    count_or_place(ends, terms_of, digits, group, window, cut, False)
+    before = 0
+    for bucket in range(len(ends)):
+        count, ends[bucket] = ends[bucket], before
+        before += count
+    count_or_place(ends, terms_of, digits, group, window, cut, True)
+
+
+@inner
+def multiply_step(places: Integers, filled: int, x: int, y: int, pitch: int, ring: Modulus) -> None:
+    """Of eight lanes, or as many as are filled: write the product of two elements to a third."""
+    modulus, work, limbs, digits, routines = ring
+    if filled == 0:
+        return
+    for lane in range(filled, COUNT):
+        for row in range(3):
+            # What is done in the first lane is done once more.
+            places[COUNT * row + lane] = places[COUNT * row]
+    collect(x, address(places), pitch)
+    collect(y, address(places) + ROW, pitch)
+    mul(routines, x, x, y, modulus, work, limbs, digits)
+    spread(x, address(places) + 2 * ROW, pitch)
 
 
 @inner
 def multiply_into_buckets(
-    buckets: Table, bases: int, steps: int, counts: NDArray[np.int64], x: int, y: int, ring: Modulus
-) -> None:
-    """Each step's base into its bucket, which the first of the steps find empty."""
-    table, pitch, apart = buckets
-    modulus, work, limbs, digits, routines = ring
-    for at in range(counts[1]):
-        step = steps + ROW * at
-        collect_base(x, bases, step, pitch)
-        if at >= counts[0]:
-            collect_bucket(y, table, step, pitch, apart)
-            mul(routines, x, x, y, modulus, work, limbs, digits)
-        spread_bucket(x, table, step, pitch, apart)
+    table: Integers,
+    spaces: Table,
+    ends: Integers,
+    terms_of: Integers,
+    active: Integers,
+    places: Integers,
+    x: int,
+    y: int,
+    ring: Modulus,
+) -> int:
+    """Multiply the terms of each bucket; ``table`` gets the address of each product.
+
+    First the second terms of all buckets, then the third, and so on: so a bucket comes again only
+    after all others that have as many. Returns the highest bucket that is not empty.
+    """
+    one, bases, buckets, pitch = spaces
+    several, last, begin = 0, 0, 0
+    for bucket in range(len(ends)):
+        table[bucket] = one
+        if ends[bucket] > begin:
+            table[bucket], last = bases + 8 * pitch * terms_of[begin], bucket
+        if ends[bucket] > begin + 1:
+            active[several] = bucket
+            several += 1
+        begin = ends[bucket]
+    rank, filled = 1, 0
+    while several > 0:
+        if several < COUNT:
+            multiply_step(places, filled, x, y, pitch, ring)
+            filled = 0
+        more = 0
+        for i in range(several):
+            bucket = active[i]
+            at = rank + (ends[bucket - 1] if bucket > 0 else 0)
+            places[filled] = table[bucket]
+            places[COUNT + filled] = bases + 8 * pitch * terms_of[at]
+            places[2 * COUNT + filled] = table[bucket] = buckets + 8 * pitch * bucket
+            filled += 1
+            if filled == COUNT:
+                multiply_step(places, filled, x, y, pitch, ring)
+                filled = 0
+            if at + 1 < ends[bucket]:
+                active[more] = bucket
+                more += 1
+        several, rank = more, rank + 1
+    multiply_step(places, filled, x, y, pitch, ring)
+    return last // COUNT
 
 
 @inner
 def raise_buckets(
-    total: int,
-    running: int,
-    x: int,
-    named: int,
-    buckets: Table,
-    last: int,
-    first: int,
-    ring: Modulus,
+    total: int, running: int, x: int, table: int, last: int, pitch: int, ring: Modulus
 ) -> None:
-    """The product of the buckets from ``first`` to ``last``, each as often as it stands in this.
+    """The product of the buckets up to ``last``, each as often as its number.
 
-    ``running`` is left as the product of all.
+    ``running`` is left as the product of all but bucket 0.
     """
-    table, pitch, apart = buckets
     modulus, work, limbs, digits, routines = ring
-    for entry in range(last, first - 1, -1):
-        store(named, 0, broadcast(np.uint64(entry << DIGIT)))
-        collect_bucket(x, table, named, pitch, apart)
+    if last == 0:
+        copy(running, one_of(modulus, limbs), limbs * digits)
+        copy(total, running, limbs * digits)
+    for entry in range(last, 0, -1):
+        collect(x, table + ROW * entry, pitch)
         if entry == last:
             copy(running, x, limbs * digits)
             copy(total, x, limbs * digits)
@@ -268,19 +282,44 @@ def raise_buckets(
             mul(routines, total, total, running, modulus, work, limbs, digits)
 
 
+@inner
+def add_kind(
+    total: int,
+    running: int,
+    x: int,
+    table: int,
+    masks: int,
+    kinds: int,
+    pitch: int,
+    ring: Modulus,
+) -> None:
+    """The powers of digits, from those of their upper bits and the product of all bases.
+
+    For each lower bit from the highest there are two masks, which have all bits set in the lanes
+    that have such a bit, and where it is 1.
+    """
+    modulus, work, limbs, digits, routines = ring
+    rows = limbs * digits
+    collect(x, table, pitch)
+    mul(routines, running, running, x, modulus, work, limbs, digits)
+    for bit in range(kinds):
+        square(routines, x, total, modulus, work, limbs, digits)
+        keep(x, total, load(masks, COUNT * 2 * bit), rows)
+        mul(routines, total, x, running, modulus, work, limbs, digits)
+        keep(total, x, load(masks, COUNT * (2 * bit + 1)), rows)
+
+
 @kernel
 def pippenger_all(
     start: int,
     stop: int,
     out: Words,
     bases: Words,
-    pitch: int,
-    steps: Words,
-    counts: NDArray[np.int64],
-    most: int,
-    window: int,
-    windows: int,
-    odd: Words,
+    exponents: Words,
+    cut: Cut,
+    masks: Words,
+    entries: int,
+    room: int,
     n: Words,
     n_step: int,
     limbs: int,
@@ -288,39 +327,40 @@ def pippenger_all(
     routines: Routines,
     scratch: Words,
 ) -> None:
-    """out = the product over steps of base**digit, each window raised to its place.
+    """out = the product over the terms of each task of base**digit, window by window.
 
-    ``counts`` (groups, windows, 2): as many steps first meet their bucket in every lane, and as
-    many are there at most; ``most`` is what there is room for. ``odd``, (groups, 1, 8) or nothing,
-    has all bits set in lanes whose steps are of odd digits, where the others' are of even ones.
+    ``bases`` are those of :func:`flatten_all`, and after them an element one. ``exponents`` are
+    digits, see :func:`count_or_place`; ``masks`` (groups, 2*kinds, 8), see :func:`add_kind`.
+    ``entries`` are the buckets of a task, and ``room`` is for the terms of a group.
     """
-    rows, halved = limbs * digits, len(odd) > 0
-    entries = (1 << window - 1) + 1 if halved else 1 << window
+    kinds, windows, width = cut[4], cut[6], cut[7]
+    rows, pitch, buckets = limbs * digits, 8 * bases.shape[1], COUNT * entries
+    words, at = scratch.reshape(-1).view(np.int64), COUNT * SCRATCH * limbs
+    table, at = words[at : at + buckets], at + buckets
+    ends, at = words[at : at + buckets], at + buckets
+    active, at = words[at : at + buckets], at + buckets
+    places, at = words[at : at + 3 * COUNT], at + 3 * COUNT
+    terms_of, at = words[at : at + room], at + room
     work = address(scratch)
-    x = work + ROW * SCRATCH * limbs
+    x, held = work + 8 * at, work + 8 * at + ROW * 3 * pitch
     running, total = x + ROW * pitch, x + ROW * 2 * pitch
-    named, buckets = x + ROW * 3 * pitch, x + ROW * (3 * pitch + 1)
-    apart = 8 * pitch * entries
-    table = (buckets, pitch, apart)
+    one = address(bases) + 8 * pitch * (len(bases) - COUNT)
+    spaces = one, address(bases), held, pitch
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-        ring, one = (modulus, work, limbs, digits, routines), one_of(modulus, limbs)
-        copy(to, one, rows)
-        for i in range(windows - 1, -1, -1):
-            for _ in range(window if i < windows - 1 else 0):
+        ring = (modulus, work, limbs, digits, routines)
+        for window in range(windows - 1, -1, -1):
+            arrange(ends, terms_of, exponents.view(np.int64), group, window, cut)
+            last = multiply_into_buckets(
+                table, spaces, ends, terms_of, active, places, x, running, ring
+            )
+            raise_buckets(total, running, x, address(table), last, pitch, ring)
+            if kinds > 0:
+                mask = address(masks) + ROW * 2 * kinds * group
+                add_kind(total, running, x, address(table), mask, kinds, pitch, ring)
+            if window == windows - 1:
+                copy(to, total, rows)
+                continue
+            for _ in range(width):
                 square(routines, to, to, modulus, work, limbs, digits)
-            copy(x, one, rows)
-            fill(buckets, entries, x, named, pitch)
-            step = address(steps) + ROW * (group * windows + i) * most
-            multiply_into_buckets(table, address(bases), step, counts[group, i], x, running, ring)
-            first = 2 if halved else 1
-            raise_buckets(total, running, x, named, table, entries - 1, first, ring)
-            if halved:
-                # A digit is twice its half, and one more if it is odd.
-                square(routines, total, total, modulus, work, limbs, digits)
-                store(named, 0, broadcast(np.uint64(1 << DIGIT)))
-                collect_bucket(x, buckets, named, pitch, apart)
-                mul(routines, running, running, x, modulus, work, limbs, digits)
-                keep(running, one, load(address(odd), 8 * group), rows)
-                mul(routines, total, total, running, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)

@@ -52,6 +52,19 @@ def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     return magnitudes(array.ravel())[0].reshape(*integers.shape, -1)
 
 
+def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Integers of either sign modulo a power of two of at least ``bits`` bits, (*shape, width)."""
+    count = -(-bits // 64)
+    if integers.dtype.kind == "i":
+        lowest = integers.astype("<i8")
+        words = np.stack([lowest] + (count - 1) * [lowest >> 63], axis=-1)
+        return words.view(np.uint8)
+    packed = b"".join(
+        index(value).to_bytes(8 * count, "little", signed=True) for value in integers.ravel()
+    )
+    return np.frombuffer(packed, np.uint8).reshape(*integers.shape, -1)
+
+
 def bit_length(packed: NDArray[np.uint8]) -> int:
     """The bit length of the largest of public little-endian integers."""
     rows = packed.reshape(-1, packed.shape[-1]) if packed.size else np.zeros((1, 1), np.uint8)

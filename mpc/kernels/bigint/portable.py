@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import cycle
-from operator import mul
+from operator import index, mul
 from typing import Any
 
 import gmpy2
@@ -77,11 +77,25 @@ class PortableArithmetic:
 
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         rows = [[_integer(e) for e in row] for row in exponents]
-        terms, n = exponents.shape[1], self.moduli[0]
-        starts = range(0, len(bases), terms)
-        return _residues(
-            _multiexp(bases.data[start : start + terms], row, n) for start in starts for row in rows
-        )
+        above, _ = self._multiexp(bases, rows)
+        return above
+
+    def multiexp_signed(
+        self,
+        bases: Residues,
+        exponents: NDArray[Any],
+        inverse: Callable[[Residues], Residues],
+    ) -> Residues:
+        above, below = self._multiexp(bases, [[mpz(index(e)) for e in row] for row in exponents])
+        return self.mul(above, inverse(below))
+
+    def _multiexp(self, bases: Residues, rows: list[list[mpz]]) -> tuple[Residues, Residues]:
+        """Of each row of bases the outputs, as numerators and denominators."""
+        terms, n = len(rows[0]), self.moduli[0]
+        runs = [bases.data[start : start + terms] for start in range(0, len(bases), terms)]
+        found = [_multiexp(run, row, n) for run in runs for row in rows]
+        above, below = zip(*found, strict=True)
+        return _residues(above), _residues(below)
 
     def product(self, x: Residues) -> Residues:
         n = self.moduli[0]
@@ -174,21 +188,34 @@ def _residues(values: Iterable[mpz]) -> Residues:
     return Residues(data, len(listed))
 
 
-def _multiexp(bases: NDArray[Any], exponents: list[mpz], n: mpz) -> mpz:
-    """Pippenger's bucket method, on windows of about log2 of the number of terms."""
+def _multiexp(bases: NDArray[Any], exponents: list[mpz], n: mpz) -> tuple[mpz, mpz]:
+    """Pippenger's bucket method, on windows of about log2 of the number of terms.
+
+    Only the highest digits have a sign; the product of the negative ones is the second result.
+    """
     bits = max((e.bit_length() for e in exponents), default=0)
     window = max(1, min(12, len(exponents).bit_length() - 2))
-    mask, out = (1 << window) - 1, mpz(1)
-    for low in reversed(range(0, bits, window)):
+    mask, out, below = (1 << window) - 1, mpz(1), mpz(1)
+    lows = list(reversed(range(0, bits, window)))
+    for low in lows:
         out = reduce(lambda value, _: value * value % n, range(window), out)
+        below = reduce(lambda value, _: value * value % n, range(window if below > 1 else 0), below)
         buckets: dict[int, mpz] = {}
         for base, exponent in zip(bases, exponents, strict=True):
-            if digit := int(exponent >> low) & mask:
+            digit = int(exponent >> low)
+            if digit := digit if low == lows[0] else digit & mask:
                 buckets[digit] = buckets[digit] * base % n if digit in buckets else base
-        # bucket**digit over all digits, as the product of the running products from the top down.
-        running = total = mpz(1)
-        for digit in range(max(buckets, default=0), 0, -1):
-            running = running * buckets.get(digit, 1) % n
-            total = total * running % n
-        out = out * total % n
-    return out
+        out = out * _raised(buckets, 1, n) % n
+        if low == lows[0]:
+            below = _raised(buckets, -1, n)
+    return out, below
+
+
+def _raised(buckets: dict[int, mpz], sign: int, n: mpz) -> mpz:
+    """bucket**digit over all digits of one sign, by running products from the largest down."""
+    running = total = mpz(1)
+    largest = max((sign * digit for digit in buckets), default=0)
+    for digit in range(largest, 0, -1):
+        running = running * buckets.get(sign * digit, 1) % n
+        total = total * running % n
+    return total

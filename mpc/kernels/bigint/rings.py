@@ -30,9 +30,6 @@ from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 RAISED_OUTPUTS = 4
 """From so many outputs on, raising all exponents costs less than negative ones apart."""
 
-WRAPPED_TERMS = 256
-"""From so many terms of an output on, the negative ones cost less in the same buckets."""
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ring:
@@ -189,9 +186,8 @@ class Ring:
         """Products of powers: for an integer matrix (m, d) of either sign and d bases, m elements.
 
         With b*d bases in rows of d it gives b*m elements, row by row. Exponents are public: time
-        depends on them. Negatives cost one inversion for each row of bases if there are many in
-        many outputs, else one for all; and where an output has many terms, a product of the bases
-        and a squaring for each bit beside it, instead of buckets of their own.
+        depends on them. Negatives cost one inversion for each row of bases, a product of the bases
+        and a squaring for each bit if there are many in many outputs; else one inversion for all.
         """
         if exponents.ndim != 2 or len(self.moduli) > 1:
             raise ConfigError("multiexp takes a matrix of exponents and one modulus")
@@ -202,29 +198,11 @@ class Ring:
         if outputs == 0 or len(bases) == 0:
             return self.ones(0)
         packed, negative = magnitudes(exponents.ravel())
-        packed, negative = packed.reshape(outputs, terms, -1), negative.reshape(outputs, terms, 1)
         if not negative.any():
-            return self.arithmetic.multiexp(bases, packed)
+            return self.arithmetic.multiexp(bases, packed.reshape(outputs, terms, -1))
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
             return self._multiexp_raised(bases, exponents, bit_length(packed))
-        if np.count_nonzero(exponents) >= WRAPPED_TERMS * outputs:
-            return self._multiexp_wrapped(bases, exponents, bit_length(packed))
-        words = packed.view(np.uint64)
-        signed = np.concatenate([words * ~negative, words * negative])
-        both = self.arithmetic.multiexp(bases, signed.view(np.uint8))
-        # Each row of bases gave its positive outputs, then its negative ones.
-        order = np.arange(len(both)).reshape(-1, 2, outputs)
-        below = self.inverse(both[order[:, 1].ravel()])
-        return self.mul(both[order[:, 0].ravel()], below)
-
-    def _multiexp_wrapped(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
-        """Take exponents modulo 2**bits, by which negative ones are as much too large."""
-        wrapped = raise_all(exponents, bits)
-        wrapped[..., bits // 8] &= 0xFF ^ 1 << bits % 8
-        signs = np.zeros((*exponents.shape, 8), np.uint8)
-        signs[..., 0] = exponents < 0
-        excess = self.arithmetic.square(self.arithmetic.multiexp(bases, signs), bits)
-        return self.mul(self.arithmetic.multiexp(bases, wrapped), self.inverse(excess))
+        return self.arithmetic.multiexp_signed(bases, exponents, self.inverse)
 
     def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
         """Add 2**bits to all exponents, and divide by the product of the bases to that power."""

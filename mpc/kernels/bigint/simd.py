@@ -167,6 +167,14 @@ class SimdArithmetic:
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
 
+    def multiexp_signed(
+        self,
+        bases: Residues,
+        exponents: NDArray[Any],
+        inverse: Callable[[Residues], Residues],
+    ) -> Residues:
+        return multiexp.multiexp_signed(self, bases, exponents, inverse)
+
     def product(self, x: Residues) -> Residues:
         groups, rest = divmod(len(x), LANES)
         tasks = min(groups, threads_for(self.seconds(groups)))

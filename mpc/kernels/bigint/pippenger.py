@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multi-exponentiation by buckets: how outputs are cut into tasks, one for each lane, and rejoined.
+
+Each window multiplies the bases of equal digit into buckets, and raises the buckets to their digits
+by running products. An output is cut into tasks by runs of bits, by bases, and by kinds of digits:
+those of equal lowest bits share no bucket with others, so that this cut costs next to nothing.
+
+Negative exponents are taken modulo a power of two, as two's complement has them: only the highest
+digit has a sign, and the buckets of either sign are tasks of their own. One product of an output is
+then inverted, before it is rejoined with the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mpc.kernels.bigint.buckets import flatten_all, pippenger_all
+from mpc.kernels.bigint.folds import rejoin_all
+from mpc.kernels.bigint.limbs import Words, aligned
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+
+if TYPE_CHECKING:
+    from mpc.kernels.bigint.simd import SimdArithmetic
+
+SQUARING = 0.7
+"""What a squaring costs, in products."""
+
+POWERS_OF_TWO = (1, 2, 4, 8, 16)
+"""How many ways an output may be cut."""
+
+SECONDS_PER_ROW = 5e-9
+"""About what moving a row of eight words takes."""
+
+Invert = Callable[[Residues], Residues]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An output is cut into tasks: ``spans`` runs of windows, ``shares`` of the bases, and 2**kinds
+    kinds of digits, told apart by their lowest bits.
+
+    If exponents are ``signed``, so is the highest digit, its sign stands for the lowest bit of its
+    kind, and a span is one window.
+    """
+
+    window: int
+    spans: int = 1
+    shares: int = 1
+    kinds: int = 0
+    signed: bool = False
+
+    @property
+    def tasks(self) -> int:
+        """Of an output."""
+        return self.spans * self.shares << self.kinds
+
+    @property
+    def entries(self) -> int:
+        """Buckets of a task: one more for the magnitude of the lowest of signed digits."""
+        return (1 << self.window - self.kinds) + self.signed
+
+    @property
+    def block(self) -> int:
+        """Groups that hold the tasks of an output."""
+        return -(-self.tasks // LANES)
+
+    def windows(self, bits: int) -> int:
+        """Of a span."""
+        return -(-bits // (self.window * self.spans))
+
+    def serves(self, terms: int, bits: int) -> bool:
+        """Whether less would not do."""
+        spans = self.spans == 1 or self.window * self.spans < 2 * bits
+        signs = not self.signed or (self.kinds > 0 and self.windows(bits) == 1)
+        return self.shares <= terms and self.kinds < self.window and spans and signs
+
+    def products(self, used: float, outputs: int, bits: int, threads: int) -> float:
+        """Products of a lane group that the busiest thread does, where so many terms are not 0."""
+        groups = -(-outputs * self.tasks // LANES)
+        terms = used / (self.shares << self.kinds)
+        first = self.entries * (1 - (1 - 1 / self.entries) ** terms)
+        busy = outputs * self.tasks / (LANES * groups)
+        busy *= bits / (self.windows(bits) * self.window * self.spans)
+        each = busy * (terms - first) + 2 * self.entries
+        each += (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
+        windows = self.windows(bits)
+        whole = windows * each + (windows - 1) * (1 + SQUARING * self.window)
+        blocks = -(-groups // self.block) if self.tasks > 1 else 0
+        return -(-groups // threads) * whole + -(-blocks // threads) * self.rejoining(bits)
+
+    def rejoining(self, bits: int) -> float:
+        """Products that it takes to rejoin a block of groups."""
+        joins = sum(-(-tasks // LANES) for tasks in halves(self.tasks))
+        squarings = self.windows(bits) * self.window * (self.spans - 1)
+        return joins + SQUARING * squarings
+
+
+def halves(count: int) -> list[int]:
+    """count/2, count/4, ... 1 for a power of two."""
+    return [count >> i for i in range(1, count.bit_length())]
+
+
+def pippenger(
+    arithmetic: SimdArithmetic,
+    bases: Residues,
+    digits: Words,
+    shape: tuple[int, int],
+    bits: int,
+    cut: Cut,
+    invert: Invert | None = None,
+) -> Residues:
+    """Of each row of bases the outputs, of ``shape`` outputs and terms, whose digits these are."""
+    outputs, terms = shape
+    tasks = len(bases) // terms * outputs * cut.tasks
+    windows, most = cut.windows(bits), -(-terms // cut.shares)
+    out = lane_groups(-(-tasks // LANES), arithmetic.rows)
+    flat = _flat(arithmetic, bases)
+    pitch, entries, room = LANES * flat.shape[1], cut.entries, LANES * most
+    arithmetic.run(
+        pippenger_all,
+        windows * (most / (1 << cut.kinds) + 2 * entries),
+        out,
+        flat,
+        digits,
+        (
+            *(tasks, outputs, terms, cut.shares, cut.kinds),
+            *(cut.spans, windows, cut.window, int(cut.signed)),
+        ),
+        _masks(cut, len(out)),
+        entries,
+        room,
+        extra=3 * entries + 3 + most + 3 * pitch + entries * pitch,
+    )
+    if invert is not None:
+        _invert_negative(out, tasks, cut, invert)
+    return _rejoined(arithmetic, Residues(out, tasks), cut, windows)
+
+
+def _flat(arithmetic: SimdArithmetic, bases: Residues) -> Words:
+    """The limbs of each base in a row, all as far apart; and in a last group those of one."""
+    groups, rows, _ = bases.data.shape
+    pitch = -(-rows // LANES) * LANES
+    flat = lane_groups((groups + 1) * LANES, pitch // LANES)
+    for part, x in (flat[: LANES * groups], bases.data), (flat[LANES * groups :], _one(arithmetic)):
+        flatten_all.over(
+            len(x),
+            rows * SECONDS_PER_ROW,
+            *(part, pitch, x, rows),
+            scratch=lambda: lane_groups(1, pitch + 1),
+            least=1,
+        )
+    return flat
+
+
+def _one(arithmetic: SimdArithmetic) -> Words:
+    return arithmetic.ones(1).data
+
+
+def _masks(cut: Cut, groups: int) -> Words:
+    """For each task, and each lower bit that tells kinds apart: if it has it, and if that is 1."""
+    if cut.kinds == 0:
+        return lane_groups(0, 1)
+    tasks = np.arange(groups * LANES)
+    kind, highest = tasks // cut.spans, tasks % cut.spans == cut.spans - 1
+    signed = highest & cut.signed
+    columns = []
+    for bit in reversed(range(cut.kinds)):
+        has = ~signed | (bit < cut.kinds - 1)
+        columns += [has, has & (kind >> (bit + signed) & 1 == 1)]
+    masks = -np.stack(columns).astype(np.int64)
+    return aligned(masks.reshape(2 * cut.kinds, groups, LANES).transpose(1, 0, 2))
+
+
+def _invert_negative(out: Words, tasks: int, cut: Cut, invert: Invert) -> None:
+    """In place, of each output and share and magnitude's kind the task of negative digits."""
+    every = np.arange(tasks)
+    negative = every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
+    found = invert(Residues(out, tasks)[negative])
+    group, lane = np.divmod(negative, LANES)
+    order = np.arange(len(negative))
+    out[group, :, lane] = found.data[order // LANES, :, order % LANES]
+
+
+def _rejoined(arithmetic: SimdArithmetic, x: Residues, cut: Cut, windows: int) -> Residues:
+    """From tasks (outputs, shares, kinds, spans) to outputs."""
+    if cut.tasks == 1:
+        return x
+    bits = windows * cut.window
+    blocks = x.data.reshape(-1, cut.block * arithmetic.rows, LANES)
+    args = (cut.block, cut.tasks, cut.spans, bits)
+    products = cut.rejoining(bits * cut.spans)
+    arithmetic.run(rejoin_all, products, blocks, *args, extra=arithmetic.rows)
+    return x[:: cut.tasks]
