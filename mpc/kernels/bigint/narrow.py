@@ -169,7 +169,9 @@ def carry_upper(out: int, z: int, products: int, limbs: int) -> None:
 
     What is carried out of the last is dropped.
     """
-    _carry_rows(out, z + ROW * limbs, broadcast(LIFTED), _excess(0, products, limbs), products, limbs)
+    _carry_rows(
+        out, z + ROW * limbs, broadcast(LIFTED), _excess(0, products, limbs), products, limbs
+    )
 
 
 @inner
