@@ -41,7 +41,6 @@ from mpc.kernels.lanes import (
     shift_right,
     store,
     sub,
-    zero,
 )
 
 LOW, HIGH = np.uint64(fives.LOW), np.uint64(fives.HIGH)
@@ -170,7 +169,9 @@ def carry_upper(out: int, z: int, products: int, limbs: int) -> None:
 
     What is carried out of the last is dropped.
     """
-    _carry_rows(out, z + ROW * limbs, zero(), _excess(0, products, limbs), products, limbs)
+    _carry_rows(
+        out, z + ROW * limbs, broadcast(LIFTED), _excess(0, products, limbs), products, limbs
+    )
 
 
 @inner
@@ -182,7 +183,7 @@ def carry_folded(out: int, z: int, products: int, limbs: int) -> None:
     first, last, columns = FIVE, limbs - FIVE, z + ROW * limbs
     both = LOW + HIGH
     excess = _excess(0, products, limbs) - LOW
-    over = _carry_rows(out, columns, zero(), excess, products - 1, first)
+    over = _carry_rows(out, columns, broadcast(LIFTED), excess, products - 1, first)
     excess = _excess(first, products, limbs) - np.uint64(FIVE) * both
     over = _carry_rows(
         out + ROW * first, columns + ROW * first, over, excess, products, last - first
@@ -202,12 +203,17 @@ def _excess(row: int, products: int, limbs: int) -> np.uint64:
 def _carry_rows(
     out: int, z: int, over: Lanes, excess: np.uint64, products: int, rows: int
 ) -> Lanes:
-    """Limbs from columns of which each begins a product less than the one below."""
+    """Limbs from columns of which each begins a product less than the one below.
+
+    ``over`` is carried into the first, and what is carried out of the last is returned; both are
+    too large by LIFTED.
+    """
+    excess -= LIFTED
     both, mask = np.uint64(products) * (LOW + HIGH), broadcast(LIMB)
     for row in range(rows):
         column = add(add(load(z + ROW * row, 0), broadcast(excess)), over)
         store(out + ROW * row, 0, bit_and(column, mask))
-        over = sub(shift_right(column, LIMB_BITS), broadcast(LIFTED))
+        over = shift_right(column, LIMB_BITS)
         excess += both
     return over
 
