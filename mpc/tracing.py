@@ -5,7 +5,8 @@ A protocol says what it is at: ``with span("okvs"):``, or ``@spanned("okvs")`` a
 is one stage. Nobody listens by default, and then a span costs one look-up. Under
 :func:`listening`, each span is handed over when it ends: the benchmarks add them up, and an
 exporter to a tracing system is a listener too. Spans nest as the calls do. A listener hears the
-thread it was set in, and what is run in a copy of its context.
+thread it was set in, and those that work for it: what is run in a copy of its context, as threads
+of protocols are (``ThreadPool``). So several threads may call it at once.
 
 A name is a constant of the code. Sizes and values have no place in a span.
 """
@@ -15,10 +16,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar, Token
+from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -78,6 +80,13 @@ def spanned(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return run
 
     return within
+
+
+class ThreadPool(ThreadPoolExecutor):
+    """Threads whose spans are inside those around ``submit`` or ``map``, and heard as they are."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        return super().submit(copy_context().run, partial(fn, *args, **kwargs))
 
 
 @contextmanager

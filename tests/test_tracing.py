@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from mpc.tracing import Span, listening, span, spanned
+import mpc
+from mpc.tracing import Span, ThreadPool, listening, span, spanned
 
 
 def test_spans_are_told_when_they_end_with_their_path_and_time() -> None:
@@ -88,3 +90,33 @@ def test_listeners_stand_beside_each_other_and_hear_their_own_thread() -> None:
         pass
     assert [s.name for s in far] == ["both"]
     assert [s.name for s in near] == ["both", "one"]
+
+
+def test_spans_of_a_pool_are_inside_those_of_who_submits() -> None:
+    heard: list[Span] = []
+
+    def work(number: int) -> int:
+        with span("work"):
+            return number + 1
+
+    with listening(heard.append), span("outer"), ThreadPool(2, "pool") as pool:
+        assert list(pool.map(work, range(3))) == [1, 2, 3]
+        with span("later"):
+            assert pool.submit(work, 7).result() == 8
+    paths = [s.path for s in heard if s.thread.startswith("pool")]
+    assert sorted(paths) == [("outer", "later", "work"), *[("outer", "work")] * 3]
+    with ThreadPool(1) as pool:
+        assert pool.submit(work, 1).result() == 2
+    assert len(heard) == 6  # nobody listens any more
+
+
+def test_no_protocol_makes_threads_that_are_not_heard() -> None:
+    """But those that a listener has no interest in: of the network, and of a rehearsal."""
+    package = Path(mpc.__file__).parent
+    deaf = {
+        file.relative_to(package).as_posix()
+        for folder in ("protocols", "primitives", "apps")
+        for file in (package / folder).rglob("*.py")
+        if "ThreadPoolExecutor(" in file.read_text()
+    }
+    assert deaf == {"apps/rehearsal.py"}

@@ -8,6 +8,7 @@ heard here, added up by its path.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,11 +39,13 @@ def collected(name: str, *, wanted: bool) -> Iterator[list[Record]]:
 @contextmanager
 def staged(depth: int = 1) -> Iterator[dict[str, float]]:
     """Seconds of each stage of the block, added up: of spans with less than ``depth`` around them,
-    by path, without the spans within that are stages too."""
+    by path, without the spans within that are stages too. What helps a stage from other threads is
+    in its time already."""
+    here = threading.current_thread().name
     stages: dict[str, float] = defaultdict(float)
 
     def note(span: Span) -> None:
-        if len(span.path) > depth:
+        if len(span.path) > depth or (len(span.path) > 1 and span.thread != here):
             return
         stages["/".join(span.path)] += span.wall
         if len(span.path) > 1:
@@ -71,6 +74,7 @@ def totals(name: str, spans: Sequence[Span]) -> list[Record]:
             checked=True,
         )
         for (thread, path), seconds in sorted(own.items())
+        if times[thread, path]  # the span around may be of the thread that this one works for
     ]
 
 

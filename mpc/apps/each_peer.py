@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from threading import Thread
 from typing import TypeVar
 
@@ -37,7 +38,11 @@ def each_peer(
         except BaseException as error:  # raised again below, in the caller's thread
             stop(error)
 
-    threads = [Thread(target=play, args=(name, Prg(rng.bytes(SEED_BYTES)))) for name in names]
+    # Spans of the roles are heard where ours are.
+    threads = [
+        Thread(target=copy_context().run, args=(play, name, Prg(rng.bytes(SEED_BYTES))))
+        for name in names
+    ]
     try:
         for thread in threads:
             thread.start()

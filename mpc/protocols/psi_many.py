@@ -39,7 +39,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ from mpc.primitives.items import Items
 from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, uint64
 from mpc.protocols.lookup import function
 from mpc.protocols.psi.agreement import shown
-from mpc.tracing import span
+from mpc.tracing import ThreadPool, span
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
@@ -90,7 +89,7 @@ def leader(
         return _ask(mesh.channel(name), held, followers, pad_to.get(name), Prg(seed))
 
     seeds = [rng.bytes(SEED_BYTES) for _ in followers]
-    with ThreadPoolExecutor(len(followers)) as pool:
+    with ThreadPool(len(followers)) as pool:
         sums = np.bitwise_xor.reduce(list(pool.map(ask, followers, seeds)))
     found: Indices = np.flatnonzero(~sums[: len(own)].any(axis=1))
     return found

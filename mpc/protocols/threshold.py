@@ -46,7 +46,6 @@ the number announced, since that many are what it can ask.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -67,7 +66,7 @@ from mpc.protocols import arith, boolean, compare, lookup
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.triples import Triples
-from mpc.tracing import span
+from mpc.tracing import ThreadPool, span
 
 MOST_HOLDERS = 16
 MOST_WEIGHT = 1 << 16
@@ -163,7 +162,7 @@ def asker(
         return lookup.asker(mesh.channel(name), layout, order=order, rng=Prg(seed))
 
     holders = list(terms.weights)
-    with span("lookups"), ThreadPoolExecutor(len(holders)) as pool:
+    with span("lookups"), ThreadPool(len(holders)) as pool:
         found = list(pool.map(look_up, holders, [rng.bytes(SEED_BYTES) for _ in holders]))
     members = np.stack([each.member.words for each in found], axis=1)
     words = ring.matmul(members, np.array(list(terms.weights.values()), np.uint64))

@@ -42,7 +42,6 @@ without sending permutations; empty bins are unknown companies, whose outcomes t
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ from mpc.protocols.query.limits import Gate
 from mpc.protocols.seeds import Seeds
 from mpc.protocols.threshold import Listed
 from mpc.protocols.triples import Triples
-from mpc.tracing import span
+from mpc.tracing import ThreadPool, span
 
 __all__ = ["OUTCOMES", "Decisions", "Known", "Model", "Plan", "Rule", "asker", "other", "rehearse"]
 
@@ -113,7 +112,7 @@ def asker(
             known = lookup.asker(channel, layout, order="table", rng=own)
         return listed, known
 
-    with span("lookups"), ThreadPoolExecutor(len(mesh.peers)) as pool:
+    with span("lookups"), ThreadPool(len(mesh.peers)) as pool:
         found = list(pool.map(look_up, mesh.peers, [rng.bytes(SEED_BYTES) for _ in mesh.peers]))
     by_name = dict(zip(mesh.peers, found, strict=True))
     lists = {name: listed for name, (listed, _) in by_name.items() if listed is not None}

@@ -27,7 +27,6 @@ know that both are in the table. A lying asker does just that, with points of it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +42,7 @@ from mpc.primitives import cuckoo, okvs
 from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
 from mpc.protocols.lookup import function
 from mpc.protocols.lookup.transfers import expanded
+from mpc.tracing import ThreadPool
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -158,7 +158,7 @@ def _stores(
 
     parts = [(inside, one, Prg(rng.bytes(SEED_BYTES))) for inside, _, one in rows.parts()]
     threads = kernels.threads()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPool(threads) as pool:
         for start in range(0, len(parts), threads):
             yield from pool.map(made, parts[start : start + threads])
 

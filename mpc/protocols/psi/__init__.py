@@ -63,11 +63,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextvars import copy_context
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,13 +91,12 @@ from mpc.protocols.psi.agreement import (
     offer,
 )
 from mpc.protocols.psi.progress import Progress, digest
-from mpc.tracing import span
+from mpc.tracing import ThreadPool, span
 
 __all__ = ["MEMORY", "Progress", "receiver", "sender"]
 
 log = logging.getLogger("mpc.protocols.psi")
 
-T = TypeVar("T")
 Words = NDArray[np.uint64]
 Indices = NDArray[np.intp]
 Bases = Callable[[], Any]  # base transfers of this side: what ``ot.lazy_bases_*`` return
@@ -208,12 +206,12 @@ def _run(
     run = agree(channel, ours, terms, progress)
     bases = bases or _begun(channel, "receiver", rng)
     # The items are hashed while messages that do not depend on them are on their way.
-    with ThreadPoolExecutor(1) as ahead:
+    with ThreadPool(1) as ahead:
 
         def cut_up() -> _Sets:
             return _cut_up(held, digests, run, terms, kept, progress)
 
-        sets = _submitted(ahead, cut_up)
+        sets = ahead.submit(cut_up)
         for bucket in range(run.first, run.buckets):
             if not (run.receivers and run.senders):
                 bases()  # so that nothing of it is left on the channel
@@ -267,11 +265,6 @@ def _part(sets: Future[_Sets], bucket: int) -> Words:
     return made.digests if whole else made.digests[made.chosen[bucket]]
 
 
-def _submitted(ahead: Executor, work: Callable[[], T]) -> Future[T]:
-    """Begin work whose spans are heard where ours are."""
-    return ahead.submit(copy_context().run, work)
-
-
 def _to_go_on_with(held: Items, terms: Terms, peer: str, progress: Progress) -> Words:
     """The digests of the run that broke off, if that was over these items with these terms; else it
     is forgotten."""
@@ -296,7 +289,7 @@ def _receive(
     channel, size = run.channel, placing.parameters(run).size
     seed, share = rng.bytes(okvs.SEED_BYTES), rng.bytes(_SHARE_BYTES)
     channel.send(pb.IntersectSeed(seed=seed))
-    placed = _submitted(ahead, partial(placing.placed, run, part, seed, run.receivers))
+    placed = ahead.submit(partial(placing.placed, run, part, seed, run.receivers))
     with span("vole"):
         a, compute_c = vole.lazy_receiver(
             channel, size, ring=run.ring, bases=bases(), security=run.security, rng=rng
@@ -339,7 +332,7 @@ def _send(run: Run, ahead: Executor, part: Callable[[], Words], bases: Bases, rn
         transfers = bases()
     seed = wire.sixteen(channel.peer, channel.recv(pb.IntersectSeed).seed)
     labels = placing.labels(run, rng)
-    dealt = _submitted(ahead, partial(placing.dealt, run, part, seed, labels))
+    dealt = ahead.submit(partial(placing.dealt, run, part, seed, labels))
     with span("vole"):
         delta, compute_b = vole.lazy_sender(
             channel, size, ring=run.ring, bases=transfers, security=run.security, rng=rng

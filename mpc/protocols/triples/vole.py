@@ -33,7 +33,6 @@ gets wrong, unnoticed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -47,6 +46,7 @@ from mpc.protocols import seeds
 from mpc.protocols.triples import Maker, Triples, kinds, matrices, products, sines
 from mpc.protocols.triples.kinds import Arrays, Kind, Words
 from mpc.protocols.triples.partners import Partner
+from mpc.tracing import ThreadPool
 
 _LARGEST = {kinds.Truncations: 1 << 14, kinds.Sines: 1 << 14}
 _OTHERS = 1 << 20  # at most so many of one kind in a batch: it bounds memory
@@ -159,7 +159,7 @@ class _Pairwise:
     def _with(partners: list[Partner], work: Callable[[Partner], Words]) -> list[Words]:
         if len(partners) < 2:
             return [work(partner) for partner in partners]
-        with ThreadPoolExecutor(len(partners)) as pool:
+        with ThreadPool(len(partners)) as pool:
             return list(pool.map(work, partners))
 
     def _products(self, a: Words, b: Words) -> Words:
