@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.residues import Residues
+from mpc.kernels.bigint.residues import Invert, Residues
 
 
 class CombTable(Protocol):
@@ -80,10 +80,7 @@ class Arithmetic(Protocol):
         ...
 
     def multiexp_signed(
-        self,
-        bases: Residues,
-        exponents: NDArray[Any],
-        inverse: Callable[[Residues], Residues],
+        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
     ) -> Residues:
         """The same for integers (m, d) of either sign, with one call of ``inverse``."""
         ...

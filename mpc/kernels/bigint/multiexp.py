@@ -28,8 +28,15 @@ from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words
 from mpc.kernels.bigint.limbs import cut as cut_digits
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
-from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, Invert, halves, pippenger
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups, zero_groups
+from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, halves, pippenger
+from mpc.kernels.bigint.residues import (
+    LANES,
+    Invert,
+    Residues,
+    concatenate,
+    lane_groups,
+    zero_groups,
+)
 from mpc.kernels.compiled import threads_for
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ then inverted, before it is rejoined with the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ import numpy as np
 from mpc.kernels.bigint.buckets import flatten_all, pippenger_all
 from mpc.kernels.bigint.folds import rejoin_all
 from mpc.kernels.bigint.limbs import Words, aligned
-from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+from mpc.kernels.bigint.residues import LANES, Invert, Residues, lane_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -34,8 +33,6 @@ POWERS_OF_TWO = (1, 2, 4, 8, 16)
 
 SECONDS_PER_ROW = 5e-9
 """About what moving a row of eight words takes."""
-
-Invert = Callable[[Residues], Residues]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.residues import Residues
+from mpc.kernels.bigint.residues import Invert, Residues
 
 # Six bits take 64 elements a window: 7 MiB for 1024-bit exponents modulo a 4096-bit number.
 COMB_WINDOW = 6
@@ -81,10 +81,7 @@ class PortableArithmetic:
         return above
 
     def multiexp_signed(
-        self,
-        bases: Residues,
-        exponents: NDArray[Any],
-        inverse: Callable[[Residues], Residues],
+        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
     ) -> Residues:
         above, below = self._multiexp(bases, [[mpz(index(e)) for e in row] for row in exponents])
         return self.mul(above, inverse(below))

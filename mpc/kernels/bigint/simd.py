@@ -37,7 +37,7 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+from mpc.kernels.bigint.residues import LANES, Invert, Residues, concatenate, lane_groups
 from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
 
@@ -168,10 +168,7 @@ class SimdArithmetic:
         return multiexp.multiexp(self, bases, exponents)
 
     def multiexp_signed(
-        self,
-        bases: Residues,
-        exponents: NDArray[Any],
-        inverse: Callable[[Residues], Residues],
+        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
     ) -> Residues:
         return multiexp.multiexp_signed(self, bases, exponents, inverse)
 
