@@ -69,6 +69,9 @@ def _guarded(command: Callable[P, R]) -> Callable[P, R]:
             found = (code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
             raise typer.Exit(next(found, 1)) from None
 
+    # Lines of a paragraph are broken for the terminal's width, not where they are in this file.
+    paragraphs = (command.__doc__ or "").split("\n\n")
+    run.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     return run
 
 
@@ -186,7 +189,8 @@ def score(
 ) -> None:
     """Take part in a joint score, as model owner, feature owner or receiver: the job file says.
 
-    The receiver learns each company's probability and band. Features and weights stay home.
+    The receiver learns each company's probability and band; or only a band, a decision or reasons,
+    where the job file says so. Features and weights stay home.
     """
     _play("score", party, job, input, output, wait, json)
 

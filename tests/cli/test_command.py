@@ -358,3 +358,11 @@ def test_a_fault_prints_every_digit_of_a_fingerprint(capsys: pytest.CaptureFixtu
 
     show.fault(ConfigError("shows the certificate 0A:CD:AB:FF"))
     assert capsys.readouterr().err == "ConfigError: shows the certificate 0A:CD:AB:FF\n"
+
+
+def test_paragraphs_of_help_are_broken_by_the_terminal_alone() -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        said = command.callback.__doc__ or ""
+        assert said
+        assert all("\n" not in paragraph for paragraph in said.split("\n\n"))
