@@ -40,7 +40,8 @@ _MAGIC = b"mpc:v1:paillier:public key\0"
 class PublicKey:
     """The modulus n, and where there is one the proof of its form.
 
-    Equal if n is. Made by `keygen`, or by `from_bytes` from what its owner sent.
+    Equal if n is. Made by `keygen`, or by `from_bytes` from what its owner sent, which checks its
+    length and its proof; here both are taken as they are.
     """
 
     n: int

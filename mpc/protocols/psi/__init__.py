@@ -50,10 +50,12 @@ tags the trees in the next, three in all.
 
 **Buckets**: above what the smaller ``memory`` holds, both cut their sets by the keyed hash into
 buckets padded to a bound that none exceeds but with probability 2^-40, and do one after the other.
-They are of 2^14 items at least, however little memory a peer says it has.
+They are of 2^14 items at least, however little memory a peer says it has. Above 4,096 buckets the
+stores of all fail together with more than 2^-40 (2^-34 at 2^32 items): an error, and no leak.
 With a ``Progress`` kept by the caller, in memory or under a key in a file, a run that broke off
 goes on over a new channel from its first open bucket, if both sides have the items and terms that
-they had; a malicious peer may put other items into that one.
+they had; a malicious peer may put other items into that one. Into any later bucket it may put
+what it chooses after the results of earlier ones.
 
 The size of the intersection alone (``cardinality_only``) and totals over it are by ``psi_sum``,
 which is another protocol, and semi-honest: ``counting`` says why.
