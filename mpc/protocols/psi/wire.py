@@ -95,7 +95,9 @@ def receive_tags(run: Run, lots: int) -> Iterator[Words]:
         left -= len(tags)
         yield tags
     if left:
-        raise ProtocolError(run.peer, f"its lots are of {run.senders - left} tags, not {run.senders}")
+        raise ProtocolError(
+            run.peer, f"its lots are of {run.senders - left} tags, not {run.senders}"
+        )
 
 
 def _tags(run: Run, count: int | None = None) -> Words:
