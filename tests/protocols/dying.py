@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links of a process that ends in the midst of a protocol."""
+"""A process that ends in the midst of a protocol, and what the others say then."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import Any
 
+import pytest
 from google.protobuf.message import Message
 
+from mpc.errors import ChannelError, MpcError, PeerClosed
 from mpc.net.channel import Channel
 from mpc.net.link import LINGER_SECONDS, Frame, Link
 from mpc.net.mesh import Mesh
+
+Stage = tuple[type[Message], int]
+"""When a process dies: as it is to send a kind of message, so many of them sent."""
 
 
 class KilledError(Exception):
@@ -66,3 +73,23 @@ def dying(mesh: Mesh, kind: type[Message], after: int = 0) -> Mesh:
     death = Death(kind, after)
     links = {name: Dying(mesh.channel(name)._link, death) for name in mesh.peers}
     return Mesh(mesh.me, mesh.names, {name: Channel(link) for name, link in links.items()})
+
+
+def ends(mesh: Mesh, victim: str, stage: Stage, play: Callable[[Mesh], Any]) -> MpcError | None:
+    """What ended the part of a party, or None of the one that dies."""
+    if mesh.me == victim:
+        # Where its channels are used by threads, the first to end may be one that finds them shut.
+        with pytest.raises((KilledError, PeerClosed)):
+            play(dying(mesh, *stage))
+        return None
+    with pytest.raises(ChannelError) as closed:
+        play(mesh)
+    cause = mesh.cause(closed.value)
+    mesh.abort(cause)
+    return cause
+
+
+def check(found: Sequence[MpcError | None], names: Sequence[str], victim: str) -> None:
+    """Every party but the one that died says that this one closed its links."""
+    said = [None if error is None else (type(error), error.peer) for error in found]
+    assert said == [None if name == victim else (PeerClosed, victim) for name in names]

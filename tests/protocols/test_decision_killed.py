@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from mpc.errors import ChannelError, MpcError, PeerClosed
+from mpc.errors import MpcError
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2, lookup_pb2
 from mpc.pb.v1 import decision_pb2 as pb
 from mpc.protocols import decision
 from tests.protocols.computing import Party, compute
 from tests.protocols.decision_runs import APPLICANTS, MODEL, PLAN, tables
-from tests.protocols.dying import KilledError, dying
+from tests.protocols.dying import Stage, check, ends
 
 NAMES = ["p0", "p1", "p2", "p3"]
-Stage = tuple[type[Message], int]
 # p1 has a list and a table, p2 a table, p3 a list. Of a message that goes to all, one that dies
 # after the first has told one of three. (Of the last one, who was told has got to the end.)
 ANYONE: dict[str, Stage] = {
@@ -44,11 +43,11 @@ OTHERS: dict[str, Stage] = {
 }
 
 
-def killed(victim: str, stage: Stage) -> list[tuple[type[MpcError], str] | None]:
-    """What ended the part of each party, and None of the one that dies."""
+def run(victim: str, stage: Stage) -> None:
+    """All but the victim, which dies at the stage, say that it is gone."""
     listed, known = tables()
 
-    def job(party: Party) -> tuple[type[MpcError], str] | None:
+    def job(party: Party) -> MpcError | None:
         me = party.mesh.me
         shared: dict[str, Any] = {"seeds": party.seeds, "triples": party.triples}
 
@@ -58,41 +57,28 @@ def killed(victim: str, stage: Stage) -> list[tuple[type[MpcError], str] | None]
             brought: dict[str, Any] = {"listed": listed.get(me), "known": known.get(me)}
             return decision.other(mesh, PLAN, **brought, **shared)
 
-        if me == victim:
-            # Where channels are used by threads, the first to end may be one that finds them shut.
-            with pytest.raises((KilledError, PeerClosed)):
-                play(dying(party.mesh, *stage))
-            return None
-        with pytest.raises(ChannelError) as closed:
-            play(party.mesh)
-        cause = party.mesh.cause(closed.value)
-        party.mesh.abort(cause)
-        return type(cause), cause.peer
+        return ends(party.mesh, victim, stage, play)
 
-    return compute(len(NAMES), job)
-
-
-def check(victim: str, stage: Stage) -> None:
-    assert killed(victim, stage) == [None if n == victim else (PeerClosed, victim) for n in NAMES]
+    check(compute(len(NAMES), job), NAMES, victim)
 
 
 @pytest.mark.parametrize("stage", ANYONE.values(), ids=ANYONE)
 @pytest.mark.parametrize("victim", NAMES)
 def test_whoever_dies_is_named_to_all(victim: str, stage: Stage) -> None:
-    check(victim, stage)
+    run(victim, stage)
 
 
 @pytest.mark.parametrize("stage", ASKER.values(), ids=ASKER)
 def test_an_asker_that_dies_is_named_to_all(stage: Stage) -> None:
-    check("p0", stage)
+    run("p0", stage)
 
 
 @pytest.mark.parametrize("stage", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("victim", NAMES[1:])
 def test_one_that_dies_as_it_hands_its_shares_over_is_named(victim: str, stage: Stage) -> None:
-    check(victim, stage)
+    run(victim, stage)
 
 
 @pytest.mark.parametrize("kind", [lookup_pb2.LookupHint, lookup_pb2.LookupTables])
 def test_one_that_dies_in_its_second_lookup_is_named(kind: type[Message]) -> None:
-    check("p1", (kind, 3 if kind is lookup_pb2.LookupHint else 4))
+    run("p1", (kind, 3 if kind is lookup_pb2.LookupHint else 4))

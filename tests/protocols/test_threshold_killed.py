@@ -3,24 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
-from mpc.errors import ChannelError, MpcError, PeerClosed
+from mpc.errors import MpcError
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2, lookup_pb2
 from mpc.pb.v1 import threshold_pb2 as pb
 from mpc.protocols import threshold
 from mpc.protocols.threshold import Listed, Output, Terms
 from tests.protocols.computing import Party, compute
-from tests.protocols.dying import KilledError, dying
+from tests.protocols.dying import Stage, check, ends
 from tests.protocols.threshold_runs import KEYS, LISTS, terms_of
 
 NAMES = ["p0", "p1", "p2", "p3"]
-Stage = tuple[type[Message], int]
 # Of a message that goes to all, one that dies after the first has told one of three.
 HOLDER: dict[str, Stage] = {
     "agree": (pb.ThresholdTerms, 0),
@@ -44,25 +41,6 @@ ASKER: dict[str, Stage] = {
 }
 
 
-def ends(party: Party, victim: str, stage: Stage, play: Callable[[Mesh], Any]) -> MpcError | None:
-    """What ended the part of a party, or None of the one that dies."""
-    if party.mesh.me == victim:
-        # Where its channels are used by threads, the first to end may be one that finds them shut.
-        with pytest.raises((KilledError, PeerClosed)):
-            play(dying(party.mesh, *stage))
-        return None
-    with pytest.raises(ChannelError) as closed:
-        play(party.mesh)
-    cause = party.mesh.cause(closed.value)
-    party.mesh.abort(cause)
-    return cause
-
-
-def check(found: list[MpcError | None], victim: str) -> None:
-    named = [None if error is None else (type(error), error.peer) for error in found]
-    assert named == [None if name == victim else (PeerClosed, victim) for name in NAMES]
-
-
 def alone(victim: str, stage: Stage, output: Output = "bit") -> None:
     terms = terms_of(LISTS, 2, output=output)
 
@@ -75,9 +53,9 @@ def alone(victim: str, stage: Stage, output: Output = "bit") -> None:
                 return threshold.asker(mesh, terms, KEYS, **shared)
             return threshold.holder(mesh, terms, Listed(LISTS[number - 1]), **shared)
 
-        return ends(party, victim, stage, play)
+        return ends(party.mesh, victim, stage, play)
 
-    check(compute(4, job), victim)
+    check(compute(4, job), NAMES, victim)
 
 
 @pytest.mark.parametrize("stage", HOLDER.values(), ids=HOLDER)
@@ -122,6 +100,6 @@ def test_in_the_mutual_form_too(victim: str, stage: Stage) -> None:
             given: dict[str, Any] = {"seeds": party.seeds, "triples": party.triples}
             return threshold.mutual(mesh, every, KEYS, held, **given)
 
-        return ends(party, victim, stage, play)
+        return ends(party.mesh, victim, stage, play)
 
-    check(compute(4, job), victim)
+    check(compute(4, job), NAMES, victim)
