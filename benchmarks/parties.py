@@ -216,11 +216,14 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One run: seconds in all and of each stage, what passed each link, and whether right."""
+    """One run: seconds in all and of each stage, what passed each link, rounds and how far its
+    messages reach where they are counted, and whether right."""
 
     seconds: float
     stages: dict[str, float]
     traffic: list[Traffic]
+    rounds: int
+    reached: Reached
     right: bool
 
 
@@ -245,43 +248,42 @@ def timed(
     are told to a ``depth`` as ``staged`` has it.
     """
 
-    def once(chain: Chain | None = None) -> _Run:
+    def once(*, counted: bool = False) -> _Run:
         mesh, ways = seat.ways()
         held = ready(mesh)
         seat.together()
-        links = [way.take(shape, chain) for way in ways]
+        chain = Chain()
+        links = [way.take(shape, chain if counted else None) for way in ways]
         with staged(depth) as stages:
             begun = time.perf_counter()
             found = work(held)
             ended = time.perf_counter()
-        traffic = [link.traffic for link in links]
+        # All of it before it is looked whether the result is right, which may take messages too.
+        passed = [link.traffic for link in links], chain.rounds, chain.reached
         whole = ended - seat.began(math.inf if idle else begun)
-        return _Run(whole, dict(stages), traffic, right(found))
+        return _Run(whole, dict(stages), *passed, right(found))
 
-    chain, seconds = Chain(), list[float]()
-    runs = [once(chain)]  # the first compiles or loads the kernels
-    counted = chain.rounds, chain.reached
+    seconds = list[float]()
+    runs = [once(counted=True)]  # the first compiles or loads the kernels
     for _ in seat.turns(seconds, at_least=repeat):
         runs.append(once())
         seconds.append(runs[-1].seconds)
-    return _times(runs[1:], seconds, *counted, checked=all(run.right for run in runs))
+    return _times(runs, seconds)
 
 
-def _times(
-    runs: Sequence[_Run], seconds: list[float], rounds: int, reached: Reached, *, checked: bool
-) -> Times:
-    """What ``runs`` come to, with the traffic of the last."""
+def _times(runs: Sequence[_Run], seconds: list[float]) -> Times:
+    """What ``runs`` come to: rounds of the first, stages of the others, and the last's traffic."""
     stages = defaultdict[str, list[float]](list)
-    for run in runs:
+    for run in runs[1:]:
         for stage, taken in run.stages.items():
             stages[stage].append(taken)
     passed = runs[-1].traffic
     return Times(
         seconds,
         sum(one.sent_bytes + one.received_bytes for one in passed),
-        rounds,
-        reached,
-        checked,
+        runs[0].rounds,
+        runs[0].reached,
+        all(run.right for run in runs),
         dict(stages),
     )
 

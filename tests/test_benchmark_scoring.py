@@ -90,13 +90,17 @@ def test_long_links_are_for_so_many_parties_and_no_more(monkeypatch: pytest.Monk
 
 
 def _takes_turns(seat: Seat, turns: int) -> tuple[Times, list[float]]:
-    """Exchanges made ready, and as many measured, over a long link."""
+    """Exchanges made ready, as many measured over a long link, and as many to see what is right."""
     preparing = []
 
-    def exchange(mesh: Mesh) -> None:
+    def exchange(mesh: Mesh) -> Mesh:
         for _ in range(turns):
             for name in mesh.peers:
                 mesh.channel(name).exchange(Column())
+        return mesh
+
+    def right(mesh: Mesh) -> bool:
+        return exchange(mesh) is mesh
 
     def ready(mesh: Mesh) -> Mesh:
         begun = time.perf_counter()
@@ -104,7 +108,7 @@ def _takes_turns(seat: Seat, turns: int) -> tuple[Times, list[float]]:
         preparing.append(time.perf_counter() - begun)
         return mesh
 
-    return timed(seat, "slow", 1, ready, exchange, lambda _: True), preparing
+    return timed(seat, "slow", 1, ready, exchange, right), preparing
 
 
 def test_a_link_takes_its_shape_when_all_is_ready_and_counts_from_then_on() -> None:
