@@ -24,7 +24,7 @@ ON_SHARES = "prepared,offline,split,anew,decision,reasons"
 # Bytes and rounds of what is measured, however it was prepared.
 SCORES = {
     "prepared": (703, 1),
-    "offline": (86006, 12),
+    "offline": (86006, 11),
     "split": (543, 1),
     "anew": (86709, 12),
     "decision": (4608, 9),
