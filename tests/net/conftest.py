@@ -15,6 +15,7 @@ import psutil
 import pytest
 from link_pairs import KINDS, Links, Pair
 from net_parties import Parties
+from session_files import Files
 
 from mpc.errors import ChannelError
 from mpc.net.link import Link
@@ -66,3 +67,9 @@ def links(
 @pytest.fixture
 def pair(links: Links) -> Pair:
     return links()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Those of three parties in a folder of the test's own."""
+    return Files(tmp_path)

@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import logging
-import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from concurrent import futures
 from functools import partial
 from pathlib import Path
@@ -17,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from link_pairs import PROMPTLY, within
-from net_parties import both, process
+from net_parties import both
+from session_files import NAMES, Files
 
 from mpc.errors import (
     ConfigError,
@@ -34,51 +32,8 @@ from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
 from mpc.pb.v1.columns_pb2 import Column
-from tests.ports import free_ports
 
 MIB = 1 << 20
-NAMES = ("bank", "power", "tax")
-
-
-class Files:
-    """Three parties' TOML files in one folder, each with the addresses it dials."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.addresses = {}
-        for name, port in zip(NAMES, free_ports(len(NAMES)), strict=True):
-            make_identity(name, folder)
-            self.addresses[name] = f"127.0.0.1:{port}"
-        for name in NAMES:
-            self.write(name, dials=NAMES)
-
-    def write(self, name: str, *, dials: tuple[str, ...], listens: bool = True) -> None:
-        lines = [f'name = "{name}"', f'key = "{name}.key"', f'certificate = "{name}.crt"']
-        if listens:
-            lines.append(f'listen = "{self.addresses[name]}"')
-        for peer in NAMES:
-            if peer != name:
-                lines += [f"[peers.{peer}]", f'certificate = "{peer}.crt"']
-                lines += [f'address = "{self.addresses[peer]}"'] if peer in dials else []
-        self.path(name).write_text("\n".join(lines) + "\n")
-
-    def path(self, name: str) -> Path:
-        return self.folder / f"{name}.toml"
-
-    def run(self, role: Callable[[Session], Any], *names: str, **options: Any) -> list[Any]:
-        """Every party of ``names`` in a session of its own; what each returned or raised."""
-
-        def play(name: str) -> Any:
-            chosen = {k: v(name) if callable(v) else v for k, v in options.items()}
-            with Session.open(self.path(name), **{"wait": 30, "timeout": 30, **chosen}) as session:
-                return role(session)
-
-        return both(*(partial(play, name) for name in names or NAMES))
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path)
 
 
 def _introduce(session: Session) -> dict[str, str]:
@@ -381,49 +336,3 @@ def test_a_mesh_of_strangers(files: Files) -> None:
             session.mesh(("tax", "power"))
 
     files.run(role, "bank", "tax", parties=("bank", "tax"))
-
-
-PARTY = """
-import sys, threading, time
-from mpc.net.session import Session
-from mpc.pb.v1.columns_pb2 import Column
-from tests.ports import free_ports
-try:
-    with Session.open(sys.argv[1], parties=("bank", "tax"), wait=60) as session:
-        (peer,) = session.peers
-        print("open", flush=True)
-        session.peer(peer).recv(Column)
-except BaseException as error:
-    names = [thread.name for thread in threading.enumerate()]
-    print(type(error).__name__, getattr(error, "reason", ""), names, flush=True)
-"""
-
-
-def _line(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
-
-
-def test_ctrl_c_in_one_process_ends_both(files: Files) -> None:
-    with process(PARTY, files.path("bank")) as bank, process(PARTY, files.path("tax")) as tax:
-        assert (_line(bank), _line(tax)) == ("open", "open")
-        time.sleep(0.2)
-        bank.send_signal(signal.SIGINT)
-        assert _line(bank) == "KeyboardInterrupt  ['MainThread']"
-        assert _line(tax) == "PeerAborted KeyboardInterrupt ['MainThread']"
-        assert (bank.wait(30), tax.wait(30)) == (0, 0)
-
-
-def test_ctrl_c_while_waiting_for_a_peer(files: Files) -> None:
-    with process(PARTY, files.path("bank")) as bank:
-        assert bank.stderr is not None
-        assert "waiting for tax" in bank.stderr.readline()
-        bank.send_signal(signal.SIGINT)
-        assert _line(bank) == "KeyboardInterrupt  ['MainThread']"
-
-
-def test_a_killed_process_ends_the_other(files: Files) -> None:
-    with process(PARTY, files.path("bank")) as bank, process(PARTY, files.path("tax")) as tax:
-        assert (_line(bank), _line(tax)) == ("open", "open")
-        bank.kill()
-        assert _line(tax) == "PeerClosed  ['MainThread']"
