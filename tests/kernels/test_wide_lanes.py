@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 FILES = [
     "test_lanes.py",
     "test_bigint.py",
+    "test_bigint_fermat.py",
     "test_bigint_forms.py",
     "test_bigint_powers.py",
     "test_bigint_threads.py",

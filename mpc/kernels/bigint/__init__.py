@@ -25,19 +25,22 @@ Modulo the square of n, which is Paillier's ring, with integers m modulo n besid
 
     crt = Crt(ring, parts)                   parts: rings whose coprime moduli multiply to ring's
     crt.split(x), crt.join(vectors)          the Chinese remainder theorem
-    crt.power(vectors, exponents)            each part to its own secret power, all at once
+
+    fermat = Fermat(rings)                   rings modulo the squares of primes p of one length
+    fermat.power(vectors)                    the elements of each to p - 1, all at once
 
 Exponents that are secret come as uint8 (count, width), little-endian, which is what random bytes
 are, or as one non-negative int for all elements.
 
 **Time and secrets.** In the simd backend ``reduce``, ``to_bytes``, ``mul``, ``square``, ``power``,
-``Comb.power``, ``embed``, ``log``, ``modulo_root``, ``product`` and ``Crt`` take no branch and
-touch no address that depends on values or exponents; of an exponent only the width shows. In the
-portable backend ``power`` is GMP's ``mpz_powm_sec``, which tells an exponent of zero and the number
-of its machine words, and the rest is not constant-time: a comb picks table entries by secret
-digits. ``inverse``, ``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and ``decode`` are
-constant-time in neither: the first three are for public exponents and blinded values. Nor is the
-one inversion of each of its bases that ``comb`` begins with modulo a square.
+``Comb.power``, ``Fermat.power``, ``embed``, ``log``, ``modulo_root``, ``product`` and ``Crt`` take
+no branch and touch no address that depends on values or exponents; of an exponent only the width
+shows. In the portable backend each power is GMP's ``mpz_powm_sec``, which tells an exponent of zero
+and the number of its machine words, and the rest is not constant-time: a comb picks table entries
+by secret digits. ``inverse``, ``power_signed``, ``multiexp``, ``from_bytes``, ``encode`` and
+``decode`` are constant-time in neither: the first three are for public exponents and blinded
+values. Nor is the one inversion of each of its bases that ``comb`` begins with modulo a square, nor
+what ``Fermat`` prepares, once for a key.
 """
 
 from __future__ import annotations
@@ -47,13 +50,14 @@ from math import gcd, prod
 
 from mpc import kernels
 from mpc.errors import ConfigError
-from mpc.kernels.bigint.arithmetic import Arithmetic, CrtPlan
+from mpc.kernels.bigint.arithmetic import Arithmetic, CrtPlan, FermatPlan
 from mpc.kernels.bigint.residues import Residues, concatenate
 from mpc.kernels.bigint.rings import Comb, Ring, SquareRing
 
 __all__ = [
     "Comb",
     "Crt",
+    "Fermat",
     "Residues",
     "Ring",
     "SquareRing",
@@ -122,27 +126,46 @@ class Crt:
         self.ring.check(x)
         return self._plan.split(x)
 
-    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
-        """The elements of each part to its own exponent, which is secret and not negative.
-
-        Of the exponents the length of the longest shows. Parts are raised side by side, so that
-        several threads have work even where each part has less than a lane group.
-        """
-        self._check(parts)
-        if len(exponents) != len(parts) or min(exponents) < 0:
-            raise ConfigError(f"power takes {len(parts)} exponents that are not negative")
-        return self._plan.power(parts, exponents)
-
     def join(self, parts: Sequence[Residues]) -> Residues:
         """The elements that leave ``parts``, or those times the scales."""
-        self._check(parts)
+        _check(self.parts, parts)
         return self._plan.join(parts)
 
-    def _check(self, parts: Sequence[Residues]) -> None:
-        if len(parts) != len(self.parts) or len({len(part) for part in parts}) != 1:
-            raise ConfigError(f"there are {len(self.parts)} parts, of one length")
-        for ring, part in zip(self.parts, parts, strict=True):
-            ring.check(part)
+
+class Fermat:
+    """Powers to p - 1 in rings modulo the squares of primes p, which are secret.
+
+    They are 1 + m*p of which ``log`` gives m, for elements that p does not divide; for others, and
+    where p is not prime, the result means nothing. Of the primes the length shows. Vectors are
+    raised side by side, so that several threads have work even where each has less than a lane
+    group.
+    """
+
+    __slots__ = ("_plan", "rings")
+
+    def __init__(self, rings: Sequence[SquareRing]) -> None:
+        if any(len(ring.moduli) != 1 for ring in rings):
+            raise ConfigError("powers to p - 1 are in rings of one modulus each")
+        if len({ring.root.moduli[0].bit_length() for ring in rings}) != 1:
+            raise ConfigError("the primes are of one length")
+        self.rings = tuple(rings)
+        arithmetics = [ring.arithmetic for ring in rings]
+        self._plan: FermatPlan = arithmetics[0].fermat(arithmetics)
+
+    def __repr__(self) -> str:
+        return f"Fermat(<{len(self.rings)} rings>)"
+
+    def power(self, vectors: Sequence[Residues]) -> list[Residues]:
+        """The elements of each ring's vector to p - 1."""
+        _check(self.rings, vectors)
+        return self._plan.power(vectors)
+
+
+def _check(rings: Sequence[Ring], vectors: Sequence[Residues]) -> None:
+    if len(vectors) != len(rings) or len({len(vector) for vector in vectors}) != 1:
+        raise ConfigError(f"there are {len(rings)} parts, of one length")
+    for ring, vector in zip(rings, vectors, strict=True):
+        ring.check(vector)
 
 
 def _arithmetic(moduli: tuple[int, ...], *, square: bool) -> Arithmetic:

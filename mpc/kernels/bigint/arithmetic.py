@@ -26,11 +26,15 @@ class CrtPlan(Protocol):
 
     def split(self, x: Residues) -> list[Residues]: ...
 
-    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
-        """Each part to its own power; there are as many elements in all."""
-        ...
-
     def join(self, parts: Sequence[Residues]) -> Residues: ...
+
+
+class FermatPlan(Protocol):
+    """The constants of powers to p - 1."""
+
+    def power(self, vectors: Sequence[Residues]) -> list[Residues]:
+        """Each vector to its own; there are as many elements in all."""
+        ...
 
 
 class Arithmetic(Protocol):
@@ -106,3 +110,6 @@ class Arithmetic(Protocol):
         ...
 
     def crt(self, parts: Sequence[Self], scales: Sequence[int]) -> CrtPlan: ...
+
+    @classmethod
+    def fermat(cls, parts: Sequence[Self]) -> FermatPlan: ...

@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mpc.kernels.bigint.integers import packed_exponents
-from mpc.kernels.bigint.limbs import Words, aligned, powers_of_radix, radix, side_by_side
+from mpc.kernels.bigint.limbs import Words, powers_of_radix, radix, side_by_side
 from mpc.kernels.bigint.residues import LANES, Residues, zero_groups
 
 if TYPE_CHECKING:
@@ -42,29 +39,6 @@ class SimdCrt:
             padded = _padded(x, self.whole, chunks * part.limbs)
             out.append(part.combine(padded, len(x), factors))
         return out
-
-    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
-        if len({(part.limbs, part.digits) for part in self.parts}) > 1:
-            return [
-                part.power(x, *packed_exponents(exponent, None))
-                for part, x, exponent in zip(self.parts, parts, exponents, strict=True)
-            ]
-        groups, bits = len(parts[0].data), max(exponents).bit_length()
-        packed = b"".join(e.to_bytes(-(-bits // 8), "little") for e in exponents)
-        rows = np.frombuffer(packed, np.uint8).reshape(len(parts), -1)
-        together = Residues(_one_after_another(parts), LANES * groups * len(parts))
-        powers = self._of_groups(groups).power(
-            together, np.repeat(rows, LANES * groups, axis=0), bits
-        )
-        return [
-            Residues(powers.data[groups * i : groups * (i + 1)], len(part))
-            for i, part in enumerate(parts)
-        ]
-
-    def _of_groups(self, groups: int) -> SimdArithmetic:
-        """Of so many groups of elements of each part."""
-        moduli = np.concatenate([part.modulus for part in self.parts])
-        return replace(self.parts[0], modulus=aligned(np.repeat(moduli, groups, axis=0)))
 
     def join(self, parts: Sequence[Residues]) -> Residues:
         columns = [
@@ -100,7 +74,3 @@ def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
     places = out.reshape(groups, digits, limbs, LANES)
     places[:, :, :size] = x.data.reshape(groups, digits, size, LANES)
     return out
-
-
-def _one_after_another(parts: Sequence[Residues]) -> Words:
-    return aligned(np.concatenate([part.data for part in parts]))

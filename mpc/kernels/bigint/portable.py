@@ -119,6 +119,10 @@ class PortableArithmetic:
         )
         return PortableCrt(whole, moduli, tuple(weights))
 
+    @classmethod
+    def fermat(cls, parts: Sequence[PortableArithmetic]) -> PortableFermat:
+        return PortableFermat(tuple(part.roots[0] for part in parts))
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PortableComb:
@@ -163,15 +167,22 @@ class PortableCrt:
     def split(self, x: Residues) -> list[Residues]:
         return [_residues(value % n for value in x.data) for n in self.moduli]
 
-    def power(self, parts: Sequence[Residues], exponents: Sequence[int]) -> list[Residues]:
-        return [
-            _residues(gmpy2.powmod_sec(a, e, n) if e else mpz(1) for a in part.data)
-            for part, e, n in zip(parts, exponents, self.moduli, strict=True)
-        ]
-
     def join(self, parts: Sequence[Residues]) -> Residues:
         columns = zip(*(part.data for part in parts), strict=True)
         return _residues(sum(map(mul, column, self.weights)) % self.whole for column in columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PortableFermat:
+    """Powers modulo the squares of ``primes``."""
+
+    primes: tuple[mpz, ...]
+
+    def power(self, vectors: Sequence[Residues]) -> list[Residues]:
+        return [
+            _residues(gmpy2.powmod_sec(a, p - 1, p * p) for a in x.data)
+            for x, p in zip(vectors, self.primes, strict=True)
+        ]
 
 
 def _integer(row: NDArray[np.uint8]) -> mpz:

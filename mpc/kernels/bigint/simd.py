@@ -15,6 +15,7 @@ from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.blocks import BLOCK, ROW
 from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
+from mpc.kernels.bigint.fermat import SimdFermat
 from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
@@ -217,6 +218,10 @@ class SimdArithmetic:
 
     def crt(self, parts: Sequence[SimdArithmetic], scales: Sequence[int]) -> SimdCrt:
         return SimdCrt.of(self, parts, scales)
+
+    @classmethod
+    def fermat(cls, parts: Sequence[SimdArithmetic]) -> SimdFermat:
+        return SimdFermat.of(parts)
 
     def constants(self, values: Sequence[int]) -> Words:
         """The factors of :meth:`combine`."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import gmpy2
 import numpy as np
 
-from mpc.kernels.bigint import Comb, Crt, Residues, SquareRing, modulo_square
+from mpc.kernels.bigint import Comb, Crt, Fermat, Residues, SquareRing, modulo_square
 from mpc.primitives.paillier.masks import subgroup_base
 from mpc.primitives.rng import Rng, below
 
@@ -23,11 +23,13 @@ from mpc.primitives.rng import Rng, below
 class Owner:
     """The rings of one key: ``square`` splits modulo n**2, ``plain`` joins plaintexts modulo n.
 
-    Those modulo p are scaled by the inverse of what decryption of 1 comes to before that.
+    ``fermat`` raises to p - 1 and q - 1. Plaintexts modulo p are scaled by the inverse of what
+    decryption of 1 comes to before that.
     """
 
     factors: tuple[Factor, Factor]
     square: Crt
+    fermat: Fermat
     plain: Crt
 
     @classmethod
@@ -37,6 +39,7 @@ class Owner:
         return cls(
             factors,
             Crt(ring, [factor.ring for factor in factors]),
+            Fermat([factor.ring for factor in factors]),
             Crt(
                 ring.root,
                 [factor.ring.root for factor in factors],
@@ -47,8 +50,7 @@ class Owner:
 
     def decrypt(self, x: Residues) -> list[int]:
         """The plaintexts in [0, n) of elements modulo n**2."""
-        exponents = [factor.prime - 1 for factor in self.factors]
-        powers = self.square.power(self.square.split(x), exponents)
+        powers = self.fermat.power(self.square.split(x))
         logs = [f.ring.log(power) for f, power in zip(self.factors, powers, strict=True)]
         return self.plain.ring.decode(self.plain.join(logs))
 
