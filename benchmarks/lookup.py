@@ -4,7 +4,8 @@
 18-character keys in Arrow arrays, half of the asker's in the holder's table; wall time of the asker
 from its call to its shares, with both sides starting together. The shares are put together
 afterwards and compared with the table. The floor is the bare exchange of as many bytes in as many
-rounds over the same link. ``order=table`` leaves them in the order of the bins. Memory
+rounds over the same link. ``order=table`` leaves them in the order of the bins. Values are as large
+as ``value_bytes`` allow, 2^40 at most. Memory
 is a side's peak above what it held before the run, its input included in that.
 """
 
@@ -23,7 +24,7 @@ from mpc.net.channel import Channel
 from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 
-from ._options import sizes, some_of, whole
+from ._options import several, sizes, some_of, whole
 from ._sides import Sample, measured
 from .parties import exchange
 from .record import Record, middle
@@ -40,12 +41,13 @@ _SIZES = "65536x1048576x8,1000x1048576x8,1048576x1048576x0"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How many keys, rows, and values a row, and the order of the results."""
+    """How many keys, rows, and values a row of how many bytes, and the order of the results."""
 
     keys: int
     rows: int
     columns: int
     order: Any
+    value_bytes: int
 
     @property
     def common(self) -> int:
@@ -53,9 +55,8 @@ class Case:
 
     def values(self) -> Any:
         """The table's values (rows, columns)."""
-        words = np.random.default_rng(self.rows).integers(
-            -(2**40), 2**40, (self.rows, self.columns)
-        )
+        most = 2 ** min(40, 8 * self.value_bytes - 2)
+        words = np.random.default_rng(self.rows).integers(-most, most, (self.rows, self.columns))
         return words if self.columns else None
 
 
@@ -73,12 +74,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="keys,table",
         help="of the results: keys, table",
     )
+    parser.add_argument(
+        "--value-bytes", type=several, default="8", help="of a value, 1 to 8, with commas between"
+    )
     parser.add_argument("--repeat", type=whole, default=2)
 
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every size in every order."""
-    cases = [Case(*size, order) for size in options.sizes for order in options.orders]
+    cases = [
+        Case(*size, order, octets)
+        for size in options.sizes
+        for order in options.orders
+        for octets in (options.value_bytes if size[2] else (8,))
+    ]
     samples = measured(_SIDES, _role, cases, options.repeat)
     moved = [(asked[0].bytes, asked[0].rounds) for asked in samples["asker"]]
     bare = measured(_SIDES, _bare, moved, options.repeat)["asker"]
@@ -101,6 +110,8 @@ def _records(case: Case, asked: list[Sample], held: list[Sample], least: float) 
         "values": case.columns,
         "order": case.order,
     }
+    if case.value_bytes != 8:
+        params["value_bytes"] = case.value_bytes
     right = all(_right(case, *pair) for pair in zip(asked, held, strict=True))
     wall, spread = middle([sample.wall for sample in asked])
     whole = Record(
@@ -148,7 +159,8 @@ def _role(channel: Channel, case: Case, side: str) -> lookup.Found:
     keys, values = _input(case, side)
     if side == "asker":
         return lookup.asker(channel, keys, order=case.order)
-    return lookup.holder(channel, keys, values, order=case.order)
+    octets = case.value_bytes
+    return lookup.holder(channel, keys, values, order=case.order, value_bytes=octets)
 
 
 def _right(case: Case, asked: Sample, held: Sample) -> bool:

@@ -21,7 +21,7 @@ def table(rows, columns, seed=0):
     return rng.integers(-(2**63), 2**63 - 1, (rows, columns), dtype=np.int64)
 
 
-def run(keys, rows, values=None, *, seed=0, order="keys", fraction_bits=0, **links):
+def run(keys, rows, values=None, *, seed=0, order="keys", fraction_bits=0, value_bytes=8, **links):
     """What both sides get."""
     return run_pair(
         lambda channel: lookup.asker(channel, keys, order=order, rng=seeded(f"a{seed}")),
@@ -31,6 +31,7 @@ def run(keys, rows, values=None, *, seed=0, order="keys", fraction_bits=0, **lin
             values,
             order=order,
             fraction_bits=fraction_bits,
+            value_bytes=value_bytes,
             rng=seeded(f"h{seed}"),
         ),
         **links,

@@ -20,6 +20,7 @@ from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
 from mpc.protocols import lookup
 from mpc.protocols.lookup import function, programmed
+from mpc.protocols.lookup.packing import Packing
 from mpc.testing import run_pair, seeded
 from tests.protocols.dying import Death, Dying, KilledError
 
@@ -27,12 +28,14 @@ from tests.protocols.dying import Death, Dying, KilledError
 # a table has, the kernels find others: they peel keys off in another order.
 GOLDEN = {
     "simd": {
-        0: "911e9741e30a333e492efa3424136bbb803a164107f8289c73e83742992f6225",
-        2: "53e9921a3ca1b5c44774f8f783f7dc030b62e64c1eb9c727bf089c502c6d37e7",
+        (0, 8): "911e9741e30a333e492efa3424136bbb803a164107f8289c73e83742992f6225",
+        (2, 8): "b8989444ebde4ccbe34b117de8980c37c93f213465285212281c1b6478993130",
+        (2, 3): "51cc5d6eae93ba0b836b6f01d1905571ecd7a258d846822579e845d45efa735c",
     },
     "portable": {
-        0: "2f219de5ddd63b56300be401a9e3f50db4985463b6321d6ab01b1ade01a879b1",
-        2: "11457487e016eb8477386a3f99cb9f7210e1effb5fccce4fe5af004856a6874d",
+        (0, 8): "2f219de5ddd63b56300be401a9e3f50db4985463b6321d6ab01b1ade01a879b1",
+        (2, 8): "0ce3c1efd316e299dcb5f5dbf32d6a021b0b35ae565c197a1db370921c24b5d3",
+        (2, 3): "3153da803f54c6b5ffe37d88c2c9080f3a0fe4f0863d57940ed2dcf3170603f1",
     },
 }
 
@@ -45,8 +48,10 @@ def even(data):
     return 155 < np.sum((counts - mean) ** 2) / mean < 380
 
 
-@pytest.mark.parametrize("start", [0, 500, 1000], ids=["all", "half", "none"])
-def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
+@pytest.mark.parametrize(
+    ("start", "octets"), [(0, 8), (500, 8), (1000, 8), (0, 2), (500, 2), (1000, 2)]
+)
+def test_views_are_uniform_whatever_is_in_the_table(start, octets, monkeypatch):
     sent, decoded = defaultdict(bytes), []
     real, words = Channel.send, programmed.asker
 
@@ -61,7 +66,8 @@ def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
     monkeypatch.setattr(Channel, "send", send)
     monkeypatch.setattr(programmed, "asker", keep)
     # The keys are much alike, and all values are the same.
-    asked, held = run(ids(0, 1000), ids(start, start + 1000), np.full((1000, 3), 7))
+    values = np.full((1000, 3), 7)
+    asked, held = run(ids(0, 1000), ids(start, start + 1000), values, value_bytes=octets)
     kinds = {kind for kind, data in sent.items() if data}
     assert kinds == {
         pb.LookupStore,
@@ -76,7 +82,7 @@ def test_views_are_uniform_whatever_is_in_the_table(start, monkeypatch):
     present = cuckoo_table.places[start:]
     for rows in (present, np.delete(np.arange(len(view)), present)):
         if len(rows) > 200:
-            assert even(view[rows].tobytes())
+            assert even(Packing(1, 3, octets).pack(view[rows]))
     for side in (asked, held):
         assert even(side.member.words.tobytes())
         assert even(side.values.words.tobytes())
@@ -159,11 +165,13 @@ def test_shares_are_new_in_every_run():
         assert not np.any(first.values.words == second.values.words)
 
 
-# Products with the asker's shares, and an order by switches: there are none without values.
+# Products with the asker's shares, an order by switches, lifting: there are none without values.
 ABSENT = {
     ("asker", pb.LookupFactors, 0),
     ("holder", pb.LookupFlips, 0),
     ("asker", pb.LookupFlips, 1),
+    ("asker", pb.LookupFlips, 2),
+    ("holder", pb.LookupFactors, 14),
 }
 
 
@@ -177,6 +185,7 @@ ABSENT = {
         ("asker", pb.LookupChoices, 2),
         ("asker", pb.LookupFlips, 0),
         ("asker", pb.LookupFlips, 1),
+        ("asker", pb.LookupFlips, 2),
         ("asker", pb.LookupFactors, 0),
         ("holder", pb.LookupOffer, 0),
         ("holder", pb.LookupHintSeed, 0),
@@ -184,6 +193,7 @@ ABSENT = {
         ("holder", pb.LookupTables, 0),
         ("holder", pb.LookupTables, 2),
         ("holder", pb.LookupFactors, 0),
+        ("holder", pb.LookupFactors, 14),
         ("holder", pb.LookupFlips, 0),
     ],
 )
@@ -203,7 +213,9 @@ def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after, columns):
 
     roles = {
         "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
-        "holder": lambda channel: lookup.holder(channel, ids(4, 20), table(16, columns)),
+        "holder": lambda channel: lookup.holder(
+            channel, ids(4, 20), table(16, columns) >> 40, value_bytes=4
+        ),
     }
     threads = [Thread(target=play, args=item) for item in roles.items()]
     for thread in threads:
@@ -232,6 +244,8 @@ def cut(name):
         (pb.LookupOffer, lambda m: setattr(m, "nonce", b"short"), "offer"),
         (pb.LookupOffer, lambda m: setattr(m, "columns", 257), "offer"),
         (pb.LookupOffer, lambda m: setattr(m, "fraction_bits", 63), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "value_bytes", 0), "offer"),
+        (pb.LookupOffer, lambda m: setattr(m, "value_bytes", 9), "offer"),
         (pb.LookupOffer, lambda m: setattr(m, "count", 1 << 40), "offer"),
         (pb.LookupLayout, lambda m: setattr(m, "seed", b""), "layout"),
         (pb.LookupStore, cut("values"), "expected"),
@@ -242,6 +256,7 @@ def cut(name):
         (pb.LookupTables, cut("tables"), "expected"),
         (pb.LookupFlips, cut("flips"), "expected"),
         (pb.LookupFactors, cut("words"), "expected"),
+        (pb.LookupFactors, lambda m: setattr(m.words, "width", 8), "expected"),
         (pb.LookupFactors, cut("bits"), "expected"),
     ],
 )
@@ -255,7 +270,7 @@ def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
 
     monkeypatch.setattr(Channel, "send", send)
     with pytest.raises(ProtocolError, match=match):
-        run(ids(0, 9), ids(4, 20), table(16, 2))
+        run(ids(0, 9), ids(4, 20), table(16, 2) >> 40, value_bytes=4)
 
 
 def test_tables_of_a_block_of_bits_have_four_bits_an_entry(monkeypatch):
@@ -272,16 +287,22 @@ def test_tables_of_a_block_of_bits_have_four_bits_an_entry(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("columns", "traffic"), [(0, (474_081, 106_532, 12)), (2, (492_887, 131_510, 13))]
+    ("columns", "octets", "traffic"),
+    [
+        (0, 8, (474_081, 106_532, 12)),
+        (2, 8, (492_887, 131_512, 13)),
+        (2, 3, (492_721, 119_238, 14)),
+    ],
 )
-def test_the_golden_transcript(columns, traffic):
+def test_the_golden_transcript(columns, octets, traffic):
     """Changes only in a commit that says why."""
     left, right = (Traced(end) for end in memory.pair())
-    run(ids(0, 20), ids(10, 40), table(30, columns), links=lambda: (left, right))
+    values = table(30, columns) >> (64 - 8 * octets + (octets < 8))
+    run(ids(0, 20), ids(10, 40), values, value_bytes=octets, links=lambda: (left, right))
     digests = hashlib.sha256(left.digest() + right.digest()).hexdigest()
     seen = left.traffic
     assert (seen.sent_bytes, seen.received_bytes, seen.rounds) == traffic
-    assert digests == GOLDEN[kernels.backend()][columns]
+    assert digests == GOLDEN[kernels.backend()][columns, octets]
 
 
 def test_equal_roles_are_refused():

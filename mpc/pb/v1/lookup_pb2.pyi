@@ -7,20 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LookupOffer(_message.Message):
-    __slots__ = ("role", "order", "count", "columns", "fraction_bits", "nonce")
+    __slots__ = ("role", "order", "count", "columns", "fraction_bits", "value_bytes", "nonce")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     FRACTION_BITS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_BYTES_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     role: str
     order: str
     count: int
     columns: int
     fraction_bits: int
+    value_bytes: int
     nonce: bytes
-    def __init__(self, role: _Optional[str] = ..., order: _Optional[str] = ..., count: _Optional[int] = ..., columns: _Optional[int] = ..., fraction_bits: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, role: _Optional[str] = ..., order: _Optional[str] = ..., count: _Optional[int] = ..., columns: _Optional[int] = ..., fraction_bits: _Optional[int] = ..., value_bytes: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class LookupLayout(_message.Message):
     __slots__ = ("key", "seed", "rows")

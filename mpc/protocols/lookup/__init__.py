@@ -6,12 +6,12 @@ equality: Pinkas, Schneider, Tkachenko, Yanai (EUROCRYPT 2019, eprint 2019/241) 
 Rindal, Schoppmann (EUROCRYPT 2021, eprint 2021/266)::
 
     asker, n keys                             holder, N rows: key -> d values
-      LookupOffer        <- one round ->        LookupOffer: n, N, d
+      LookupOffer        <- one round ->        LookupOffer: n, N, d, w
       LookupLayout       --- seeds ------>
       a word y and words g for each bin         a word t and masks m for each bin     programmed
       bits of [y = t], shared                   the same                              equality
       bits and g, in the order of its keys      bits and m, shared anew               order
-      bit, and bit * value, modulo 2^64         the same                              order
+      bit, and bit * value, modulo 2^64         the same                              order, widths
 
 The asker puts its keys in a cuckoo table of about 1.3 n bins (``primitives.cuckoo``), which fails
 with probability 2^-40; it draws another seed then, before anything is sent. A bin's word y is t,
@@ -19,8 +19,14 @@ and g is value - m, if the holder has the bin's key, and else they are uniform: 
 for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the
 table.
 
-**Learns.** The asker: N and d, the scale of the values. The holder: n. Nobody learns which keys are
-in the table or how many; both get uniform shares. Whoever later sees results learns what they say.
+**Learns.** The asker: N and d, the scale and the width of the values. The holder: n. Nobody learns
+which keys are in the table or how many; both get uniform shares. Whoever later sees results learns
+what they say.
+
+**Width.** Values take 8 bytes, or as few as w where the holder says so, which all of them have to
+fit: -2^(8 w - 2) <= v < 2^(8 w - 2), with the scale. Results are the same shares modulo 2^64, with
+one more message each way. The width is public: say what a column may hold, since what it happens to
+hold says something of the largest.
 
 **Order.** Shares come in the order of the asker's keys, for which the shares of all bins go through
 a switching network whose settings the asker knows. With ``order="table"`` they stay in the order of
@@ -39,17 +45,17 @@ other words into equality and selection, and learn from what is opened of result
 does not give. The transfers and the vector OLE below are secure against malicious parties; what is
 made of them here is not checked.
 
-**Cost**, in bytes: hints 3.9 N (8 + 8 d), equality 69 n, order 1.3 n log2(1.3 n) (8 d + 1/4) or,
-for membership alone, 2.4 in place of the last factor, selection 8 n (1 + 2 d). The hints are most
-of it where N is large: with eight values three copies of each row are 201 MB for 2^20 rows before
-anything else is sent. A row is sent three times, once for each bin that it may meet a key in, each
-time under a pad of its own: the mask of a bin is known to the holder by bin, and serves one key
-only. Under one pad for all three an asker, even one that follows the protocol, would see what two
-of its rows differ by. So 3 N (8 + 8 d) bytes is the least for any three hints with independent pads
-(this store takes 1.3 times that), but no bound for protocols of another kind. A row that is sent
-once takes a mask that is a function of its key, of which the two can compute shares modulo 2^64 at
-keys that the asker alone knows: a pseudorandom function evaluated on shares, for which we know
-none that takes as little time.
+**Cost**, in bytes: hints 3.9 N (8 + w d), equality 69 n, order 1.3 n log2(1.3 n) (w d + 1/4) or,
+for membership alone, 2.4 in place of the last factor, selection n (8 + 2 w d), and n d (8.1 - w)
+for lifting where w < 8. The hints are most of it where N is large: 2^20 rows of eight values take
+291 MB with 8 bytes each, 162 MB with 4, 97 MB with 2. A row is sent three times, once for each bin
+that it may meet a key in, each time under a pad of its own: the mask of a bin is known to the
+holder by bin, and serves one key only. Under one pad for all three an asker, even one that follows
+the protocol, would see what two of its rows differ by. So 3 N (8 + w d) bytes is the least for any
+three hints with independent pads (this store takes 1.3 times that), but no bound for protocols of
+another kind. A row that is sent once takes a mask that is a function of its key, of which the two
+can compute shares modulo 2^64 at keys that the asker alone knows: a pseudorandom function evaluated
+on shares, for which we know none that takes as little time.
 For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
 keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
 once and fetched once (``protocols.query``) is far cheaper for few keys.
@@ -72,7 +78,7 @@ from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.primitives.sharing import MAX_FRACTION_BITS, Share, checked_scale
-from mpc.protocols.lookup import equality, programmed
+from mpc.protocols.lookup import equality, programmed, widths
 from mpc.protocols.lookup import order as ordering
 from mpc.protocols.lookup.programmed import Sizes
 from mpc.protocols.lookup.sixteen import Chooser, Offerer
@@ -152,14 +158,23 @@ def admit(gate: Gate | None, peer: str, keys: int, *, lookups: int = 1) -> None:
 
 
 def asker(
-    channel: Channel, keys: Any | Layout, *, order: Order = "keys", rng: Rng = SYSTEM
+    channel: Channel,
+    keys: Any | Layout,
+    *,
+    order: Order = "keys",
+    value_bytes: int | None = None,
+    rng: Rng = SYSTEM,
 ) -> Found:
-    """Look ``keys`` up; see ``Layout.of`` for what they are."""
+    """Look ``keys`` up; see ``Layout.of`` for what they are.
+
+    ``value_bytes`` is the width of the values, where that was agreed on before: another one is a
+    ParameterMismatch.
+    """
     with span("layout"):
         layout = keys if isinstance(keys, Layout) else Layout.of(keys, rng=rng)
     table = layout.table
     offer = pb.LookupOffer(role="asker", order=_checked_order(order), count=len(table.places))
-    sizes, fraction_bits = _agree(channel, offer, rng)
+    sizes, fraction_bits = _agree(channel, offer, rng, value_bytes)
     places = table.places if order == "table" else None
     if not sizes.keys or not sizes.rows:
         return _found(*_zeros(sizes, order), 0, fraction_bits, places)
@@ -171,16 +186,17 @@ def asker(
     chooser = Chooser(channel, counts.choices, sizes.session, rng)
     with span("equality"):
         bits = equality.asker(chooser, words[:, 0])
-    transfers = Receiver(channel, counts.switches + counts.results, sizes.session, rng)
+    transfers, octets = Receiver(channel, counts.transfers, sizes.session, rng), sizes.octets
     if order == "keys":
         with span("order"):
             sources = np.concatenate([table.places, _free(table)])
-            bits, held = ordering.permute_asker(chooser, transfers, bits, held, sources)
+            bits, held = ordering.permute_asker(chooser, transfers, bits, held, octets, sources)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
         given = Sender(channel, counts.results, sizes.session, rng)
-        results = ordering.select_asker(transfers, given, bits, held)
-    return _found(*results, 0, fraction_bits, places)
+        member, held = ordering.select_asker(transfers, given, bits, held, octets)
+        values = widths.lift_asker(transfers, member, held, octets)
+    return _found(member, values, 0, fraction_bits, places)
 
 
 def holder(
@@ -189,6 +205,7 @@ def holder(
     values: ArrayLike | None = None,
     *,
     fraction_bits: int = 0,
+    value_bytes: int = 8,
     order: Order = "keys",
     asked: int | None = None,
     rng: Rng = SYSTEM,
@@ -196,14 +213,16 @@ def holder(
     """Let the asker look its keys up among ``keys``, with ``values`` (N, d) or (N,), or none.
 
     Values are encoded by ``fixed.encode`` with ``fraction_bits``, which are public; its errors are
-    raised here, before anything is sent, as is a DataError for a key that occurs twice. ``asked``
+    raised here, before anything is sent, as are a DataError for a key that occurs twice, and an
+    EncodingOverflow for values that do not fit ``value_bytes``, 1 to 8 and public too. ``asked``
     is how many keys the asker has said it asks, where that was agreed on before: another number is
     a ProtocolError.
     """
     items = Items.of(keys)
-    rows = _encoded(items, values, fraction_bits, rng)
+    rows = _encoded(items, values, fraction_bits, value_bytes, rng)
     offer = pb.LookupOffer(role="holder", order=_checked_order(order), count=len(items))
     offer.columns, offer.fraction_bits = rows.shape[1], fraction_bits
+    offer.value_bytes = value_bytes if offer.columns else 0
     sizes, _ = _agree(channel, offer, rng)
     if asked is not None and sizes.keys != asked:
         raise ProtocolError(channel.peer, f"asks {sizes.keys} keys, where it had said {asked}")
@@ -219,15 +238,16 @@ def holder(
     offerer = Offerer(channel, counts.choices, sizes.session, rng)
     with span("equality"):
         bits = equality.holder(offerer, targets, rng)
-    transfers = Sender(channel, counts.switches + counts.results, sizes.session, rng)
+    transfers, octets = Sender(channel, counts.transfers, sizes.session, rng), sizes.octets
     if order == "keys":
         with span("order"):
-            bits, held = ordering.permute_holder(offerer, transfers, bits, held, rng)
+            bits, held = ordering.permute_holder(offerer, transfers, bits, held, octets, rng)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
         taken = Receiver(channel, counts.results, sizes.session, rng)
-        results = ordering.select_holder(transfers, taken, bits, held)
-    return _found(*results, 1, fraction_bits, None)
+        member, held = ordering.select_holder(transfers, taken, bits, held, octets)
+        lifted = widths.lift_holder(transfers, member, held, octets)
+    return _found(member, lifted, 1, fraction_bits, None)
 
 
 def _digests(keys: Any, key: bytes) -> Words:
@@ -238,8 +258,12 @@ def _digests(keys: Any, key: bytes) -> Words:
     return digests
 
 
-def _encoded(items: Items, values: ArrayLike | None, fraction_bits: int, rng: Rng) -> Words:
-    """The rows of a table of distinct keys, as words."""
+def _encoded(
+    items: Items, values: ArrayLike | None, fraction_bits: int, value_bytes: int, rng: Rng
+) -> Words:
+    """The rows of a table of distinct keys, as they are looked up."""
+    if not 1 <= value_bytes <= widths.WHOLE:
+        raise ConfigError(f"values have 1 to {widths.WHOLE} bytes, not {value_bytes}")
     # Under a key of its own: the one of the run is not known yet, and a repeat is an error here.
     _digests(items, rng.bytes(_KEY_BYTES))
     if values is None:
@@ -251,7 +275,7 @@ def _encoded(items: Items, values: ArrayLike | None, fraction_bits: int, rng: Rn
             f"values of shape {np.shape(values)} for {len(items)} keys; "
             f"at most {MOST_COLUMNS} columns"
         )
-    return words
+    return widths.lowered(words, value_bytes)
 
 
 def _checked_order(order: str) -> str:
@@ -260,8 +284,10 @@ def _checked_order(order: str) -> str:
     return order
 
 
-def _agree(channel: Channel, offer: pb.LookupOffer, rng: Rng) -> tuple[Sizes, int]:
-    """What both sides offer, and the scale of the values."""
+def _agree(
+    channel: Channel, offer: pb.LookupOffer, rng: Rng, value_bytes: int | None = None
+) -> tuple[Sizes, int]:
+    """What both sides offer, and the scale of the values; their width may have been agreed on."""
     if offer.count > MOST_KEYS:
         raise ConfigError(f"{offer.count} keys; a lookup takes {MOST_KEYS} at most")
     offer.nonce = rng.bytes(_NONCE_BYTES)
@@ -272,11 +298,15 @@ def _agree(channel: Channel, offer: pb.LookupOffer, rng: Rng) -> tuple[Sizes, in
         raise ParameterMismatch(peer, "order", repr(offer.order), repr(theirs.order)[:100])
     fits = len(theirs.nonce) == _NONCE_BYTES and theirs.count <= MOST_KEYS
     bounded = theirs.columns <= MOST_COLUMNS and theirs.fraction_bits <= MAX_FRACTION_BITS
-    if not fits or not bounded:
+    wide = 1 <= theirs.value_bytes <= widths.WHOLE if theirs.columns else not theirs.value_bytes
+    if not fits or not bounded or not wide:
         raise ProtocolError(peer, "malformed offer of a lookup")
     ask, hold = (offer, theirs) if offer.role == "asker" else (theirs, offer)
+    if value_bytes is not None and hold.value_bytes != value_bytes:
+        raise ParameterMismatch(peer, "value_bytes", str(value_bytes), str(hold.value_bytes))
     session = hashlib.blake2s(ask.nonce + hold.nonce, person=b"lookup:s").digest()
-    return Sizes(ask.count, hold.count, hold.columns, session), hold.fraction_bits
+    octets = hold.value_bytes or widths.WHOLE
+    return Sizes(ask.count, hold.count, hold.columns, octets, session), hold.fraction_bits
 
 
 def _layout(channel: Channel) -> pb.LookupLayout:
@@ -296,19 +326,22 @@ def _free(table: cuckoo.Table) -> Places:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Choices among sixteen, switches of words, and results: the last two take transfers."""
+    """Choices among sixteen, transfers of the asker's choosing, and results: each of these takes a
+    transfer of the holder's choosing."""
 
     choices: int
-    switches: int
+    transfers: int
     results: int
 
     @classmethod
     def of(cls, sizes: Sizes, order: Order) -> _Counts:
-        choices = equality.CHOICES * sizes.bins
-        if order == "table":
-            return cls(choices, 0, sizes.bins)
-        blocks, switches = ordering.blocks_and_switches(sizes.bins, sizes.columns)
-        return cls(choices + blocks, switches, sizes.keys)
+        results, blocks, switches = sizes.bins, 0, 0
+        if order == "keys":
+            results = sizes.keys
+            blocks, switches = ordering.blocks_and_switches(sizes.bins, sizes.columns)
+        lifted = widths.count(results, sizes.columns, sizes.octets)
+        choices = equality.CHOICES * sizes.bins + blocks
+        return cls(choices, switches + results + lifted, results)
 
 
 def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:

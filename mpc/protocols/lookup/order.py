@@ -13,7 +13,7 @@ anew. There are two networks:
 * words, with a bit each, go by two through switches (``primitives.switches``). One with the asker's
   setting c adds c (x1 - x0) to its first output and takes it from the second; shares of that
   product come from one transfer with the asker's c (``transfers``). For b elements b log2 b - b / 2
-  transfers, with 8 bytes for each word of an element and 1 bit for its bit. Sharing translation
+  transfers, with the bytes of each word of an element and 1 bit for its bit. Sharing translation
   from punctured trees (Chase, Ghosh, Poburinnaya, "Secret Shared Shuffle", ASIACRYPT 2020) sends
   less only for elements of more than about ten words.
 
@@ -32,21 +32,26 @@ from numpy.typing import NDArray
 from mpc.primitives import fours
 from mpc.primitives.rng import Rng
 from mpc.primitives.switches import Network
+from mpc.protocols.lookup.packing import Packing
 from mpc.protocols.lookup.sixteen import Chooser, Offerer, nibbles
-from mpc.protocols.lookup.transfers import Receiver, Sender
+from mpc.protocols.lookup.transfers import Receiver, Sender, parts
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 
-_PART = 1 << 16  # products of one message
-
 
 def permute_asker(
-    chooser: Chooser, transfers: Receiver, bits: Bits, words: Words, sources: NDArray[np.int64]
+    chooser: Chooser,
+    transfers: Receiver,
+    bits: Bits,
+    words: Words,
+    octets: int,
+    sources: NDArray[np.int64],
 ) -> tuple[Bits, Words]:
-    """Shares whose element o is element ``sources[o]`` of ``bits`` (b,) and ``words`` (b, w)."""
+    """Shares whose element o is element ``sources[o]`` of ``bits`` (b,) and ``words`` (b, w), which
+    are modulo 2^(8 ``octets``)."""
     if words.shape[1]:
-        return _switched_asker(transfers, bits, words, sources)
+        return _switched_asker(transfers, bits, words, octets, sources)
     network, bits = fours.Network(len(bits)), bits.copy()
     settings = network.route(sources)
     chooser.choose(np.concatenate([np.empty(0, np.uint8), *settings]))
@@ -57,11 +62,11 @@ def permute_asker(
 
 
 def permute_holder(
-    offerer: Offerer, transfers: Sender, bits: Bits, words: Words, rng: Rng
+    offerer: Offerer, transfers: Sender, bits: Bits, words: Words, octets: int, rng: Rng
 ) -> tuple[Bits, Words]:
     """The holder's side of ``permute_asker``."""
     if words.shape[1]:
-        return _switched_holder(transfers, bits, words)
+        return _switched_holder(transfers, bits, words, octets)
     network, bits = fours.Network(len(bits)), bits.copy()
     offerer.expect(network.blocks())
     shifts = np.arange(0, 64, 4, dtype=np.uint64)
@@ -76,25 +81,27 @@ def permute_holder(
 
 
 def _switched_asker(
-    transfers: Receiver, bits: Bits, words: Words, sources: NDArray[np.int64]
+    transfers: Receiver, bits: Bits, words: Words, octets: int, sources: NDArray[np.int64]
 ) -> tuple[Bits, Words]:
-    network = Network(len(bits))
+    network, packing = Network(len(bits)), Packing(0, words.shape[1], octets)
     settings = network.route(sources)
     transfers.choose(np.concatenate([np.empty(0, np.uint8), *settings]))
     for layer, setting in zip(network.layers(), settings, strict=True):
-        shares, flips = transfers.multiply(layer.switches, words.shape[1], 1)
+        shares, flips = transfers.multiply(layer.switches, packing, 1)
         apart, unlike = layer.differences(words, bits)
         shares += setting[:, None] * apart
         words, bits = layer.switch(words, bits, shares, flips[:, 0] ^ setting & unlike)
     return bits, words
 
 
-def _switched_holder(transfers: Sender, bits: Bits, words: Words) -> tuple[Bits, Words]:
-    network = Network(len(bits))
+def _switched_holder(
+    transfers: Sender, bits: Bits, words: Words, octets: int
+) -> tuple[Bits, Words]:
+    network, packing = Network(len(bits)), Packing(0, words.shape[1], octets)
     transfers.expect(network.switches())
     for layer in network.layers():
         apart, unlike = layer.differences(words, bits)
-        shares, flips = transfers.multiply(apart, unlike[:, None])
+        shares, flips = transfers.multiply(apart, packing, unlike[:, None])
         words, bits = layer.switch(words, bits, shares, flips[:, 0])
     return bits, words
 
@@ -107,48 +114,43 @@ def blocks_and_switches(count: int, width: int) -> tuple[int, int]:
 
 
 def select_asker(
-    transfers: Receiver, given: Sender, bits: Bits, words: Words
+    transfers: Receiver, given: Sender, bits: Bits, words: Words, octets: int
 ) -> tuple[Words, Words]:
-    """Shares modulo 2^64 of the bits (n,), and of the bits times the words (n, w)."""
+    """Shares of the bits (n,), modulo 2^64, and of the bits times the words (n, w), modulo
+    2^(8 ``octets``) as these."""
     number = bits.astype(np.uint64)
     product = number[:, None] * words
     transfers.choose(bits)
-    for part in _parts(len(bits)):
-        shares, _ = transfers.multiply(len(bits[part]), 1 + words.shape[1], 0)
+    both, alone = (Packing(wide, words.shape[1], octets) for wide in (1, 0))
+    for part in parts(len(bits)):
+        shares, _ = transfers.multiply(len(bits[part]), both, 0)
         number[part] -= np.uint64(2) * shares[:, 0]
         product[part] += shares[:, 1:]
     if words.shape[1]:
         given.expect(len(bits))
-        for part in _parts(len(bits)):
-            product[part] += given.multiply(_signed(bits[part]) * words[part], _none(part))[0]
+        for part in parts(len(bits)):
+            product[part] += given.multiply(_signed(bits[part]) * words[part], alone)[0]
     return number, product
 
 
 def select_holder(
-    transfers: Sender, taken: Receiver, bits: Bits, words: Words
+    transfers: Sender, taken: Receiver, bits: Bits, words: Words, octets: int
 ) -> tuple[Words, Words]:
     """The holder's side of ``select_asker``."""
     number = bits.astype(np.uint64)
     product = number[:, None] * words
     transfers.expect(len(bits))
-    for part in _parts(len(bits)):
+    both, alone = (Packing(wide, words.shape[1], octets) for wide in (1, 0))
+    for part in parts(len(bits)):
         factors = np.concatenate([number[part, None], _signed(bits[part]) * words[part]], axis=1)
-        shares, _ = transfers.multiply(factors, _none(part))
+        shares, _ = transfers.multiply(factors, both)
         number[part] -= np.uint64(2) * shares[:, 0]
         product[part] += shares[:, 1:]
     if words.shape[1]:
         taken.choose(bits)
-        for part in _parts(len(bits)):
-            product[part] += taken.multiply(len(bits[part]), words.shape[1], 0)[0]
+        for part in parts(len(bits)):
+            product[part] += taken.multiply(len(bits[part]), alone, 0)[0]
     return number, product
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, min(count, start + _PART)) for start in range(0, count, _PART)]
-
-
-def _none(part: slice) -> Bits:
-    return np.empty((part.stop - part.start, 0), np.uint8)
 
 
 def _signed(bits: Bits) -> Words:

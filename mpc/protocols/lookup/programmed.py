@@ -15,9 +15,10 @@ and for each of the three hash functions h, whose bin for x is h(x)::
 
 where the key in the store and the pads come from a hash of F(x, h), x and h. The holder draws the
 targets t (a word for each bin) and the masks m (a word for each bin and value); the v are a row's
-values. An asker whose key in bin j is a row of the holder's decodes (t_j, v - m_j), and for any
-other key words that are uniform to it, as a store of other pairs would have given: pads of points
-at which it cannot evaluate F are pseudorandom.
+values, and v - m has as many octets as they have (``widths``). An asker whose key in bin j is a row
+of the holder's decodes (t_j, v - m_j), and for any other key words that are uniform to it, as a
+store of other pairs would have given: pads of points at which it cannot evaluate F are
+pseudorandom.
 
 The asker evaluates F once for each bin. Were F a function of the key alone, it could decode a key
 for the other two of its bins as well, and if it got there what another key of its own got, it would
@@ -41,6 +42,7 @@ from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
 from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
 from mpc.protocols.lookup import function
+from mpc.protocols.lookup.packing import Octets, Packing
 from mpc.protocols.lookup.transfers import expanded
 from mpc.tracing import ThreadPool
 
@@ -50,16 +52,23 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What both sides know: numbers of keys and rows, values of a row, and a key of this run."""
+    """What both sides know: numbers of keys and rows, values of a row and the octets of one, and a
+    key of this run."""
 
     keys: int
     rows: int
     columns: int
+    octets: int
     session: bytes = field(repr=False)
 
     @property
     def bins(self) -> int:
         return cuckoo.bins(self.keys)
+
+    @property
+    def hint(self) -> Packing:
+        """How a hint has a row: its target, and its values."""
+        return Packing(1, self.columns, self.octets)
 
 
 def asker(
@@ -67,7 +76,7 @@ def asker(
 ) -> Words:
     """A word and the values' words (bins, 1 + columns) for each bin; ``seed`` is of the rows.
 
-    Bins without a key get uniform words.
+    Bins without a key get uniform words. Words of values are modulo 2^(8 octets).
     """
     points = np.empty_like(digests)
     for choice in range(cuckoo.HASHES):
@@ -76,18 +85,19 @@ def asker(
     values = function.receiver(channel, points, seed, rng)
     out = uint64(rng, (sizes.bins, 1 + sizes.columns))
     parameters = okvs.Parameters.of(sizes.rows)
-    width = 8 * (1 + sizes.columns)
+    words = -(-sizes.hint.width // 8)
     for choice in range(cuckoo.HASHES):
         mine = np.flatnonzero(table.choices == choice)
         hashed = _hashed(values[mine], points[mine], sizes)
         rows = okvs.Rows.of(hashed[:, :2], _hint_seed(channel), parameters)
-        pads = expanded(hashed[:, 2:], 1 + sizes.columns, sizes.session)
+        pads = expanded(hashed[:, 2:], words, sizes.session)
         for part, place, inside in rows.parts():
             count, peer = place.stop - place.start, channel.peer
             column = channel.recv(pb.LookupHint).values
-            store = columns.unpack(column, width=width, count=count, peer=peer).view("<u8")
+            store = columns.unpack(column, width=sizes.hint.width, count=count, peer=peer)
             order = rows.order[part]
-            out[table.places[mine[order]]] = _decoded(inside, store) ^ pads[order]
+            decoded = _decoded(inside, _words(store)) ^ pads[order]
+            out[table.places[mine[order]]] = sizes.hint.unpack(_octets(decoded, sizes))
     return out
 
 
@@ -111,7 +121,7 @@ def holder(
         channel.send(pb.LookupHintSeed(seed=fresh))
         rows = okvs.Rows.of(hashed[:, :2], fresh, parameters)
         for store in _stores(rows, hashed[:, 2:], drawn, bins[:, choice], values, sizes, rng):
-            channel.send(pb.LookupHint(values=columns.pack(store)))
+            channel.send(pb.LookupHint(values=columns.pack(_octets(store, sizes))))
     return drawn[:, 0].copy(), drawn[:, 1:].copy()
 
 
@@ -153,14 +163,27 @@ def _stores(
         mine = rows.order[inside]
         there = drawn[places[mine]]
         there[:, 1:] = values[mine] - there[:, 1:]
-        there ^= expanded(seeds[mine], 1 + sizes.columns, sizes.session)
-        return _encoded(cluster, there, own)
+        words = _words(sizes.hint.pack(there))
+        words ^= expanded(seeds[mine], words.shape[1], sizes.session)
+        return _encoded(cluster, words, own)
 
     parts = [(inside, one, Prg(rng.bytes(SEED_BYTES))) for inside, _, one in rows.parts()]
     threads = kernels.threads()
     with ThreadPool(threads) as pool:
         for start in range(0, len(parts), threads):
             yield from pool.map(made, parts[start : start + threads])
+
+
+def _words(octets: Octets) -> Words:
+    """Rows of octets as rows of words, with zeros at the end."""
+    missing = -octets.shape[1] % 8
+    padded = np.pad(octets, ((0, 0), (0, missing))) if missing else octets
+    return np.ascontiguousarray(padded).view("<u8")
+
+
+def _octets(words: Words, sizes: Sizes) -> Octets:
+    """Rows of a hint without what ``_words`` has at the end."""
+    return words.astype("<u8", copy=False).view(np.uint8)[:, : sizes.hint.width]
 
 
 def _encoded(rows: okvs.Rows, values: Words, rng: Rng) -> Words:

@@ -14,7 +14,8 @@ the receiver's bit c, of words modulo 2^64 and of bits, take one message::
 
       x + K_0 - K_1, y ^ K_0 ^ K_1   -- LookupFactors -->   K_c + c * that  =  K_0 + c x
 
-so that the shares of c x are -K_0 and K_0 + c x, and those of c y the same with XOR.
+so that the shares of c x are -K_0 and K_0 + c x, and those of c y the same with XOR. Of narrow
+words (``packing``) the lowest octets are sent, and products are modulo as much.
 """
 
 from __future__ import annotations
@@ -28,12 +29,20 @@ from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives.rng import Rng
 from mpc.protocols import vole
+from mpc.protocols.lookup.packing import Packing
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 
 RUN = 1 << 20
 """Transfers of one run of vector OLE, which is what bounds memory."""
+
+_PART = 1 << 16  # products of one message
+
+
+def parts(count: int) -> list[slice]:
+    """``count`` products in parts of one message each."""
+    return [slice(start, min(count, start + _PART)) for start in range(0, count, _PART)]
 
 
 def expanded(seeds: Words, width: int, session: bytes) -> Words:
@@ -63,13 +72,14 @@ class Sender:
         """The receiver has chosen for the next ``count`` transfers."""
         self._expected += count
 
-    def multiply(self, words: Words, packed: Bits) -> tuple[Words, Bits]:
-        """Shares of the receiver's bits times ``words`` (n, w) and ``packed`` (n, b), with XOR.
-
-        ``packed`` are zeros and ones; either may have no columns.
-        """
-        keys = self._drawn(len(words))
-        width = words.shape[1]
+    def multiply(
+        self, words: Words, packing: Packing, packed: Bits | None = None
+    ) -> tuple[Words, Bits]:
+        """Shares of the receiver's bits times ``words`` (n, w) and, with XOR, ``packed`` (n, b),
+        which are zeros and ones."""
+        if packed is None:
+            packed = np.empty((len(words), 0), np.uint8)
+        keys, width = self._drawn(len(words)), packing.words
         first, second = (
             expanded(keys[:, choice], width + packed.shape[1], self._session) for choice in (0, 1)
         )
@@ -78,7 +88,7 @@ class Sender:
         masked = packed ^ low ^ (second[:, width:] & np.uint64(1)).astype(np.uint8)
         self._channel.send(
             pb.LookupFactors(
-                words=columns.pack((words + zero - second[:, :width]).reshape(-1)),
+                words=columns.pack(packing.pack(words + zero - second[:, :width])),
                 bits=columns.pack(bits.pack(masked.reshape(-1))),
             )
         )
@@ -126,16 +136,17 @@ class Receiver:
         """The bits of the next ``len(choices)`` transfers."""
         self._queued = np.concatenate([self._queued, choices])
 
-    def multiply(self, count: int, width: int, several: int) -> tuple[Words, Bits]:
-        """Shares of this party's next ``count`` bits times the sender's ``width`` words each and,
-        with XOR, its ``several`` bits."""
+    def multiply(self, count: int, packing: Packing, several: int) -> tuple[Words, Bits]:
+        """Shares of this party's next ``count`` bits times the sender's words of each and, with
+        XOR, its ``several`` bits."""
         chosen, keys = self._drawn(count)
+        width = packing.words
         pads = expanded(keys, width + several, self._session)
         message, peer = self._channel.recv(pb.LookupFactors), self._channel.peer
-        words = columns.unpack_uint64(message.words, count=count * width, peer=peer)
+        octets = columns.unpack(message.words, width=packing.width, count=count, peer=peer)
         packed = columns.unpack_uint64(message.bits, count=bits.words(count * several), peer=peer)
         masked = bits.unpack(packed, count * several).reshape(count, several)
-        total = pads[:, :width] + chosen[:, None] * words.reshape(count, width)
+        total = pads[:, :width] + chosen[:, None] * packing.unpack(octets)
         low = (pads[:, width:] & np.uint64(1)).astype(np.uint8)
         return total, low ^ chosen[:, None] & masked
 
