@@ -37,7 +37,7 @@ from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.protocols import decision, seeds
 from mpc.protocols.decision import Known, Model, Plan
-from mpc.protocols.decision.plan import RULE_LIMIT, VALUE_LIMIT
+from mpc.protocols.decision.plan import RULE_LIMIT, RULE_MOST, VALUE_LIMIT
 from mpc.protocols.psi.agreement import shown
 from mpc.protocols.query.limits import Gate
 from mpc.protocols.threshold import Listed
@@ -215,7 +215,7 @@ def _ruled(plan: Plan, me: str, held: Holding) -> Floats:
         return np.zeros((len(held), 0))
     values = held.table.features([name for name, _ in wanted], held.rows)
     for column, (name, unit) in enumerate(wanted):
-        far = held.rows[~(np.abs(values[:, column]) <= RULE_LIMIT * unit)]
+        far = held.rows[~(np.abs(values[:, column] / unit) <= RULE_MOST)]
         if len(far):
             raise DataError(
                 f"{held.table.path}, column {name!r}: {len(far):,} of {len(held):,} rows are "

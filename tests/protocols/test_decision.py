@@ -11,11 +11,12 @@ from mpc.errors import (
     ConfigError,
     DataError,
     EncodingOverflow,
+    ParameterMismatch,
     PeerAborted,
     PeerClosed,
     ProtocolError,
 )
-from mpc.protocols import decision
+from mpc.protocols import decision, lookup
 from mpc.protocols.decision import OUTCOMES, Known, Model, Rule
 from mpc.protocols.lookup import room
 from mpc.protocols.query.limits import Gate, Limits, Refused
@@ -195,7 +196,7 @@ def test_values_that_do_not_fit_are_refused():
         Known(good.keys, good.standardised, good.ruled[:, :0]),
         Known(good.keys, np.full((85, 1), 129.0), good.ruled),
         Known(good.keys, np.full((85, 1), np.nan), good.ruled),
-        Known(good.keys, good.standardised, np.full((85, 1), 2.0**19)),
+        Known(good.keys, good.standardised, np.full((85, 1), 2.0**18)),
     ):
         with pytest.raises(DataError):
             run(PLAN, MODEL, listed, {**known, "p2": bad})
@@ -275,6 +276,18 @@ def test_an_asker_that_looks_more_up_than_it_said_is_refused(monkeypatch):
     with pytest.raises(ProtocolError, match=r"asks \d+ keys, where it had said 1") as caught:
         run(PLAN, MODEL, *tables())
     assert caught.value.peer == "p0"
+
+
+def test_values_of_another_width_than_the_plans_are_refused(monkeypatch):
+    listed, known = tables()
+    real = lookup.holder
+
+    def holder(*args, value_bytes=8, **options):
+        return real(*args, value_bytes=8, **options)
+
+    monkeypatch.setattr(lookup, "holder", holder)
+    with pytest.raises(ParameterMismatch, match="value_bytes"):
+        run(PLAN, MODEL, listed, known)
 
 
 def test_another_number_of_values_is_the_owners_fault():

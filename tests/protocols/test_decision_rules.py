@@ -8,8 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from mpc.errors import EncodingOverflow
+from mpc.primitives import fixed
 from mpc.protocols import decision
 from mpc.protocols.decision import Known, Model, Plan, Rule
+from mpc.protocols.decision.plan import FRACTION_BITS, RULE_MOST, VALUE_LIMIT
+from mpc.protocols.lookup import widths
 from mpc.protocols.threshold import Listed, Terms
 from tests.protocols.computing import compute
 
@@ -56,9 +60,11 @@ def test_one_value_at_its_bound(coefficient):
 
 
 def test_other_bounds():
-    now, before = np.array([10.0, 10.0, 9.0, 2.0**18]), np.array([0.0, 1.0, 0.0, 0.0])
+    now, before = np.array([10.0, 10.0, 9.0, RULE_MOST]), np.array([0.0, 1.0, 0.0, -RULE_MOST])
     rule = Rule("sum", {NOW: 0.7, BEFORE: 0.1}, 7.1, "decline")
     assert declined(rule, {"now": now, "before": before}).tolist() == [True, False, True, False]
+    fallen = Rule("fallen", {BEFORE: 1.0}, -RULE_MOST + 2.0**-20, "decline")
+    assert declined(fallen, {"before": before}).tolist() == [False, False, False, True]
     far = Rule("far", {NOW: 0.001}, 1000.0, "decline")  # 10^6: above all values
     assert declined(far, {"now": now}).all()
     none = Rule("none", {NOW: 0.0}, 0.0, "decline")
@@ -70,3 +76,16 @@ def test_coefficients_without_so_few_bits_stay_as_they_are():
     assert rule.encodable == rule
     dyadic = Rule("even", {NOW: 1.0, BEFORE: -0.75}, 0.5, "refer")
     assert dyadic.encodable == dyadic
+
+
+def test_values_at_their_limits_fit_the_width_they_are_looked_up_with():
+    rule = Rule("low", {NOW: 1.0}, 0.0, "decline")
+    plan = Plan(
+        Terms("p0", 1, {"p2": 1}, "shares"), {"p1": ("a",), "p2": ("b",)}, 0.9, 0.9, (rule,)
+    )
+    for owner, most in (("p1", RULE_MOST), ("p2", VALUE_LIMIT)):
+        words = fixed.encode([[most, -most, 0.0]], FRACTION_BITS)
+        width = plan.value_bytes(owner)
+        widths.lowered(words, width)
+        with pytest.raises(EncodingOverflow, match=f"value_bytes={width} holds all"):
+            widths.lowered(words, width - 1)

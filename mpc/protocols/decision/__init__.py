@@ -38,6 +38,7 @@ and their holder until zeros of all pairs make them a sharing among all.
 
 Applicants are looked up in the order of bins of one ``lookup.Layout``, which fits them together
 without sending permutations; empty bins are unknown companies, whose outcomes the asker drops.
+Values are as wide as the plan lets them be (``Plan.value_bytes``), whatever a table holds.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def asker(
         if name in plan.lists.weights:
             listed = lookup.asker(channel, layout, order="table", rng=own).member.words
         if name in plan.owners:
-            known = lookup.asker(channel, layout, order="table", rng=own)
+            width = plan.value_bytes(name)
+            known = lookup.asker(channel, layout, order="table", value_bytes=width, rng=own)
         return listed, known
 
     with span("lookups"), ThreadPool(len(mesh.peers)) as pool:
@@ -154,6 +156,7 @@ def other(
                 channel,
                 *table,
                 fraction_bits=FRACTION_BITS,
+                value_bytes=plan.value_bytes(mesh.me),
                 order="table",
                 asked=asked,
                 rng=rng,

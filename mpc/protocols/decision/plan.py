@@ -22,6 +22,7 @@ FRACTION_BITS = 20  # of values, and of the factors of rules
 VALUE_LIMIT = 128.0  # of a standardised feature
 WEIGHTS_LIMIT = 2.0**13  # of all weights together, so that a logit has 60 bits at most
 RULE_LIMIT = 2.0**18  # of a value in the unit of its rule, and of a bound: 8 and 1 have 62 bits
+RULE_MOST = RULE_LIMIT - 2.0**-FRACTION_BITS  # the largest of such values
 OUTCOMES = ("approve", "refer", "decline")
 
 
@@ -29,7 +30,7 @@ OUTCOMES = ("approve", "refer", "decline")
 class Rule:
     """``sum of coefficient * value / unit`` over ``terms`` (owner, feature) is below ``below``.
 
-    Coefficients are at most 1 in size, and 8 of them; values up to 2^18 units, taken to the nearest
+    Coefficients are at most 1 in size, and 8 of them; values below 2^18 units, taken to the nearest
     2^-20 of the unit. A rule is right at its bound too where values are whole multiples of that, as
     whole numbers are in units of 1 or 1024 (in units of 1000 they are not), and coefficients have
     few digits; and any rule on one value is.
@@ -82,7 +83,7 @@ class Rule:
             return self  # no value is near such a bound
         sign = math.copysign(1.0, coefficient)
         units = round(self.below / abs(coefficient) * 2**FRACTION_BITS)
-        most = int(RULE_LIMIT) * 2**FRACTION_BITS - 1
+        most = int(RULE_MOST * 2**FRACTION_BITS)
         below = min(max(units, -most), most) / 2**FRACTION_BITS
         return replace(self, terms={term: sign}, below=below)
 
@@ -144,6 +145,11 @@ class Plan:
         """The values that rules take from ``owner``: each with the unit of its rule."""
         found = [(n, rule.unit) for rule in self.rules for o, n in rule.terms if o == owner]
         return tuple(dict.fromkeys(found))
+
+    def value_bytes(self, owner: str) -> int:
+        """How wide the values of ``owner``'s table are: 31 bits hold any within VALUE_LIMIT, and 39
+        any within RULE_MOST."""
+        return 5 if self.ruled(owner) else 4
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -213,7 +219,7 @@ def checked_table(plan: Plan, me: str, known: Known) -> Floats:
             f"{wanted[0]} features and {wanted[1]} values of rules"
         )
     scaled = ruled / np.array([unit for _, unit in plan.ruled(me)])
-    for values, limit in ((standardised, VALUE_LIMIT), (scaled, RULE_LIMIT)):
+    for values, limit in ((standardised, VALUE_LIMIT), (scaled, RULE_MOST)):
         if not bool((np.abs(values) <= limit).all()):
             raise DataError(f"a value is missing, or beyond {limit:.0f} scales or units")
     return np.concatenate([standardised, scaled], axis=1)
