@@ -2,7 +2,7 @@
 """The loops of the key-value store on whole arrays: the reference.
 
 A store of ``clusters`` parts of ``width`` sparse and ``dense`` dense columns is an array of values
-of one or two words each. A row is three distinct sparse columns of one cluster and a word whose
+of any number of words each. A row is three distinct sparse columns of one cluster and a word whose
 bits choose dense columns of that cluster; its value is the sum (XOR) of what they hold. ``rows``
 (n, 4) holds the three columns within the cluster, then the item's index; rows are sorted by
 cluster, rows ``starts[c]`` to ``starts[c + 1]`` being cluster c's.

@@ -2,8 +2,9 @@
 """The loops of the key-value store, compiled; what each function does: ``okvs_portable``.
 
 A cluster's columns, its rows and its part of the store stay in the second-level cache while it is
-worked on. A value has one or two words; where it has one, its low and high word are the same word,
-which costs less than a branch.
+worked on. Values are worked on by two words at a time, out of as many as they have, so that this
+part is small; where one is left, its low and high word are the same word, which costs less than a
+branch. Rows are peeled once for all words.
 """
 
 from __future__ import annotations
@@ -256,6 +257,37 @@ def _solve_gap(
     return _eliminate(lefts, rights, store[width * size :], size)
 
 
+@njit(nogil=True)
+def _words(of: Words, first: int, last: int, word: int, size: int) -> Words:
+    """One or two words of some values side by side: a copy, but where there are no others."""
+    if size == of.shape[1]:
+        return of.ravel()[first * size : last * size]
+    return of[first:last, word : word + size].copy().ravel()
+
+
+@njit(nogil=True)
+def _filled(
+    rows: Rows,
+    bits: Words,
+    values: Words,
+    order: Rows,
+    pivots: Rows,
+    gap: Rows,
+    part: Words,
+    size: int,
+    width: int,
+    tables: Words,
+) -> bool:
+    """Solve for one or two words of all values, in the order of the peeled rows."""
+    if len(gap) and not _solve_gap(rows, bits, values, order, pivots, gap, part, size, width):
+        return False
+    dense = part[width * size :]
+    _tables(dense, size, tables)
+    parts = (len(dense) // size + 7) // 8
+    _backfill(rows, bits, values, order, pivots, part, size, tables, parts)
+    return True
+
+
 @njit(nogil=True, cache=True)
 def encode(
     rows: Rows,
@@ -267,27 +299,26 @@ def encode(
     dense: int,
     limit: int,
 ) -> int:
-    size = values.shape[1]
-    parts = (dense + 7) // 8
-    tables = np.empty(512 * parts, np.uint64)
-    flat = values.ravel()
+    words, whole = values.shape[1], width + dense
+    tables = np.empty(512 * ((dense + 7) // 8), np.uint64)
     for cluster in range(len(starts) - 1):
         start, end = starts[cluster], starts[cluster + 1]
-        mine, my_bits, my_values = rows[start:end], bits[start:end], flat[start * size : end * size]
-        base = cluster * (width + dense) * size
-        part = store.ravel()[base : base + (width + dense) * size]
+        mine, my_bits = rows[start:end], bits[start:end]
+        first, last = cluster * whole, (cluster + 1) * whole
         order, pivots = np.empty(end - start, np.uint32), np.empty(end - start, np.uint32)
         gap = np.empty(limit, np.uint32)
         gaps = _peel(mine, width, order, pivots, gap)
         if gaps < 0:
             return cluster
-        order = order[: end - start - gaps]
-        if gaps and not _solve_gap(
-            mine, my_bits, my_values, order, pivots, gap[:gaps], part, size, width
-        ):
-            return cluster
-        _tables(part[width * size :], size, tables)
-        _backfill(mine, my_bits, my_values, order, pivots, part, size, tables, parts)
+        order, gap = order[: end - start - gaps], gap[:gaps]
+        for word in range(0, words, 2):
+            size = min(2, words - word)
+            taken = _words(values, start, end, word, size)
+            part = _words(store, first, last, word, size)
+            if not _filled(mine, my_bits, taken, order, pivots, gap, part, size, width, tables):
+                return cluster
+            if size < words:
+                store[first:last, word : word + size] = part.reshape(whole, size)
     return -1
 
 
@@ -301,18 +332,18 @@ def _decode(
     dense: int,
     out: Words,
 ) -> None:
-    size = store.shape[1]
+    words, whole = store.shape[1], width + dense
     parts = (dense + 7) // 8
     tables = np.empty(512 * parts, np.uint64)
-    target = out.ravel()
     for cluster in range(len(starts) - 1):
-        base = cluster * (width + dense) * size
-        part = store.ravel()[base : base + (width + dense) * size]
-        _tables(part[width * size :], size, tables)
-        for row in range(starts[cluster], starts[cluster + 1]):
-            low, high = _row_sum(rows[row], bits[row], part, size, tables, parts)
-            target[row * size] = low
-            target[row * size + size - 1] = high
+        for word in range(0, words, 2):
+            size = min(2, words - word)
+            part = _words(store, cluster * whole, (cluster + 1) * whole, word, size)
+            _tables(part[width * size :], size, tables)
+            for row in range(starts[cluster], starts[cluster + 1]):
+                low, high = _row_sum(rows[row], bits[row], part, size, tables, parts)
+                out[row, word] = low
+                out[row, word + size - 1] = high
 
 
 def place(places: Words, dense: Words, clusters: int, width: int, bits: int) -> Placed:

@@ -11,9 +11,9 @@ with rows of weight 3, clusters ("separate", section 2.1) and binary dense colum
 
 A key's row is a public function of the seed. ``decode`` is linear: of a sum (XOR) of stores it is
 the sum of what they decode to, which is all that the protocols use. Values are vectors over GF(2)
-of 64 or 128 bits. For uniform values, and an ``rng`` that the reader does not know, the store is
-uniform but for the rows that another set of keys would not solve, a difference below the failure
-probability; it tells the number of values it was made for, not the keys.
+of any number of 64-bit words. For uniform values, and an ``rng`` that the reader does not know, the
+store is uniform but for the rows that another set of keys would not solve, a difference below the
+failure probability; it tells the number of values it was made for, not the keys.
 
 **Parameters.** Clusters of about 2^16 keys, whose parts of the store fit a second-level cache. The
 three ways to fail share 2^-security:
@@ -161,7 +161,7 @@ class Rows:
             yield mine, slice(cluster * size, (cluster + 1) * size), rows
 
     def encode(self, values: Words, rng: Rng = SYSTEM) -> Words:
-        """A store (size, words) in which row i has ``values[i]``, of shape (n,) or (n, 1 or 2).
+        """A store (size, words) in which row i has ``values[i]``, of shape (n,) or (n, words).
 
         Free values are drawn from ``rng``. Raises ``CryptoError`` with probability below
         2^-security for distinct keys, and always for two equal keys with different values.
@@ -189,8 +189,8 @@ class Rows:
 
 def _words(values: Words, count: int) -> Words:
     columns = values.reshape(-1, 1) if values.ndim == 1 else values
-    if columns.dtype != np.uint64 or columns.shape not in ((count, 1), (count, 2)):
-        raise ValueError(f"expected {count} values of one or two words, got {values.shape}")
+    if columns.dtype != np.uint64 or columns.ndim != 2 or len(columns) != count:
+        raise ValueError(f"expected {count} values of uint64 words, got {values.shape}")
     return np.ascontiguousarray(columns)
 
 

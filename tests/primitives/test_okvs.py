@@ -28,7 +28,7 @@ def small_clusters(monkeypatch, size):
     monkeypatch.setattr("mpc.primitives.okvs._CLUSTER", size)
 
 
-@pytest.mark.parametrize("words", [1, 2])
+@pytest.mark.parametrize("words", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 63, 64, 65, 1000])
 def test_every_key_decodes(backend, count, words):
     rng = seeded(f"okvs{count}")
@@ -40,7 +40,7 @@ def test_every_key_decodes(backend, count, words):
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(0, 3000), st.integers(0, 2**32), st.sampled_from([1, 2]))
+@given(st.integers(0, 3000), st.integers(0, 2**32), st.sampled_from([1, 2, 3, 4]))
 def test_backends_read_each_other(count, seed, words):
     rng = seeded(seed)
     keys, values = uint64(rng, (count, 2)), uint64(rng, (count, words))
@@ -197,7 +197,7 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="10 keys"):
         rows.encode(keys)
     rows = Rows.of(keys, SEED, Parameters.of(10))
-    for values in (keys[:9], keys.astype(np.int64), np.zeros((10, 3), np.uint64)):
+    for values in (keys[:9], keys.astype(np.int64), np.zeros((10, 2, 2), np.uint64)):
         with pytest.raises(ValueError, match="values"):
             rows.encode(values)
     with pytest.raises(ValueError, match="values"):

@@ -29,12 +29,12 @@ from tests.protocols.dying import Death, Dying, KilledError
 GOLDEN = {
     "simd": {
         (0, 8): "911e9741e30a333e492efa3424136bbb803a164107f8289c73e83742992f6225",
-        (2, 8): "b8989444ebde4ccbe34b117de8980c37c93f213465285212281c1b6478993130",
+        (2, 8): "7bc40126eeb02cf8493819cfb2267b5d4abb988b86f8cf457bc1f090eeb5e20d",
         (2, 3): "51cc5d6eae93ba0b836b6f01d1905571ecd7a258d846822579e845d45efa735c",
     },
     "portable": {
         (0, 8): "2f219de5ddd63b56300be401a9e3f50db4985463b6321d6ab01b1ade01a879b1",
-        (2, 8): "0ce3c1efd316e299dcb5f5dbf32d6a021b0b35ae565c197a1db370921c24b5d3",
+        (2, 8): "49b1330dfbdef55d9c11a427c9061ab39945bcfff30f0b5516ea6435e83102d1",
         (2, 3): "3153da803f54c6b5ffe37d88c2c9080f3a0fe4f0863d57940ed2dcf3170603f1",
     },
 }

@@ -96,7 +96,7 @@ def asker(
             column = channel.recv(pb.LookupHint).values
             store = columns.unpack(column, width=sizes.hint.width, count=count, peer=peer)
             order = rows.order[part]
-            decoded = _decoded(inside, _words(store)) ^ pads[order]
+            decoded = inside.decode(_words(store)) ^ pads[order]
             out[table.places[mine[order]]] = sizes.hint.unpack(_octets(decoded, sizes))
     return out
 
@@ -165,7 +165,7 @@ def _stores(
         there[:, 1:] = values[mine] - there[:, 1:]
         words = _words(sizes.hint.pack(there))
         words ^= expanded(seeds[mine], words.shape[1], sizes.session)
-        return _encoded(cluster, words, own)
+        return cluster.encode(words, own)
 
     parts = [(inside, one, Prg(rng.bytes(SEED_BYTES))) for inside, _, one in rows.parts()]
     threads = kernels.threads()
@@ -184,21 +184,3 @@ def _words(octets: Octets) -> Words:
 def _octets(words: Words, sizes: Sizes) -> Octets:
     """Rows of a hint without what ``_words`` has at the end."""
     return words.astype("<u8", copy=False).view(np.uint8)[:, : sizes.hint.width]
-
-
-def _encoded(rows: okvs.Rows, values: Words, rng: Rng) -> Words:
-    """A store of any number of words in which rows have ``values``."""
-    pairs = [
-        rows.encode(np.ascontiguousarray(values[:, word : word + 2]), rng)
-        for word in range(0, values.shape[1], 2)
-    ]
-    return np.concatenate(pairs, axis=1)
-
-
-def _decoded(rows: okvs.Rows, store: Words) -> Words:
-    """What rows have in a store of any number of words."""
-    pairs = [
-        rows.decode(np.ascontiguousarray(store[:, word : word + 2]))
-        for word in range(0, store.shape[1], 2)
-    ]
-    return np.concatenate(pairs, axis=1)
