@@ -146,11 +146,10 @@ def _agrees(found: decision.Decisions, plan: Plan, asked: int, rows: int) -> boo
     limits = [np.log(p / (1 - p)) for p in (plan.decline_from, plan.refer_from)]
     declined = (weight >= plan.lists.threshold) | fell | (met & (logit >= limits[0]))
     outcome = np.where(declined, 2, np.where(~met | (logit >= limits[1]), 1, 0))
-    largest = np.argsort(-parts, axis=1)[:, : plan.reasons]
+    largest = np.argsort(-parts, axis=1, kind="stable")[:, : plan.reasons]
     reasons = np.zeros(parts.shape, bool)
-    np.put_along_axis(reasons, largest, (declined & met)[:, None], axis=1)
+    np.put_along_axis(reasons, largest, declined[:, None], axis=1)
     clear = np.min([np.abs(logit - limit) for limit in limits], axis=0) > 1e-6
-    named = clear & met
     return np.array_equal(found.outcome[clear], outcome[clear]) and np.array_equal(
-        found.reasons[named], reasons[named]
+        found.reasons[clear], reasons[clear]
     )

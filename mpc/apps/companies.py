@@ -228,7 +228,7 @@ def _names(generator: np.random.Generator, count: int) -> Column:
 class Answer:
     """What is true of one applicant; ``probability`` and ``band`` are None for one not scored.
 
-    ``reasons`` are the features that weigh most, for one declined that is scored.
+    ``reasons`` are the features that weigh most, for one declined.
     """
 
     listed_by: tuple[str, ...]
@@ -246,16 +246,16 @@ def in_the_open(demo: Demo) -> dict[str, Answer]:
     answers = {}
     for code in rows["bank"]:
         listed_by = tuple(holder for holder, listed in lists.items() if code in listed)
-        probability, band, weighed = None, None, {}
+        probability, band = None, None
+        weighed = _contributions(card, {p: held[code] for p, held in rows.items() if code in held})
         if all(code in held for held in rows.values()):
-            weighed = _contributions(card, {p: held[code] for p, held in rows.items()})
             probability = 1 / (1 + math.exp(-card["intercept"] - sum(weighed.values())))
             band = [b["name"] for b in card["bands"] if b["from"] <= probability][-1]
         outcome = _outcome(probability, rows, {h: lists[h].get(code) for h in lists}, code)
         reasons = None
-        if outcome == "decline" and weighed:
-            largest = sorted(weighed, key=lambda name: weighed[name])[-DECISION["reasons"] :]
-            reasons = frozenset(largest)
+        if outcome == "decline":
+            largest = sorted(weighed, key=lambda name: -weighed[name])
+            reasons = frozenset(largest[: DECISION["reasons"]])
         answers[code] = Answer(listed_by, probability, band, outcome, reasons)
     return answers
 
@@ -292,10 +292,13 @@ def _rows(source: Source) -> dict[str, dict[str, Any]]:
 
 
 def _contributions(card: dict[str, Any], rows: Mapping[str, dict[str, Any]]) -> dict[str, float]:
-    """What each feature adds to the logit."""
+    """What each feature adds to the logit, owner after owner: nothing where the owner of it does
+    not know the company."""
     return {
         feature["name"]: feature["weight"]
         * (float(rows[feature["owner"]][feature["name"]]) - feature["mean"])
         / feature["scale"]
-        for feature in card["features"]
+        if feature["owner"] in rows
+        else 0.0
+        for feature in sorted(card["features"], key=lambda feature: feature["owner"])
     }

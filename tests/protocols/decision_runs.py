@@ -87,11 +87,18 @@ def in_the_open(plan, model, listed, known, own=None, *, keys=APPLICANTS):
                 verdicts.add(rule.then)
         outcome = "decline" if "decline" in verdicts else "refer" if verdicts else "approve"
         if outcome == "decline":
-            contributions = z * model.weights
-            order = np.argsort(contributions, kind="stable")[::-1][: plan.reasons]
-            names = sorted(plan.names[i] for i in order) if met else None
+            order = np.argsort(-z * model.weights, kind="stable")[: plan.reasons]
+            names = [plan.names[i] for i in sorted(order)]
         found.append((outcome, names))
     return found
+
+
+def named(plan, decided):
+    """The reasons for each applicant, in the plan's order."""
+    return [
+        [name for name, told in zip(plan.names, row, strict=True) if told]
+        for row in decided.reasons
+    ]
 
 
 def run(

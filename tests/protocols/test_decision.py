@@ -30,6 +30,7 @@ from tests.protocols.decision_runs import (
     PLAN,
     RANGES,
     in_the_open,
+    named,
     plan_of,
     rng,
     run,
@@ -59,12 +60,7 @@ def test_outcomes_and_reasons_are_those_in_the_open(changes):
     assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
     assert {outcome for outcome, _ in wanted} == set(OUTCOMES)
     assert others == [len(APPLICANTS)] * (len(plan.parties) - 1)
-    for row, (outcome, names) in zip(decided.reasons, wanted, strict=True):
-        if outcome != "decline":
-            assert not row.any()
-        elif names is not None:
-            assert [n for n, told in zip(plan.names, row, strict=True) if told] == names
-        assert row.sum() == (plan.reasons if outcome == "decline" else 0)
+    assert named(plan, decided) == [names for _, names in wanted]
 
 
 @pytest.mark.parametrize("holders", [3, 8, 16])
@@ -88,9 +84,7 @@ def test_the_askers_own_features_count_too():
     decided, *_ = run(plan, model, listed, known, own=own)
     wanted = in_the_open(plan, model, listed, known, own)
     assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
-    for row, (outcome, names) in zip(decided.reasons, wanted, strict=True):
-        if outcome == "decline" and names is not None:
-            assert sorted(n for n, told in zip(plan.names, row, strict=True) if told) == names
+    assert named(plan, decided) == [names for _, names in wanted]
     for bad in (None, own[:, :1], np.full((60, 2), np.nan), own * 1000):
         with pytest.raises(DataError):
             run(plan, model, listed, known, own=bad)

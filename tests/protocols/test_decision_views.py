@@ -9,12 +9,14 @@ from lookup_runs import secrets_of
 
 from mpc.net.mesh import Mesh
 from mpc.pb.v1 import arith_pb2, decision_pb2
+from mpc.primitives import cuckoo
 from mpc.protocols.decision import Known
 from mpc.protocols.threshold import Listed
 from tests.protocols.computing import evenly, looks_uniform, openings, recorded
 from tests.protocols.decision_runs import APPLICANTS, FEATURES, MODEL, PLAN, run, tables
 
 SEEDS = 3
+BINS = cuckoo.bins(len(APPLICANTS))
 NONE, ALL = Listed([f"x{i}" for i in range(60)]), Listed(APPLICANTS)
 CALM = {"now": 50_000.0, "before": 50_000.0, "delay": 1.0}
 
@@ -136,4 +138,7 @@ def check_uniform(messages):
     assert evenly(np.concatenate(narrow[::2]), 16)
     assert evenly(np.concatenate(narrow[1::2]), 8)
     handed = b"".join(m.words.data for m in messages if isinstance(m, arith_pb2.HandedShares))
-    assert evenly(np.unpackbits(np.frombuffer(handed, np.uint8)), 2)
+    rows = np.frombuffer(handed, np.uint8).reshape(-1, -(-BINS // 64) * 8)
+    shares = np.unpackbits(rows, axis=1, bitorder="little")
+    assert not shares[:, BINS:].any()  # which belongs to nobody
+    assert evenly(shares[:, :BINS].reshape(-1), 2)

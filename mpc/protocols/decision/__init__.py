@@ -26,8 +26,10 @@ A rule is a linear condition on values, ``sum_j coefficient_j * value_j < below`
 by more than 30 %" is ``now - 0.7 before < 0``; it holds only where its owners know the applicant.
 
 **Reasons.** On request, for those declined, the names of the k features that raised the logit most
-(the largest ``weight * standardised value``), not in an order. That a list or a rule declined is
-not among them: it would say what the lists hold.
+(the largest ``weight * standardised value``; of equals the first in the plan), not in an order. A
+feature whose owner does not know the applicant weighs nothing, as an average would, and comes
+before one that lowers the logit. There are always k names: fewer would say who knows the applicant.
+That a list or a rule declined is not among them: it would say what the lists hold.
 
 **Learns.** The asker: outcome and reasons, and how long lists and tables are. Everybody else: how
 many applicants there are, and what the plan says, which is public: thresholds, rules, names of

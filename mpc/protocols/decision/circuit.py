@@ -196,13 +196,13 @@ def _of(rules: Sequence[Rule], applied: Sequence[XorShare], then: Verdict) -> li
 
 
 def _reasons(run: Run, contributions: Share, declines: XorShare) -> XorShare:
-    """Planes (features, bins): the largest contributions of those declined."""
+    """Planes (features, bins): the largest contributions of those declined, of equals the first."""
     mesh, triples, d = run.mesh, run.triples, contributions.shape[1]
-    order = compare.ranks(mesh, contributions, triples)
+    order = compare.ranks(mesh, -contributions, triples)
     by_feature = order.holding(np.ascontiguousarray(order.words.T))
     width = d.bit_length()
-    small = compare.less_than(mesh, by_feature, d - run.plan.reasons, triples, width=width)
-    return boolean.both(mesh, ~small.rows(d), _stack([declines] * d), triples)
+    largest = compare.less_than(mesh, by_feature, run.plan.reasons, triples, width=width)
+    return boolean.both(mesh, largest.rows(d), _stack([declines] * d), triples)
 
 
 def _stack(bits: Sequence[XorShare]) -> XorShare:
