@@ -53,6 +53,13 @@ class Plan:
         counts = {owner: len(names) for owner, names in self.features.items()}
         return scoring.Roles(self.model_owner, self.receiver, counts)
 
+    @property
+    def most_rows(self) -> int | None:
+        """How many rows there may be, where the receiver shows a bound: that is all that the
+        others know beforehand. Where it shows none, its own number may be far below their bounds.
+        """
+        return min(self.pad_to.values()) if self.receiver in self.pad_to else None
+
 
 def play(
     mesh: Mesh,
@@ -70,9 +77,12 @@ def play(
     ``triples`` are those of ``plan.roles.over(mesh)``, for the form on shares, which makes them
     where none are given.
     Raises what the roles of ``scoring`` raise, and DataError for a feature that is missing, or more
-    than 128 scales from its mean.
+    than 128 scales from its mean; TooFew for ``triples`` made ahead for fewer rows than the bounds
+    of ``plan`` say that there may be, before an id is compared.
     """
     check(plan, mesh.me, holding=holding, scorecard=scorecard)
+    if triples is not None and plan.most_rows is not None:
+        triples.suffice_for(plan.most_rows)
     notify("finding the companies in common")
     positions, rows = _aligned(mesh, plan, holding, rng)
     if scorecard is not None:

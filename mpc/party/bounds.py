@@ -59,12 +59,12 @@ def asked(bounds: Bounds, asker: str, count: int, said: str = "ids were asked ab
     return Outcome([f"{most}{count:,} {said}"])
 
 
-def check_rows(bounds: Bounds, asker: str, rows: int) -> None:
-    """ConfigError where fewer ``rows`` are prepared than ``asker`` shows, and so computes on."""
-    if rows < bounds.get(asker, rows):
+def check_rows(rows: int, most: int | None) -> None:
+    """ConfigError where fewer ``rows`` are prepared than there may be, as far as bounds say it."""
+    if most is not None and rows < most:
         raise ConfigError(
-            f"{rows:,} rows are too few: {asker} shows {bounds[asker]:,} by pad_to in the job, "
-            f"so prepare with --rows {bounds[asker]}"
+            f"{rows:,} rows are too few: by pad_to in the job there may be {most:,}, "
+            f"so prepare with --rows {most}"
         )
 
 

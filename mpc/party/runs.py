@@ -117,8 +117,7 @@ def prepare(
     grant, begun = config.grant(job.kind), time.monotonic()
     stored = correlations.stored(job.source, grant, config.session, job.parameters())
     assert stored is not None, "such a source has a file"
-    if isinstance(job, DecisionJob):
-        bounds.check_rows(job.pad_to, job.receiver, rows)
+    bounds.check_rows(rows, _most_rows(job))
     stored.check(made=False)
 
     def play(mesh: Mesh, notify: Notify) -> Outcome:
@@ -142,6 +141,13 @@ def prepare(
         seconds=time.monotonic() - begun,
         traffic=traffic,
     )
+
+
+def _most_rows(job: ScoreJob | DecisionJob) -> int | None:
+    """For how many rows a preparation of ``job`` suffices in any case, where bounds say it."""
+    if isinstance(job, ScoreJob):
+        return score_run.most_rows(job)
+    return job.pad_to.get(job.receiver)
 
 
 def _met(

@@ -54,6 +54,11 @@ def computing(mesh: Mesh, job: ScoreJob) -> Mesh:
     return _plan(job).roles.over(mesh)
 
 
+def most_rows(job: ScoreJob) -> int | None:
+    """How many rows there may be at most, where the job file's bounds say it."""
+    return _plan(job).most_rows
+
+
 def demand(mesh: Mesh, job: ScoreJob, grant: Grant, rows: int) -> list[Kind]:
     """What a score of ``rows`` rows draws of correlations, at every party of ``computing``."""
     bands = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc.apps import companies, rehearsal
+from mpc.apps import alignment, companies, rehearsal
 from mpc.apps.score_results import Wanted
 from mpc.errors import ConfigError, MpcError, ParameterMismatch, PeerAborted, WrongPassphrase
 from mpc.net import tls
@@ -155,8 +155,43 @@ def test_more_applicants_than_were_prepared(folder: Path) -> None:
 def test_too_few_for_a_bound_are_not_made(folder: Path) -> None:
     job = named(folder, "decision", "pad_to = { bank = 150, lender_c = 70 }")
     bank = config.load(folder / "bank" / "party.toml")
-    with pytest.raises(ConfigError, match=r"bank shows 150 by pad_to .* prepare with --rows 150"):
+    with pytest.raises(ConfigError, match=r"by pad_to .* there may be 150, .* with --rows 150"):
         runs.prepare(bank, job, 149, wait=0.5)
+    # Those in common are not more than the fewest that a party can have.
+    job = named(folder, "score", "pad_to = { bank = 150, tax_office = 140 }")
+    bank = config.load(folder / "bank" / "party.toml")
+    with pytest.raises(ConfigError, match=r"by pad_to .* there may be 140, .* with --rows 140"):
+        runs.prepare(bank, job, 139, wait=0.5)
+
+
+def test_a_bound_that_is_not_the_receivers_asks_for_no_preparation_of_its_size(
+    folder: Path,
+) -> None:
+    """Bank and power utility have no more than 120 ids, whatever the tax office shows."""
+    job = named(folder, "score", "pad_to = { tax_office = 400 }")
+    all_done(prepare(folder, job, ROWS))
+    all_done(play(folder, "score"))
+
+
+def test_a_score_with_bounds_is_refused_before_an_id_is_compared(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files were made for fewer rows than there may be, though as many as there are."""
+    job = named(folder, "score", "pad_to = { bank = 150 }")
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "_most_rows", lambda _: None)
+        all_done(prepare(folder, job, ROWS))
+    files = [folder / name / "score.triples" for name in job.parties]
+    before, aligned = [file.read_bytes() for file in files], []
+    for role in ("leader", "follower"):
+        monkeypatch.setattr(alignment, role, lambda *_, **__: aligned.append(1))
+    refused = play(folder, "score")
+    told = [error for error in refused.values() if isinstance(error, TooFew)]
+    assert told, refused
+    assert {(error.held, error.needed) for error in told} == {(ROWS, 150)}
+    assert all(isinstance(error, TooFew | PeerAborted) for error in refused.values()), refused
+    assert not aligned
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_what_is_wrong_with_a_file_is_found_before_anyone_is_called(folder: Path) -> None:
