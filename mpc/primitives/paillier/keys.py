@@ -18,14 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from mpc.errors import EncodingOverflow, InvalidKey, KeyMismatch
 from mpc.kernels.bigint import Residues
 from mpc.primitives import fixed
-from mpc.primitives.paillier import plaintexts, proof
+from mpc.primitives.paillier import plaintexts
 from mpc.primitives.paillier.ciphertexts import Ciphertexts
 from mpc.primitives.paillier.masks import MaskSource
 from mpc.primitives.paillier.owner import Owner
 from mpc.primitives.paillier.packing import Packing
 from mpc.primitives.paillier.pool import wipe
 from mpc.primitives.paillier.primes import GIVEN_ROUNDS, is_probable_prime, random_prime
-from mpc.primitives.paillier.proof import KeyProof
+from mpc.primitives.paillier.proof import KeyProof, prove, verify
 from mpc.primitives.rng import SYSTEM, Rng
 
 MIN_BITS, MAX_BITS = 2048, 8192
@@ -36,29 +36,53 @@ TOY_BITS = 512
 _MAGIC = b"mpc:v1:paillier:public key\0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class PublicKey:
-    """The modulus n, and where there is one the proof of its form.
+    """The modulus n, and where there is one the proof of its form, which is verified here.
 
-    Equal if n is. Made by `keygen`, or by `from_bytes` from what its owner sent, which checks its
-    length and its proof; here both are taken as they are.
+    Equal if n is. ``allow_weak`` admits moduli below 2048 bits, ``allow_unproven`` keys without a
+    proof: those whose owner is trusted to have made them well. Raises InvalidKey.
     """
 
     n: int
-    proof: KeyProof | None = field(default=None, compare=False, repr=False)
-    masks: MaskSource = field(init=False, compare=False, repr=False)
+    proof: KeyProof | None = field(compare=False)
+    masks: MaskSource = field(compare=False)
 
-    def __post_init__(self) -> None:
-        if self.n % 2 == 0 or not TOY_BITS <= self.bits <= MAX_BITS:
-            raise InvalidKey(f"a modulus is odd and of {TOY_BITS} to {MAX_BITS} bits")
-        object.__setattr__(self, "masks", MaskSource(self.n, proven=self.proof is not None))
+    def __init__(
+        self,
+        n: int,
+        proof: KeyProof | None = None,
+        *,
+        allow_weak: bool = False,
+        allow_unproven: bool = False,
+    ) -> None:
+        check_length(n.bit_length(), allow_weak=allow_weak)
+        if proof is not None:
+            verify(n, proof)
+        elif not allow_unproven:
+            raise InvalidKey("the key carries no proof of its form")
+        self._set(n, proof)
+
+    @staticmethod
+    def _as_it_is(n: int, proof: KeyProof | None) -> PublicKey:
+        """A key that was made or checked by this party, without checking it again."""
+        key = object.__new__(PublicKey)
+        key._set(n, proof)
+        return key
+
+    def _set(self, n: int, proof: KeyProof | None) -> None:
+        if n % 2 == 0:
+            raise InvalidKey("a modulus is odd")
+        object.__setattr__(self, "n", n)
+        object.__setattr__(self, "proof", proof)
+        object.__setattr__(self, "masks", MaskSource(n, proven=proof is not None))
 
     def __repr__(self) -> str:
         return f"PublicKey({self.bits} bits, id {self.id.hex()[:16]})"
 
-    def __reduce__(self) -> tuple[type[PublicKey], tuple[int, KeyProof | None]]:
+    def __reduce__(self) -> tuple[Callable[..., PublicKey], tuple[int, KeyProof | None]]:
         # A copy, in this process or another, makes its own masks: none is used twice.
-        return PublicKey, (self.n, self.proof)
+        return PublicKey._as_it_is, (self.n, self.proof)
 
     @property
     def bits(self) -> int:
@@ -112,11 +136,7 @@ class PublicKey:
     def from_bytes(
         data: bytes, *, allow_weak: bool = False, allow_unproven: bool = False
     ) -> PublicKey:
-        """The key that `to_bytes` encoded, once its proof of form is verified.
-
-        ``allow_weak`` admits moduli below 2048 bits, ``allow_unproven`` keys without a proof: those
-        whose owner is trusted to have made them well. Raises InvalidKey.
-        """
+        """The key that `to_bytes` encoded, checked as every key. Raises InvalidKey."""
         start = len(_MAGIC) + 4
         width = int.from_bytes(data[len(_MAGIC) : start], "little")
         if data[: len(_MAGIC)] != _MAGIC or len(data) < start + width:
@@ -125,14 +145,9 @@ class PublicKey:
         check_length(n.bit_length(), allow_weak=allow_weak)
         if _encoded(n) != data[start : start + width]:
             raise InvalidKey("the modulus is not encoded in its shortest form")
-        shown = data[start + width :]
-        if not shown and allow_unproven:
-            return PublicKey(n)
-        if not shown:
-            raise InvalidKey("the key carries no proof of its form")
-        read = KeyProof.from_bytes(shown, width)
-        proof.verify(n, read)
-        return PublicKey(n, read)
+        rest = data[start + width :]
+        shown = KeyProof.from_bytes(rest, width) if rest else None
+        return PublicKey(n, shown, allow_weak=allow_weak, allow_unproven=allow_unproven)
 
 
 class SecretKey:
@@ -168,8 +183,8 @@ class SecretKey:
         if not all(is_probable_prime(prime, GIVEN_ROUNDS, rng) for prime in (p, q)):
             raise InvalidKey("a factor of the modulus is not prime")
         if shown is None and p % 4 == q % 4 == 3:
-            shown = proof.prove(p, q, rng)
-        return SecretKey(PublicKey(p * q, shown), p, q)
+            shown = prove(p, q, rng)
+        return SecretKey(PublicKey._as_it_is(p * q, shown), p, q)
 
     def encrypt(
         self,
@@ -247,7 +262,7 @@ def keygen(
         if gmpy2.gcd(p - 1, q - 1) == 2:
             break
     check_primes(p, q)
-    public = PublicKey(p * q, proof.prove(p, q, rng))
+    public = PublicKey._as_it_is(p * q, prove(p, q, rng))
     return SecretKey(public, p, q), public
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from mpc.errors import ConfigError, DataError, InvalidKey, KeyMismatch
 from mpc.primitives.paillier import wire
 from mpc.primitives.paillier.ciphertexts import Ciphertexts
-from mpc.primitives.paillier.keys import PublicKey, SecretKey, check_length
+from mpc.primitives.paillier.keys import PublicKey, SecretKey
 
 _DIGIT_BITS = 4
 _MOST_DIGITS = 256
@@ -45,9 +45,7 @@ def public_from_json(
         raise InvalidKey("not a public key of python-paillier")
     if not allow_unproven:
         raise InvalidKey("a key of python-paillier carries no proof of its form")
-    n = _integer(fields, "n")
-    check_length(n.bit_length(), allow_weak=allow_weak)
-    return PublicKey(n)
+    return PublicKey(_integer(fields, "n"), allow_weak=allow_weak, allow_unproven=True)
 
 
 def secret_to_json(secret: SecretKey) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import cache
 
 import pytest
@@ -24,7 +25,7 @@ def _generated(bits: int, label: str) -> SecretKey:
 def make_keys(bits: int, label: str = "") -> Keys:
     """The key of this length and label, without the tables of an earlier backend."""
     made = _generated(bits, label)
-    public = PublicKey(made.public.n, made.public.proof)
+    public = copy(made.public)
     return SecretKey(public, *made.reveal_primes()), public
 
 

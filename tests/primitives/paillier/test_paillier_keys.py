@@ -190,7 +190,8 @@ def test_public_keys_go_and_come(keys: Keys) -> None:
 
 def test_damaged_public_keys_are_refused(keys_of: Callable[..., Keys]) -> None:
     data = keys_of(768)[1].to_bytes()
-    proofless = PublicKey(keys_of(768)[1].n).to_bytes()
+    n = keys_of(768)[1].n
+    proofless = PublicKey(n, allow_weak=True, allow_unproven=True).to_bytes()
     faults = {
         "not an encoded": [b"", b"no key", data[:20], data[:60], b"x" + data],
         "proof has": [data[:-1], data + b"\0"],
@@ -214,7 +215,32 @@ def test_a_modulus_has_one_encoding(keys_of: Callable[..., Keys]) -> None:
 @pytest.mark.parametrize("n", [1 << 600, 3, (1 << 8192) + 1])
 def test_impossible_moduli(n: int) -> None:
     with pytest.raises(InvalidKey):
-        PublicKey(n)
+        PublicKey(n, allow_weak=True, allow_unproven=True)
+
+
+def test_a_key_is_not_taken_as_it_is_where_that_is_not_said(keys_of: Callable[..., Keys]) -> None:
+    """Its length and its proof are checked, whoever makes it; a copy is not checked again."""
+    (_, public), (_, other) = keys_of(768), keys_of(768, "other")
+    assert PublicKey(public.n, public.proof, allow_weak=True) == public
+    with pytest.raises(InvalidKey, match="768 bits can be factored"):
+        PublicKey(public.n, public.proof)
+    with pytest.raises(InvalidKey, match="no proof of its form"):
+        PublicKey(public.n, allow_weak=True)
+    for allow in (False, True):
+        with pytest.raises(InvalidKey, match="key proof"):
+            PublicKey(public.n, other.proof, allow_weak=True, allow_unproven=allow)
+    assert PublicKey((1 << 2047) + 1, allow_unproven=True).bits == 2048
+
+
+def test_a_copy_of_a_key_is_not_verified_again(
+    keys_of: Callable[..., Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, public = keys_of(768)
+    monkeypatch.setattr(key_module, "verify", None)
+    for again in (copy.copy(public), pickle.loads(pickle.dumps(public))):
+        assert again == public
+        assert again.proof == public.proof
+        assert again.masks is not public.masks
 
 
 # --- what shows ----------------------------------------------------------------------------------

@@ -46,7 +46,9 @@ def test_keys_are_saved_and_loaded(saved: Path, keys_of: Callable[..., Keys]) ->
 
 def test_unproven_keys_are_saved_too(tmp_path: Path, keys_of: Callable[..., Keys]) -> None:
     secret, public = keys_of(768)
-    bare = SecretKey(PublicKey(public.n), *secret.reveal_primes())
+    bare = SecretKey(
+        PublicKey(public.n, allow_weak=True, allow_unproven=True), *secret.reveal_primes()
+    )
     keystore.save(tmp_path / "bare", bare, "x")
     with pytest.raises(InvalidKey, match="no proof"):
         keystore.load_public(tmp_path / "bare", allow_weak=True)

@@ -108,7 +108,7 @@ def test_many_uniform_masks_come_from_a_table(keys: Keys) -> None:
 
 def test_unproven_keys_get_uniform_masks(keys: Keys) -> None:
     secret, public = keys
-    bare = PublicKey(public.n)
+    bare = PublicKey(public.n, allow_weak=True, allow_unproven=True)
     x = bare.encrypt(np.arange(60))
     n = public.n
     drawn = bare.masks.ring.decode(x.residues)
@@ -241,7 +241,7 @@ def test_a_seeded_encryption_does_not_touch_the_pool(keys: Keys) -> None:
 
 def test_a_key_without_proof_precomputes_uniform_masks(keys: Keys) -> None:
     _, public = keys
-    bare = PublicKey(public.n)
+    bare = PublicKey(public.n, allow_weak=True, allow_unproven=True)
     bare.precompute(3, results=2)
     bare.masks.pools.uniform.wait()
     assert [len(pool) for pool in bare.masks.pools] == [0, 5]
