@@ -9,11 +9,12 @@
 Opening connects to all parties at once, dialling or being dialled (see ``grpc_link``), and compares
 version, names, session id and public parameters with each (see ``handshake``). What fails with one
 peer fails the session: the peers that are connected already are told the class of the error, and
-the first error is raised, one of this party's own finding if it has any. Where a peer stops because
-it lost another one, that one's is awaited: ``PeerClosed`` of a party that this one has met, and of
-one that it never met ``PeerUnreachable``, when the wait for it is over. Of a party that dies while
-all connect, who has met neither it nor those that stopped for it knows no more than that somebody
-is not there, which may be one of those.
+the first error is raised, one of this party's own finding if it has any: what another one stopped
+for may stand in the hello of a peer that is met already, which is read before. Where a peer stops
+because it lost another one, that one's is awaited: ``PeerClosed`` of a party that this one has met,
+and of one that it never met ``PeerUnreachable``, when the wait for it is over. Of a party that dies
+while all connect, who has met neither it nor those that stopped for it knows no more than that
+somebody is not there, which may be one of those.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry
@@ -45,6 +46,8 @@ __all__ = ["Session", "SessionConfig"]
 logger = logging.getLogger("mpc.net")
 
 Show = Callable[[str], None]
+
+_HELLO_SECONDS = 3.0  # for a hello of one that is there, as it is the first thing said
 
 
 class Session:
@@ -156,11 +159,11 @@ class Session:
             self._join(ours, wait=wait, timeout=timeout, show=show)
 
         with ThreadPoolExecutor(len(hellos), thread_name_prefix="mpc-open") as pool:
-            joins = [pool.submit(join, ours) for ours in hellos]
+            joins = {ours.receiver: pool.submit(join, ours) for ours in hellos}
             try:
-                wait_for(joins, return_when=FIRST_EXCEPTION)
-                if failures := _failures(joins):
-                    raise self._cause(_first(failures), joins)
+                wait_for(joins.values(), return_when=FIRST_EXCEPTION)
+                if failures := _failures(joins.values()):
+                    raise self._cause(failures, joins)
             except BaseException as error:
                 self.abort(error)
                 raise
@@ -168,12 +171,21 @@ class Session:
                 # An error refers to this frame: what gRPC made for it would outlive the error.
                 joins.clear()
 
-    def _cause(self, first: BaseException, joins: Sequence[Future[None]]) -> BaseException:
-        """Who is gone, where a peer stopped because of that before this party noticed."""
+    def _cause(
+        self, failures: Sequence[BaseException], joins: Mapping[str, Future[None]]
+    ) -> BaseException:
+        """What this party found itself; else who is gone, where a peer stopped because of that
+        before this party noticed."""
+        if (found := _found(failures)) is not None:
+            return found
+        # Who stops because of a hello has said its own to whoever said that one.
+        met = [join for name, join in joins.items() if name in self._channels]
+        wait_for(met, timeout=_HELLO_SECONDS)
+        first = _found(_failures(met)) or failures[0]
         if not isinstance(first, PeerAborted) or not lost(first):
             return first
-        wait_for(joins)
-        failures = _failures(joins)
+        wait_for(joins.values())
+        failures = _failures(joins.values())
         missing = [e for e in failures if isinstance(e, PeerClosed | PeerUnreachable)]
         # Who said why it stops has not died, and its link will not say it again.
         said = {e.peer for e in failures if isinstance(e, PeerAborted)}
@@ -190,14 +202,13 @@ class Session:
         greet(Channel(self._links[peer], timeout=max(wait, 1.0)), ours)
 
 
-def _first(failures: Sequence[BaseException]) -> BaseException:
-    """Of those that have come meanwhile: what this party found itself, before what followed from it
-    or from what another one found."""
+def _found(failures: Sequence[BaseException]) -> BaseException | None:
+    """What this party found itself, and did not follow from it or from what another one found."""
     follow = PeerAborted | PeerClosed | PeerUnreachable
-    return next((error for error in failures if not isinstance(error, follow)), failures[0])
+    return next((error for error in failures if not isinstance(error, follow)), None)
 
 
-def _failures(joins: Sequence[Future[None]]) -> list[BaseException]:
+def _failures(joins: Iterable[Future[None]]) -> list[BaseException]:
     return [error for join in joins if join.done() and (error := join.exception()) is not None]
 
 

@@ -28,6 +28,7 @@ from mpc.errors import (
     VersionMismatch,
 )
 from mpc.net import grpc_link, handshake, session
+from mpc.net.channel import Channel
 from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
 from mpc.net.tls import make_identity
@@ -201,9 +202,12 @@ def test_one_of_three_with_other_parameters_stops_all(files: Files) -> None:
         _introduce, wait=10, parameters=lambda name: {"bits": 2048 if name != "tax" else 3072}
     )
     within(PROMPTLY, begun)
-    # Of two that differ one finds it first. The others find it too, or are told so before, or have
-    # met neither yet and know no more, when their wait is over, than that somebody is not there.
-    assert any(isinstance(error, ParameterMismatch) for error in errors)
+    # Who differs finds it, and one that it met. The other one finds it too, or is told so before it
+    # meets it, or has met neither and knows no more, when its wait is over, than that somebody is
+    # not there.
+    found = [isinstance(error, ParameterMismatch) for error in errors]
+    assert found[NAMES.index("tax")], errors
+    assert sum(found) >= 2, errors
     for error in errors:
         if isinstance(error, PeerAborted):
             assert error.reason == "ParameterMismatch"
@@ -226,6 +230,50 @@ def test_what_a_party_found_itself_is_raised_before_what_it_is_told(
     with pytest.raises(ParameterMismatch) as raised:
         Session.open(files.path("tax"), parties=("bank", "power"))
     assert raised.value is found
+
+
+@pytest.mark.parametrize(("told", "other"), [("tax", "bank"), ("bank", "tax")])
+def test_a_hello_that_is_on_its_way_is_read_before_what_another_one_made_of_it(
+    files: Files, monkeypatch: pytest.MonkeyPatch, told: str, other: str
+) -> None:
+    """The tax office differs. ``told`` hears from power that it stops, and no hello of it, before
+    it reads the hello of ``other``, though they have met."""
+    ended = {name: threading.Event() for name in NAMES}
+    abort, greet = Session.abort, session.greet
+    met, heard = threading.Event(), threading.Event()
+    # Who says no hello before it stops; the tax office and one that it met find what differs.
+    silent = {("power", told)} | ({("bank", "power")} if told == "tax" else set())
+
+    def aborts(party: Session, error: BaseException) -> None:
+        abort(party, error)
+        ended[party.name].set()
+
+    class Late(Channel):
+        def recv(self, kind: type[Any]) -> Any:
+            assert heard.wait(20)
+            time.sleep(0.3)  # until who waits for any failure has had time to look
+            return super().recv(kind)
+
+    def meet(channel: Channel, ours: handshake.Hello) -> None:
+        pair = ours.sender, ours.receiver
+        if pair == (told, other):
+            channel = Late(channel._link, timeout=20)
+            met.set()
+        assert met.wait(20)
+        if pair in silent:
+            assert ended[ours.sender].wait(20)
+        try:
+            greet(channel, ours)
+        finally:
+            if pair == (told, "power"):
+                heard.set()
+
+    monkeypatch.setattr(Session, "abort", aborts)
+    monkeypatch.setattr(session, "greet", meet)
+    errors = files.run(_introduce, parameters=lambda name: {"bits": 1 if name == "tax" else 2})
+    error = dict(zip(NAMES, errors, strict=True))[told]
+    assert isinstance(error, ParameterMismatch), errors
+    assert error.peer == other
 
 
 def test_another_session_id(files: Files) -> None:
