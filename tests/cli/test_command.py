@@ -18,11 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from mpc.apps import companies
-from mpc.cli import demo, processes
+from mpc.cli import demo, processes, show
 from mpc.cli.app import EXIT_CODES, app
 from mpc.errors import ConfigError
 from mpc.net import tls
-from mpc.party import jobs
+from mpc.party import config, jobs, runs
 
 RUNNER = CliRunner()
 # bench has its own help
@@ -163,6 +163,33 @@ def test_explain_says_the_same_of_every_party_wherever_the_file_is(folder: Path)
     copy = folder / "power_utility" / "decision.toml"
     copy.write_bytes(job.read_bytes())
     assert mpc("explain", str(copy)) == said
+
+
+@pytest.mark.parametrize("kind", ["blacklist", "threshold", "score", "decision"])
+def test_each_party_prints_the_words_of_explain_before_it_runs(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each from a file of its own."""
+    monkeypatch.setattr(show.err, "width", show.out.width)
+    path, command = folder / f"{kind}.toml", {"decision": "decide"}.get(kind, kind)
+    if kind == "threshold":
+        path, command = folder / "blacklist.toml", "blacklist"
+        path.write_text(f"threshold = 2\n{path.read_text()}")
+    ran: list[str] = []
+
+    def run(mine: config.PartyConfig, *_: object, **__: object) -> None:
+        ran.append(mine.name)
+        raise ConfigError("that is all")
+
+    monkeypatch.setattr(runs, "run", run)
+    words, parties = mpc("explain", str(path)), list(jobs.load(path).parties)
+    for name in parties:
+        own = folder / name / "job.toml"
+        own.write_bytes(path.read_bytes())
+        said = mpc(command, party(folder, name), str(own), code=2)
+        assert said == f"{words}ConfigError: that is all\n"
+    assert ran == parties
+    assert len(parties) >= 3
 
 
 @pytest.mark.parametrize("kind", ["blacklist", "score", "decision"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import csv, parquet
 
 from mpc.apps import companies, tables
 from mpc.cli import demo
@@ -173,6 +173,25 @@ def test_bad_rows_are_found_before_anyone_is_called(folder: Path) -> None:
     refused("tax_office", "taxpayers.parquet", revenue, 1e12, "beyond 262144 of their rule's unit")
     refused("tax_office", "taxpayers.parquet", revenue, None, "rows have no value")
     assert set(stages) == {"reading its table"}
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("bank", "applicants.csv"),
+        ("tax_office", "taxpayers.parquet"),
+        ("lender_b", "defaulters.parquet"),
+    ],
+)
+def test_an_id_twice_is_found_before_anyone_is_called(folder: Path, name: str, file: str) -> None:
+    """Of the applicants, of a table of features, or on a list."""
+    path = folder / name / file
+    rows = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
+    tables.write(path, pa.concat_tables([rows, rows.slice(3, 1)]))
+    stages: list[str] = []
+    with pytest.raises(DataError, match=rf"{file}.*: 1 of .* have the id of an earlier row"):
+        one(folder, name, "decision", notify=stages.append)
+    assert stages == ["reading its table"]
 
 
 def test_what_the_bank_must_say(folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from mpc import kernels
 from mpc.errors import (
     ConfigError,
+    CryptoError,
     DataError,
     EncodingOverflow,
     ParameterMismatch,
@@ -16,6 +17,7 @@ from mpc.errors import (
     PeerClosed,
     ProtocolError,
 )
+from mpc.primitives import cuckoo
 from mpc.protocols import decision, lookup
 from mpc.protocols.decision import OUTCOMES, Known, Model, Rule
 from mpc.protocols.lookup import room
@@ -24,6 +26,7 @@ from mpc.protocols.threshold import Listed, Terms
 from tests.protocols.computing import compute
 from tests.protocols.decision_runs import (
     APPLICANTS,
+    FEATURES,
     FELL,
     LATE,
     MODEL,
@@ -119,6 +122,32 @@ def test_ten_thousand_applicants_and_one():
     assert others == [count] * 3
     for row, (outcome, _) in zip(decided.reasons, wanted, strict=True):
         assert row.sum() == (PLAN.reasons if outcome == "decline" else 0)
+
+
+def test_keys_that_differ_in_one_bit_are_others():
+    """Of those asked about every second one is listed, and every third one known."""
+    keys = [bytes(8), *((1 << bit).to_bytes(8, "little") for bit in range(64))]
+    listed = {"p1": Listed(keys[::2]), "p3": Listed([*keys[::4], b"x"])}
+    known = {
+        name: Known(keys[::3], rng.normal(size=(22, len(FEATURES[name]))), np.zeros((22, 0)))
+        for name in ("p1", "p2")
+    }
+    plan = plan_of(rules=())
+    decided, *_ = run(plan, MODEL, listed, known, keys=keys)
+    wanted = in_the_open(plan, MODEL, listed, known, keys=keys)
+    assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    assert named(plan, decided) == [names for _, names in wanted]
+
+
+def test_a_small_table_is_handled_and_reported(monkeypatch, caplog):
+    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys)
+    listed, known = tables()
+    keys = APPLICANTS[:8]
+    for seed in range(4):
+        decided, *_ = run(PLAN, MODEL, listed, known, keys=keys, seed=seed)
+        wanted = in_the_open(PLAN, MODEL, listed, known, keys=keys)
+        assert [OUTCOMES[i] for i in decided.outcome] == [outcome for outcome, _ in wanted]
+    assert any("no table of 8 bins" in record.message for record in caplog.records)
 
 
 def test_a_list_that_is_empty_and_a_table_that_is():
@@ -232,6 +261,15 @@ def test_the_operators_limit_ends_the_job_before_a_key_is_looked_up():
     gate = Gate(Limits(rate=1e6, burst=1000, total=0), Nothing())
     with pytest.raises((Refused, PeerAborted)):
         run(PLAN, MODEL, listed, known, gates={"p3": gate})
+
+
+def test_applicants_that_no_table_holds_are_an_error_before_anything_is_counted(monkeypatch):
+    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys - 1)
+    counters = {name: Counting() for name in ("p1", "p2", "p3")}
+    gates = {n: Gate(Limits(rate=1e6, burst=1000, total=1000), c) for n, c in counters.items()}
+    with pytest.raises(CryptoError, match="60 keys have no table of 59 bins"):
+        run(PLAN, MODEL, *tables(), gates=gates)
+    assert not any(counter.took for counter in counters.values())
 
 
 class Counting:

@@ -10,13 +10,14 @@ import pytest
 
 from mpc.errors import (
     ConfigError,
+    CryptoError,
     DataError,
     ParameterMismatch,
     PeerAborted,
     ProtocolError,
 )
 from mpc.net.mesh import Mesh
-from mpc.primitives import sharing
+from mpc.primitives import cuckoo, sharing
 from mpc.protocols import lookup, threshold
 from mpc.protocols.query.limits import Gate, Limits, Refused
 from mpc.protocols.threshold import Listed, Terms
@@ -24,6 +25,7 @@ from tests.protocols.computing import compute
 from tests.protocols.threshold_runs import KEYS, LISTS, counted, ids, run, terms_of
 
 rng = np.random.default_rng(11)
+BITS = [bytes(8), *((1 << bit).to_bytes(8, "little") for bit in range(64))]  # one bit apart
 
 
 @pytest.mark.parametrize("at_least", [1, 2, 3])
@@ -56,7 +58,7 @@ def test_weights(output):
         assert found[0].tolist() == expected
 
 
-@pytest.mark.parametrize("holders", [1, 5, 16])
+@pytest.mark.parametrize("holders", [1, 3, 5, 9, 16])
 def test_from_one_to_sixteen_holders(holders):
     lists = [ids(rng.choice(30, 12, replace=False)) for _ in range(holders)]
     keys, at_least = ids(range(8)), (holders + 1) // 2
@@ -82,6 +84,7 @@ def test_ten_thousand_keys_and_one():
         (KEYS, [KEYS, KEYS, KEYS]),
         (KEYS, [ids([1000]), ids([1001]), ids([1002])]),
         (["a", "b", "á", "A", ""], [["b"], ["a", ""], ["c", "A"]]),
+        (BITS, [BITS[::2], BITS[::3], BITS[1::2]]),
     ],
 )
 def test_sets_of_every_kind(keys, lists):
@@ -147,7 +150,7 @@ def every_one(count, at_least, **others):
 
 
 @pytest.mark.parametrize(
-    ("count", "at_least", "output"), [(2, 1, "bit"), (4, 2, "bit"), (5, 4, "count")]
+    ("count", "at_least", "output"), [(2, 1, "bit"), (4, 2, "bit"), (5, 4, "count"), (6, 5, "bit")]
 )
 def test_each_institution_learns_of_its_own_customers(count, at_least, output):
     lists = [ids(sorted(rng.choice(30, 20, replace=False))) for _ in range(count)]
@@ -245,6 +248,24 @@ def test_terms_that_make_no_sense_are_refused(at_least, weights, output):
 def test_a_key_twice_on_a_list_is_an_error_before_anything_is_sent():
     with pytest.raises(DataError):
         run(KEYS, [LISTS[0], ids([1, 1]), LISTS[2]], terms_of(LISTS))
+
+
+def test_a_small_table_is_handled_and_reported(monkeypatch, caplog):
+    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys)
+    for seed in range(4):
+        assert run(KEYS, LISTS, terms_of(LISTS, 2), seed=seed)[0].tolist() == [
+            int(n >= 2) for n in counted(KEYS, LISTS)
+        ]
+    assert any("no table of 8 bins" in record.message for record in caplog.records)
+
+
+def test_keys_that_no_table_holds_are_an_error_before_anything_is_counted(monkeypatch):
+    monkeypatch.setattr(cuckoo, "bins", lambda keys: keys - 1)
+    counter = Total()
+    gate = Gate(Limits(rate=1e6, burst=1000, total=200), counter)
+    with pytest.raises(CryptoError, match="8 keys have no table of 7 bins"):
+        run(KEYS, LISTS, terms_of(LISTS), gate=gate)
+    assert not counter.counts
 
 
 def test_a_key_asked_twice_is_an_error():
