@@ -313,31 +313,22 @@ def _plain(checks: list[Check]) -> list[dict[str, Any]]:
 
 
 def _print(folder: Path, reports: Mapping[str, Any], checks: list[Check]) -> None:
+    headers = ("party", "put in", "what this party could see", "sent>", "time>")
     for kind, parties in reports.items():
-        table = show.table(
-            "party",
-            "put in",
-            "what this party could see",
-            "sent>",
-            "time>",
-            title=f"The {kind} job",
-        )
-        for name, report in parties.items():
-            found = "".join(f"\n[dim]{line}[/]" for line in report["findings"])
-            table.add_row(
-                name,
-                report["gave"],
-                report["learnt"] + found,
-                _sent(report["traffic"].values()),
-                f"{report['seconds']:.1f} s",
-            )
         show.out.print()
-        show.out.print(table)
+        rows = (_row(name, report) for name, report in parties.items())
+        show.listing(headers, rows, title=f"The {kind} job")
     show.out.print("Against the plain computation over everybody's files in the open:")
     for check in checks:
         mark = "[green]right[/]" if check.passed else "[bold red]WRONG[/]"
         show.out.print(f"  {mark}  {check.what}")
     show.out.print(f"\nInputs, configurations and results: {folder.absolute()}", soft_wrap=True)
+
+
+def _row(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    found = "".join(f"\n[dim]{line}[/]" for line in report["findings"])
+    sent, took = _sent(report["traffic"].values()), f"{report['seconds']:.1f} s"
+    return name, report["gave"], report["learnt"] + found, sent, took
 
 
 def _sent(traffic: Iterable[Mapping[str, int]]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -84,6 +85,40 @@ def stages(title: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: progress.update(task, description=f"{title}: {escape(text)}")
 
 
+NARROW = 80
+"""Columns of a terminal below which a table of sentences would break its words."""
+
+
+def listing(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, to: Console = out, title: str = ""
+) -> None:
+    """Rows of markup in a table; where that is too narrow, each below the other, with its names."""
+    if to.width >= NARROW:
+        shown = table(*headers, title=title or None)
+        for row in rows:
+            shown.add_row(*row)
+        to.print(shown)
+        return
+    to.print(f"[bold]{title}[/]\n" if title else "")
+    names = [header.rstrip(">") for header in headers[1:]]
+    for first, *others in rows:
+        to.print(f"  [bold]{first}[/]")
+        entry = Table.grid(padding=(0, 2, 0, 0))
+        entry.add_column(no_wrap=True)
+        entry.add_column(overflow="fold")
+        for name, words in zip(names, others, strict=True):
+            entry.add_row(f"[dim]{name}[/]", words)
+        to.print(Padding(entry, (0, 0, 1, 4)))
+
+
+def _line(text: str, to: Console) -> None:
+    """Two spaces in; broken between words on a terminal, and whole elsewhere."""
+    if to.is_terminal:
+        to.print(Padding(escape(text), (0, 0, 0, 2)))
+    else:
+        to.print(f"  {escape(text)}", soft_wrap=True)
+
+
 def table(*headers: str, title: str | None = None) -> Table:
     """An empty table in the house's looks; headers that end in ``>`` are aligned to the right."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
@@ -100,17 +135,15 @@ def explanation(job: Job, *, json_lines: bool = False, to: Console = out) -> Non
         for name in job.parties
     }
     if json_lines:
-        said = {"kind": job.kind, "session": job.session, "terms": job.terms(), "parties": rows}
-        as_json(said)
+        whole = {"kind": job.kind, "session": job.session, "terms": job.terms(), "parties": rows}
+        as_json(whole)
         return
     text = f"a {job.kind} job, session {job.session}, between {', '.join(job.parties)}"
-    to.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=True)
+    to.print(f"[bold]{escape(text[:1].upper() + text[1:])}[/]", soft_wrap=not to.is_terminal)
     for line in job.terms():
-        to.print(f"  {escape(line)}", soft_wrap=True)
-    shown = table("party", "gives", "comes to know", "never comes to know")
-    for name, row in rows.items():
-        shown.add_row(name, *(escape(words) for words in row.values()))
-    to.print(shown)
+        _line(line, to)
+    said = [(name, *map(escape, row.values())) for name, row in rows.items()]
+    listing(("party", "gives", "comes to know", "never comes to know"), said, to=to)
     to.print("The job file alone says this, and all parties compare it before anything is sent.")
 
 

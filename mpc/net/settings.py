@@ -126,8 +126,8 @@ class Section:
     def optional_file(self, key: str) -> Path | None:
         return self.file(key) if self.has(key) else None
 
-    def section(self, key: str) -> Section:
-        value = self._take(key, {})
+    def section(self, key: str, *, needed: bool = False) -> Section:
+        value = self._take(key, None if needed else {})
         if not isinstance(value, Mapping):
             raise self.fault(key, f"must be a table, [{self._inner(key)}], not {value!r}")
         return Section(self.path, self._inner(key), value)
@@ -157,5 +157,8 @@ class Section:
         if key in self.table:
             return self.table[key]
         if default is None:
-            raise self.fault(key, "is missing")
+            unknown = [other for other in self.table if other not in self._asked]
+            close = get_close_matches(key, unknown, n=1)
+            hint = f"; is {close[0]} meant for it?" if close else ""
+            raise self.fault(key, f"is missing{hint}")
         return default

@@ -181,7 +181,7 @@ class ScoreJob:
 
 def load(file: settings.Section) -> ScoreJob:
     """The job in a file whose kind is "score". ConfigError names the file, the key and the mend."""
-    owners = file.section("features")
+    owners = file.section("features", needed=True)
     # Tables have no order: two files with the same content are the same job.
     features = {owner: owners.texts(owner) for owner in sorted(owners.names())}
     names = [name for owned in features.values() for name in owned]

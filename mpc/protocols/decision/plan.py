@@ -50,8 +50,15 @@ class Rule:
                 f"rule {self.name!r}: 1 to 8 features with coefficients from -1 to 1, and a unit "
                 "above 0; divide both sides of the condition"
             )
-        if not abs(self.below) < RULE_LIMIT or self.then not in ("refer", "decline"):
-            raise ConfigError(f"rule {self.name!r}: below is under 2^18, then is refer or decline")
+        if not abs(self.below) < RULE_LIMIT:
+            raise ConfigError(
+                f"rule {self.name!r}: below is {self.below} and must be under 2^18 in size; "
+                "choose a larger unit"
+            )
+        if self.then not in ("refer", "decline"):
+            raise ConfigError(
+                f'rule {self.name!r}: then must be "refer" or "decline", not {self.then!r}'
+            )
 
     @property
     def owners(self) -> tuple[str, ...]:
