@@ -31,7 +31,7 @@ from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
 from mpc.primitives.ristretto import Scalars
 from mpc.primitives.rng import SYSTEM
 
-from ._options import whole
+from ._options import key_bits, whole
 from .record import Record
 
 QUICK = "--samples 200"
@@ -55,7 +55,7 @@ class Probe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How long to look."""
-    parser.add_argument("--bits", type=whole, default=2048, help="length of the Paillier key")
+    parser.add_argument("--bits", type=key_bits, default=2048, help="length of the Paillier key")
     parser.add_argument("--samples", type=whole, default=4000, help="runs of each operation")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 

@@ -18,7 +18,7 @@ import numpy as np
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import SYSTEM, uint64
 
-from ._options import several, whole
+from ._options import exponents, whole
 from .harness import floors
 from .harness.timing import seconds_each, turns
 from .record import Record, middle
@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes and repetitions."""
-    parser.add_argument("--log2n", type=several, default="12,16,20", help="keys, as powers of two")
+    parser.add_argument(
+        "--log2n", type=exponents, default="12,16,20", help="keys, as powers of two"
+    )
     parser.add_argument("--repeat", type=whole, default=5)
 
 

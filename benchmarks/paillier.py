@@ -20,14 +20,13 @@ from typing import Any
 
 import gmpy2
 import numpy as np
-import phe
 from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
-from ._options import several, whole
+from ._options import several_key_bits, whole
 from .harness import floors, machine
 from .harness.timing import Work, turns
 from .record import Record, middle
@@ -56,7 +55,10 @@ class Operation:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sizes of the measurements."""
     parser.add_argument(
-        "--bits", type=several, default="2048,3072", help="lengths of keys, with commas between"
+        "--bits",
+        type=several_key_bits,
+        default="2048,3072",
+        help="lengths of keys, with commas between",
     )
     parser.add_argument("--count", type=whole, default=512, help="numbers in a vector")
     parser.add_argument("--repeat", type=whole, default=7, help="measurements of each")
@@ -319,6 +321,8 @@ class Theirs:
     def __init__(
         self, secret: SecretKey, public: PublicKey, values: NDArray[Any], factors: NDArray[Any]
     ) -> None:
+        import phe  # so that --help needs nothing more than the library
+
         self.key = phe.PaillierPublicKey(public.n)
         self.private = phe.PaillierPrivateKey(self.key, *secret.reveal_primes())
         self.values = [int(value) for value in values]

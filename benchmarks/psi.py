@@ -37,7 +37,7 @@ from mpc.pb.v1.columns_pb2 import Column
 from mpc.primitives.items import Items
 from mpc.protocols import psi
 
-from ._options import several, some_of, whole
+from ._options import exponents, several, some_of, whole
 from ._sides import Sample, Stage, measured
 from .parties import LINKS, link_params
 from .record import Record, middle
@@ -76,7 +76,7 @@ class Case:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, links and protocols."""
     parser.add_argument(
-        "--log2n", type=several, default="12,16,20", help="items of a side, as powers of two"
+        "--log2n", type=exponents, default="12,16,20", help="items of a side, as powers of two"
     )
     parser.add_argument("--items", type=several, default=(), help="more sizes, such as 10000000")
     parser.add_argument(

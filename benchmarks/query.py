@@ -31,7 +31,7 @@ from mpc.primitives.rng import SYSTEM
 from mpc.protocols import query
 from mpc.testing import seeded
 
-from ._options import several, some_of, whole
+from ._options import exponents, some_of, whole
 from ._sides import in_two_processes
 from .harness.profile import staged
 from .harness.timing import Work, seconds_each, turns
@@ -89,7 +89,7 @@ class Times:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The list's size, how many queries, and links."""
-    parser.add_argument("--log2n", type=several, default="20", help="entries, as powers of two")
+    parser.add_argument("--log2n", type=exponents, default="20", help="entries, as powers of two")
     parser.add_argument("--singles", type=whole, default=300, help="queries of one id")
     parser.add_argument("--batch", type=whole, default=1000, help="ids in one call")
     parser.add_argument(

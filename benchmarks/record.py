@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,10 @@ def faster(unit: str, ratio: float) -> float:
 
 
 def show(records: Sequence[Record]) -> None:
-    """Print a table for each benchmark, without the columns that none of its records has."""
+    """Print a table for each benchmark, without the columns that none of its records has.
+
+    On a terminal that is too narrow for it, each record is a paragraph instead.
+    """
     # A log or a pipe has no width of its own.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     subjects: dict[str, list[Record]] = {}
@@ -87,7 +92,20 @@ def show(records: Sequence[Record]) -> None:
                 table.add_column(name, justify="left" if name in _TEXTS else "right")
         for row in rows:
             table.add_row(*(row[str(column.header)] for column in table.columns))
-        console.print(table)
+        wide = console.measure(table, options=console.options.update(max_width=10_000)).minimum
+        if wide <= console.width:
+            console.print(table)
+            continue
+        for row in rows:
+            console.print(Text(f"{row.pop('benchmark')}  {row.pop('parameters')}".strip()))
+            console.print(Padding(Text(_said(row)), (0, 0, 0, 2)))
+
+
+def _said(row: dict[str, str]) -> str:
+    """What ``_row`` gives, in a line."""
+    figure = f"{row.pop('median')} {row.pop('unit')}"
+    named = [f"{name} {words}".replace("\n", ", ") for name, words in row.items() if words]
+    return ", ".join([figure, *named])
 
 
 _TEXTS = ("benchmark", "parameters", "unit")

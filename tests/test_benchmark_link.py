@@ -34,12 +34,6 @@ def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> N
     assert "link             Round-trip time and throughput of the gRPC link" in shown
 
 
-def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["nothing"])
-    assert "choose from" in capsys.readouterr().err
-
-
 def test_a_record_leaves_out_what_does_not_apply(tmp_path: Path) -> None:
     record = Record(benchmark="b", unit="ms", median=1.5, spread=0.5, checked=True)
     assert record.as_json() == {

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.harness import readme, report
+from benchmarks.harness import catalog, pictures, readme, report
 from benchmarks.record import Record, read_json, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,6 +132,26 @@ def test_curves_are_of_the_best_backend_and_say_how_sure_a_slope_is() -> None:
     assert "ristretto.mul  (cost of one ∝ n^0.00 ± 0.00)" in text
 
 
+def test_numbers_at_an_axis_do_not_run_into_each_other() -> None:
+    name = "paillier.multiply_32_bit_negative bits=2048"
+    svg = pictures.ratios([(name, "phe", 3.0), ("b", "phe", 9160.0)], "Beside others").decode()
+    # Of each tick its own number: those between have none.
+    ticks = re.findall(
+        r'id="xtick_\d+">(?:(?!xtick|<text).)*<text ([^>]*)>([\d.,]+)</text>', svg, re.DOTALL
+    )
+    placed = [(float(*re.findall(r' x="([\d.]+)"', where)), len(words)) for where, words in ticks]
+    assert len(placed) >= 2
+    for (one, wide), (other, wider) in pairwise(sorted(placed)):
+        assert other - one > 0.6 * 8 * (wide + wider) / 2  # of digits of 8 points
+
+
+def test_keys_are_named_by_their_length() -> None:
+    assert (
+        pictures.label(record("paillier.add", bits=2048, n=65536))
+        == "paillier.add bits=2048 n=2^16"
+    )
+
+
 def test_a_run_of_little_makes_a_page_too(tmp_path: Path) -> None:
     page = report.write(tmp_path, [record("okvs.rows", checked=False)], FACTS).read_text()
     assert "0 results were right, 1 wrong" in page
@@ -227,7 +248,7 @@ def test_the_readme_is_refreshed_between_its_marks(
         "psi-stages.svg",
     }
     (tmp_path / "bare.md").write_text("nothing")
-    with pytest.raises(SystemExit, match="has no lines"):
+    with pytest.raises(catalog.Unusable, match="has no lines"):
         readme.refresh(tmp_path / "bare.md", run_of_everything(), FACTS)
 
 

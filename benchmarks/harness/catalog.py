@@ -10,9 +10,12 @@ import os
 import pkgutil
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+from .._options import seconds
 
 PACKAGE = __package__.rpartition(".")[0]  # benchmarks, or mpc.benchmarks in an installed wheel
 FOLDER = Path(__file__).resolve().parent.parent
@@ -48,14 +51,24 @@ def default_names() -> list[str]:
     return [name for name in names() if name not in _ON_DEMAND]
 
 
+class Unusable(Exception):
+    """What is asked for cannot be done here, as the message says; nothing was measured."""
+
+
 def load(name: str) -> ModuleType:
-    """The module of a benchmark; ends the program when it needs a package that is not here."""
+    """The module of a benchmark."""
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+@contextmanager
+def extras(what: str) -> Iterator[None]:
+    """Unusable where ``what`` needs a package that is not here."""
     try:
-        return importlib.import_module(f"{PACKAGE}.{name}")
+        yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("mpc", "benchmarks"):
             raise
-        raise SystemExit(f"{name} needs {error.name}: {_NEEDS}") from None
+        raise Unusable(f"{what} needs {error.name}: {_NEEDS}") from None
 
 
 def summary(name: str) -> str:
@@ -66,21 +79,22 @@ def summary(name: str) -> str:
 
 def parse(name: str, module: ModuleType, arguments: Sequence[str]) -> argparse.Namespace:
     """A benchmark's options, after those of the size that is asked for, and what all have."""
-    common = argparse.ArgumentParser(add_help=False)
+    program = f"{PROGRAM} {name}"
+    common = argparse.ArgumentParser(program, add_help=False)
     size = common.add_mutually_exclusive_group()
     for which in SIZES:
         text = "small sizes, few repeats" if which == "quick" else "a range of sizes"
         size.add_argument(f"--{which}", action="store_true", help=text)
     common.add_argument(
         "--seconds",
-        type=float,
+        type=seconds,
         help="go on measuring what spreads widely until so long after it began; "
         "default: " + ", ".join(f"{s:g}{f' with --{n}' if n else ''}" for n, s in SPENT.items()),
     )
     common.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
     common.add_argument("--profile", action="store_true", help="show the time of each stage")
     parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} {name}",
+        prog=program,
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],

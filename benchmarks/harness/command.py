@@ -6,26 +6,34 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from mpc.errors import ConfigError
 from mpc.kernels import BACKENDS
 
 from .._options import whole
 from ..record import Record, show, write_json
 from . import catalog, peers, profile, scaling, timing
+from .catalog import Unusable
 from .isolated import Setting, run_each
 
 _BASELINE = catalog.FOLDER / "baseline.json"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the command line asks for; the exit code."""
-    if arguments and arguments[0] in catalog.names():
-        return _one(arguments[0], arguments[1:])
-    options = _parser().parse_args(arguments)
-    return int(options.action(options))
+    """Run what the command line asks for; the exit code, 2 where that is our fault."""
+    try:
+        if arguments and arguments[0] in catalog.names():
+            return _one(arguments[0], arguments[1:])
+        options = _parser(arguments).parse_args(arguments)
+        return int(options.action(options))
+    except (Unusable, ConfigError) as why:
+        print(why, file=sys.stderr)
+        return 2
 
 
 def _one(name: str, arguments: Sequence[str]) -> int:
@@ -34,6 +42,7 @@ def _one(name: str, arguments: Sequence[str]) -> int:
     options = catalog.parse(name, module, arguments)
     _can_be_written(options.json)
     with (
+        catalog.extras(name),
         profile.collected(name, wanted=options.profile) as more,
         timing.spending(options.seconds),
     ):
@@ -58,12 +67,27 @@ def _finish(records: Sequence[Record], options: argparse.Namespace) -> int:
     show(records)
     if options.profile:
         profile.show(records)
-    if options.json is not None:
-        write_json(records, options.json)
+    _write(records, options.json)
     return int(not all(record.checked for record in records))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _write(records: Sequence[Record], file: Path | None) -> None:
+    """What was measured goes to ``file``, if one is asked for."""
+    if file is not None:
+        with _written(file):
+            write_json(records, file)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Unusable where ``path`` does not take what is written, such as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise Unusable(f"cannot write {path}: {error.strerror}") from None
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=catalog.PROGRAM,
         description="Measure the library beside its floors and its peers.",
@@ -95,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         "--readme", type=Path, metavar="FILE", help="refresh its table and its two pictures too"
     )
     reporting.set_defaults(action=_report)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in commands.choices:
+        known = f"{', '.join(commands.choices)}; `{catalog.PROGRAM} list` names the benchmarks"
+        raise Unusable(f"no command or benchmark {arguments[0]!r}: commands are {known}")
     return parser
 
 
@@ -142,13 +169,24 @@ def _run(options: argparse.Namespace) -> int:
 
 def _can_be_written(file: Path | None) -> None:
     """End the program before it measures for what it could not write."""
-    if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
-        raise SystemExit(f"{file} cannot be written")
+    if file is None:
+        return
+    folder = file.absolute().parent
+    if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise Unusable(f"{file} cannot be written")
+
+
+def _can_be_made(folder: Path) -> None:
+    """The same for a folder, which may be new, and those above it too."""
+    whole = folder.absolute()
+    there = next(above for above in (whole, *whole.parents) if above.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise Unusable(f"the folder {folder} cannot be written")
 
 
 def _is_there(file: Path) -> None:
     if not file.is_file():
-        raise SystemExit(f"there is no {file}")
+        raise Unusable(f"there is no {file}")
 
 
 def _measured(
@@ -159,12 +197,11 @@ def _measured(
 
     def write(records: list[Record]) -> None:
         keep(records)
-        if options.json is not None:
-            write_json(records, options.json)
+        _write(records, options.json)
 
     _can_be_written(options.json)
     if unknown := sorted(set(options.names) - set(catalog.names())):
-        raise SystemExit(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
+        raise Unusable(f"no benchmark {unknown[0]!r}: choose from {', '.join(catalog.names())}")
     size = next((which for which in catalog.SIZES if getattr(options, which)), None)
     setting = Setting(size, options.backend, options.cores, options.profile)
     records, failed = run_each(options.names or catalog.default_names(), setting, write)
@@ -176,29 +213,32 @@ def _measured(
 
 
 def _report(options: argparse.Namespace) -> int:
-    try:
+    with catalog.extras("a report"):
         from . import machine, readme, report
-    except ModuleNotFoundError as missing:
-        if missing.name != "matplotlib":
-            raise
-        raise SystemExit("a report needs matplotlib: pip install 'mpc-parties[bench]'") from None
 
     _can_be_written(options.json)
+    _can_be_made(options.output)
     if options.readme is not None:
         _is_there(options.readme)
+        readme.text_with_place(options.readme)
     if options.source is not None:
         _is_there(options.source / "machine.json")
         records, facts = report.read(options.source)
         notes: list[str] = []
     else:
         facts = machine.facts()
-        records, notes = _measured(options, lambda found: report.keep(options.output, found, facts))
+
+        def keep(found: list[Record]) -> None:
+            with _written(options.output):
+                report.keep(options.output, found, facts)
+
+        records, notes = _measured(options, keep)
         facts = machine.facts()
         if notes:
             facts["not measured"] = "; ".join(notes)
-    print(report.write(options.output, records, facts))
-    if options.json is not None:
-        write_json(records, options.json)
+    with _written(options.output):
+        print(report.write(options.output, records, facts))
+    _write(records, options.json)
     if options.readme is not None:
         readme.refresh(options.readme, records, facts)
     for note in notes:

@@ -53,9 +53,14 @@ def label(record: Record) -> str:
     """What tells a figure from the others, in few words."""
     shown = {n: v for n, v in record.params.items() if n not in _SAID_ELSEWHERE}
     words = " ".join(
-        str(v) if isinstance(v, str) else f"{n}={shown_size(v)}" for n, v in shown.items()
+        str(v) if isinstance(v, str) else f"{n}={_shown(n, v)}" for n, v in shown.items()
     )
     return f"{record.benchmark} {words}".strip()
+
+
+def _shown(name: str, value: object) -> str:
+    """Keys are known by their length, and all else by its size."""
+    return str(value) if name.endswith("bits") else shown_size(value)
 
 
 _SAID_ELSEWHERE = {"kernels", "backend", "cores", "expansion", "over"}
@@ -238,6 +243,9 @@ def _log(axes: Any, which: str) -> None:
     low, high = axis.get_data_interval()
     if high < 30 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    elif which == "x":
+        # Numbers stand side by side there, and those of every power of ten ran into each other.
+        axis.set_major_locator(LogLocator(numticks=5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..record import Record, faster, quantity
 from . import catalog, pictures, report
+from .catalog import Unusable
 
 BEGIN = "<!-- figures: python -m benchmarks report --peers --readme README.md -->"
 END = "<!-- /figures -->"
@@ -85,14 +86,19 @@ def refresh(file: Path, records: Sequence[Record], facts: Mapping[str, str]) -> 
     for name, _, svg in report.plots(records):
         if name in SHOWN:
             (PICTURES / f"{name}.svg").write_bytes(svg)
-    text = file.read_text(encoding="utf-8")
     body = "\n".join([BEGIN, *table(records, facts), END])
-    found, count = re.subn(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: body, text, flags=re.DOTALL
-    )
-    if count != 1:
-        raise SystemExit(f"{file} has no lines {BEGIN} and {END}, once each")
-    file.write_text(found, encoding="utf-8")
+    file.write_text(_PLACE.sub(lambda _: body, text_with_place(file)), encoding="utf-8")
+
+
+def text_with_place(file: Path) -> str:
+    """The text of ``file``. Unusable unless it says where the table goes."""
+    text = file.read_text(encoding="utf-8")
+    if len(_PLACE.findall(text)) != 1:
+        raise Unusable(f"{file} has no lines {BEGIN} and {END}, once each")
+    return text
+
+
+_PLACE = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 
 def table(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:

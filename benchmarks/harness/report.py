@@ -151,7 +151,8 @@ def _page(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:
     yield (
         f'<p class="faint">{len(records)} figures, each a median beside a floor measured in the '
         f"same run; {len(records) - len(wrong)} results were right, {len(wrong)} wrong. "
-        f"Made by <code>make bench</code>; for one figure again, <code>{PROGRAM} NAME</code>.</p>"
+        f"Made by <code>{PROGRAM} report</code>; for one figure again, "
+        f"<code>{PROGRAM} NAME</code>.</p>"
     )
     yield "<dl>"
     for name, value in facts.items():
