@@ -187,8 +187,24 @@ def test_from_bytes_takes_canonical_numbers_only(backend):
         assert ring.decode(ring.from_bytes(mixed)) == [n - 1, 5, n - (1 << 70), n - (1 << 64)]
         with pytest.raises(EncodingOverflow, match="element 2"):
             ring.from_bytes(np.concatenate([mixed[:2], packed(n), mixed]))
-        with pytest.raises(ConfigError):
-            ring.from_bytes(np.zeros((2, width + 1), np.uint8))
+        for other in (
+            np.zeros((2, width + 1), np.uint8),
+            np.zeros((2, width), np.int64),
+            np.zeros(width, np.uint8),
+        ):
+            with pytest.raises(ConfigError, match=f"elements are {width} bytes each"):
+                ring.from_bytes(other)
+
+
+def test_rows_of_bytes_lie_anywhere_in_memory(backend):
+    ring = bigint.modulo((1 << 521) - 1)
+    whole = np.random.default_rng(1).integers(0, 256, (9, 300), dtype=np.uint8)
+    for rows in (whole[:, ::2], whole[::2], whole.T[:40], whole[:, ::-1], np.asfortranarray(whole)):
+        wanted = [int.from_bytes(row.tobytes(), "little") % ring.moduli[0] for row in rows]
+        assert ring.decode(ring.reduce(rows)) == wanted
+    for wrong in (whole.astype(np.int64), whole[0], whole.view(np.int8)):
+        with pytest.raises(ConfigError, match="rows of bytes"):
+            ring.reduce(wrong)
 
 
 def test_integers_of_every_kind(backend):
@@ -337,6 +353,7 @@ def test_vectors_of_other_rings_are_refused(backend):
             lambda: large.to_bytes(x),
             lambda: large.comb(x[:1], 9),
             lambda: large.multiexp(x, np.array([[1, 2]])),
+            lambda: large.product(x),
         ):
             with pytest.raises(ConfigError, match="another ring"):
                 wrong()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mpc import kernels
 from mpc.errors import ConfigError, CryptoError, EncodingOverflow
 from mpc.kernels import bigint
+from mpc.kernels.bigint.arithmetic import COMB_BYTES
 from mpc.testing import seeded
 
 P, Q = (1 << 521) - 1, (1 << 607) - 1
@@ -153,7 +154,7 @@ def test_comb(backend, bits, window):
         n = ring.moduli[0]
         base = rng.randrange(n)
         comb = ring.comb(ring.encode([base]), bits, window)
-        assert 0 < comb.nbytes <= 32 << 20
+        assert 0 < comb.nbytes <= COMB_BYTES
         for count in (0, 1, 8, 19):
             exponents = [rng.randint(0, top) for _ in range(count)]
             exponents[:3] = [0, top, 1][: len(exponents)]
@@ -163,6 +164,18 @@ def test_comb(backend, bits, window):
             comb.power(packed([1 << bits], bits // 8 + 1))
         wide = comb.power(packed([top], 60))
         assert ring.decode(wide) == [gmpy2.powmod(base, top, n)]
+
+
+@pytest.mark.parametrize("bits", [512, 2048, 3072, 4096, 6144, 8192])
+def test_tables_of_every_length_of_key_are_bounded(backend, bits):
+    """Of the base of short masks; the documented bound, and right at the longest too."""
+    n = (1 << bits) - (1 << (bits // 2)) + 1
+    ring = bigint.modulo_square(n)
+    comb = ring.comb(ring.encode([3**500]), bits // 2)
+    assert 0 < comb.nbytes <= COMB_BYTES == 36 << 20
+    top = (1 << (bits // 2)) - 1
+    (found,) = ring.decode(comb.power(packed([top], bits // 16)))
+    assert found == gmpy2.powmod(3**500, top, ring.moduli[0])
 
 
 def test_many_groups_at_one_comb(backend):

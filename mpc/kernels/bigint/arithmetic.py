@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from mpc.kernels.bigint.residues import Invert, Residues
 
+COMB_BYTES = 36 << 20
+"""The most that the table of a comb takes by default, at any n, for half as many bits as n has."""
+
 
 class CombTable(Protocol):
     """Powers of one base, or products of powers of several."""

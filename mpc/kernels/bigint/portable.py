@@ -15,9 +15,10 @@ import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.arithmetic import COMB_BYTES
 from mpc.kernels.bigint.residues import Invert, Residues
 
-# Six bits take 64 elements a window: 7 MiB for 1024-bit exponents modulo a 4096-bit number.
+# Six bits take 64 elements a window: 5 MiB for 1024-bit exponents modulo a 4096-bit number.
 COMB_WINDOW = 6
 
 
@@ -66,7 +67,8 @@ class PortableArithmetic:
         return _residues(gmpy2.powmod_sec(a, e, n) if e else mpz(1) for a, e, n in triples)
 
     def comb(self, base: Residues, bits: int, window: int | None) -> PortableComb:
-        window, n = window or COMB_WINDOW, self.moduli[0]
+        n = self.moduli[0]
+        window = window or _comb_window(bits, -(-n.bit_length() // 8))
         bases = [base.data[0]]
         for _ in range(-(-bits // window) - 1):
             bases.append(gmpy2.powmod(bases[-1], 1 << window, n))
@@ -183,6 +185,12 @@ class PortableFermat:
             _residues(gmpy2.powmod_sec(a, p - 1, p * p) for a in x.data)
             for x, p in zip(vectors, self.primes, strict=True)
         ]
+
+
+def _comb_window(bits: int, width: int) -> int:
+    """The bits of a window for exponents of ``bits`` bits and elements of ``width`` bytes."""
+    sizes = ((w, -(-bits // w) * width << w) for w in range(COMB_WINDOW, 0, -1))
+    return next((w for w, size in sizes if size <= COMB_BYTES), 1)
 
 
 def _integer(row: NDArray[np.uint8]) -> mpz:

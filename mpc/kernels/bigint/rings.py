@@ -65,8 +65,9 @@ class Ring:
 
         Raises EncodingOverflow for one that is not: an element has one encoding.
         """
-        if packed.ndim != 2 or packed.shape[1] != self.width:
-            raise ConfigError(f"elements are {self.width} bytes each, not of shape {packed.shape}")
+        if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != self.width:
+            found = f"{packed.dtype} of shape {packed.shape}"
+            raise ConfigError(f"elements are {self.width} bytes each, not {found}")
         bounds = np.frombuffer(
             b"".join(modulus.to_bytes(self.width, "little") for modulus in self.moduli), np.uint8
         ).reshape(-1, self.width)
@@ -76,6 +77,9 @@ class Ring:
 
     def reduce(self, packed: NDArray[np.uint8]) -> Residues:
         """Little-endian integers of any size, uint8 (count, any width), reduced."""
+        if packed.dtype != np.uint8 or packed.ndim != 2:
+            found = f"{packed.dtype} of shape {packed.shape}"
+            raise ConfigError(f"elements are rows of bytes, not {found}")
         self._modulus_of(len(packed))
         return self.arithmetic.load(packed)
 
@@ -167,6 +171,7 @@ class Ring:
         """The product of each of ``rows`` equal runs of elements."""
         if len(self.moduli) > 1 or rows < 1 or len(x) % rows:
             raise ConfigError(f"{len(x)} elements do not make {rows} rows of one ring")
+        self.check(x)
         columns = len(x) // rows
         if columns == 0:
             return self.ones(rows)
@@ -278,7 +283,8 @@ class Comb:
 
     The exponent is cut into windows of w bits, and the table holds base**(e * 2**(w*i)) for every
     window i and digit e: ``ceil(bits/w) * 2**w`` elements, whose size is ``nbytes``. The default w
-    keeps it within 32 MiB. In a joint comb each window has a base of its own.
+    keeps it within 36 MiB for exponents up to a quarter as long as the modulus, the square of n.
+    In a joint comb each window has a base of its own.
     """
 
     bits: int

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.kernels.bigint import multiexp
+from mpc.kernels.bigint.arithmetic import COMB_BYTES
 from mpc.kernels.bigint.blocks import BLOCK, ROW
 from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
@@ -48,9 +49,6 @@ SPARE_BITS = 8
 SECONDS_PER_MADD = 0.2e-9, 0.65e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
-
-COMB_BYTES = 32 << 20
-"""The most that the table of a comb takes by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

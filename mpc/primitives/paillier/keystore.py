@@ -99,7 +99,10 @@ def _derived(passphrase: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
     if not passphrase:
         raise ConfigError("the passphrase is empty")
     log2_n, r, p = cost
-    typed = unicodedata.normalize("NFC", passphrase).encode()
+    try:
+        typed = unicodedata.normalize("NFC", passphrase).encode()
+    except UnicodeEncodeError:  # which would show the passphrase
+        raise ConfigError("the passphrase has characters that are no text") from None
     return Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(typed)
 
 

@@ -23,8 +23,11 @@ random powers of t fixed elements r_j**n, from tables: with t exponents of w bit
 t * w >= log2(n) + 256 and t >= 260, the leftover hash lemma (Impagliazzo, Levin, Luby, STOC 1989)
 gives that distance. Products of powers of uniform group elements are a universal hash of the
 exponents, except for two exponent vectors all of whose differences share a prime, which happens
-with probability about 2**-t. With w = 6 the tables hold 64 * t elements: 384 * 64 of them, 13 MiB,
-at 2048 bits, and 555 * 64, 28 MiB, at 3072.
+with probability about 2**-t. The tables hold t * 2**w elements: with w = 6, 384 * 64 of them,
+13 MiB, at 2048 bits, and 555 * 64, 28 MiB, at 3072; 30 MiB with w = 5 at 4096, and 72 MiB with
+w = 4 at 8192.
+
+The table of short masks takes 36 MiB at most, at any length of key (18 at 2048 bits, 23 at 3072).
 
 Keys without a proof of their form, such as other libraries make, get uniform masks for everything.
 """
@@ -42,9 +45,6 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint import Comb, Residues, SquareRing, modulo_square
 from mpc.primitives.paillier.pool import MaskPool, joined
 from mpc.primitives.rng import SYSTEM, Rng, below
-
-DIGIT_BITS = 6
-"""Bits of each exponent of a uniform mask that comes from tables."""
 
 MIN_BASES = 260
 
@@ -102,15 +102,15 @@ class MaskSource:
         return self._short.power(random_exponents(count, bits, rng))
 
     def _make_uniform(self, count: int, rng: Rng) -> Residues:
-        bases = max(MIN_BASES, -(-(self._n.bit_length() + 256) // DIGIT_BITS))
+        width, terms = digit_bits(self._n), bases(self._n)
         if self._uniform is None:
             # The tables cost as much as two masks for each base, made one by one.
-            if self._one_by_one + count <= 2 * bases:
+            if self._one_by_one + count <= 2 * terms:
                 self._one_by_one += count
                 return self._nth_powers(count, rng)
-            powers = self._nth_powers(bases, SYSTEM)
-            self._uniform = self.ring.joint_comb(powers, DIGIT_BITS)
-        return self._uniform.power(random_exponents(count, bases * DIGIT_BITS, rng))
+            powers = self._nth_powers(terms, SYSTEM)
+            self._uniform = self.ring.joint_comb(powers, width)
+        return self._uniform.power(random_exponents(count, terms * width, rng))
 
     def _nth_powers(self, count: int, rng: Rng) -> Residues:
         return self.ring.power(self.ring.encode(below(rng, self._n, count)), self._n)
@@ -135,6 +135,16 @@ def subgroup_base(n: int) -> int:
 def short_exponent_bits(n: int) -> int:
     """Half the length of n."""
     return (n.bit_length() + 1) // 2
+
+
+def digit_bits(n: int) -> int:
+    """Bits of each exponent of a uniform mask from tables: fewer where these would be too large."""
+    return 6 if n.bit_length() <= 3072 else 5 if n.bit_length() <= 4096 else 4
+
+
+def bases(n: int) -> int:
+    """How many bases the tables of uniform masks have."""
+    return max(MIN_BASES, -(-(n.bit_length() + 256) // digit_bits(n)))
 
 
 def random_exponents(count: int, bits: int, rng: Rng) -> NDArray[np.uint8]:

@@ -31,6 +31,10 @@ class Packing:
     slot_bits: int
     slots: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.value_bits < self.slot_bits or self.slots < 1:
+            raise ConfigError("a packing has slots, with room for a value and its sign")
+
     @classmethod
     def of(
         cls, modulus_bits: int, value_bits: int, headroom_adds: int = 0, scalar_bits: int = 0
@@ -44,6 +48,16 @@ class Packing:
         if slots < 1:
             raise ConfigError(f"a slot of {slot_bits} bits does not fit a {modulus_bits}-bit key")
         return cls(value_bits, slot_bits, slots)
+
+    def check_fits(self, modulus_bits: int) -> None:
+        """ConfigError unless all slots lie within a plaintext of a key so long.
+
+        Those of a packing that was made for a longer key do not, and would wrap around n.
+        """
+        if self.slots * self.slot_bits > modulus_bits - 1:
+            raise ConfigError(
+                f"{self.slots} slots of {self.slot_bits} bits do not fit a {modulus_bits}-bit key"
+            )
 
     @property
     def limit(self) -> int:

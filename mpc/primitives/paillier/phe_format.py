@@ -15,7 +15,6 @@ Such keys carry no proof of their form, which is why reading one takes ``allow_u
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -66,7 +65,8 @@ def secret_to_json(secret: SecretKey) -> str:
 def secret_from_json(text: str, *, allow_weak: bool = False) -> SecretKey:
     """A secret key that ``phe`` wrote, its primes checked. A proof is made where they allow one."""
     fields = _fields(text)
-    if fields.get("kty") != "DAJ" or "decrypt" not in fields.get("key_ops", ()):
+    uses = fields.get("key_ops")
+    if fields.get("kty") != "DAJ" or not isinstance(uses, list) or "decrypt" not in uses:
         raise InvalidKey("not a private key of python-paillier")
     secret = SecretKey.from_primes(
         _integer(fields, "p"), _integer(fields, "q"), allow_weak=allow_weak
@@ -134,7 +134,7 @@ def _public_fields(public: PublicKey) -> dict[str, Any]:
 def _fields(text: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise DataError("not a JSON object of python-paillier")
@@ -152,7 +152,7 @@ def _integer(fields: dict[str, Any], name: str) -> int:
         if isinstance(text, str):
             padded = text + "=" * (-len(text) % 4)
             return int.from_bytes(base64.b64decode(padded, b"-_", validate=True), "big")
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         pass
     raise InvalidKey(f"the field {name!r} is not a base64url number")
 

@@ -55,7 +55,10 @@ def bounded(signed: Integers, bound: int | None, n: int, packing: Packing | None
 
 
 def checked_bound(bound: int | None, n: int, packing: Packing | None) -> int:
-    """``bound``, or the limit where there is none. Raises EncodingOverflow above the limit."""
+    """``bound``, or the limit where there is none. Raises EncodingOverflow above the limit, and
+    ConfigError for the packing of a longer key."""
+    if packing:
+        packing.check_fits(n.bit_length())
     most = limit(n, packing)
     if bound is None:
         return most

@@ -114,6 +114,9 @@ def _pools() -> WeakSet[MaskPool]:
 
     def empty_all() -> None:
         for pool in list(pools):
+            # The child's copies: memory of the parent stays as it is.
+            for block in pool._blocks:
+                wipe(block)
             pool._start_empty()
 
     os.register_at_fork(after_in_child=empty_all)

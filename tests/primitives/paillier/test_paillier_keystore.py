@@ -147,6 +147,15 @@ def test_an_empty_passphrase_is_refused(saved: Path) -> None:
         keystore.load(saved, "", allow_weak=True)
 
 
+def test_a_passphrase_that_is_no_text_is_refused_and_not_shown(saved: Path) -> None:
+    """As the environment or the command line may give one: bytes that are not UTF-8."""
+    with pytest.raises(ConfigError, match="no text") as caught:
+        keystore.load(saved, "hunter2\udcff")
+    assert "hunter2" not in str(caught.value)
+    # What Python shows of an error's context would show it.
+    assert caught.value.__suppress_context__
+
+
 def test_one_passphrase_typed_in_two_normal_forms(
     tmp_path: Path, keys_of: Callable[..., Keys]
 ) -> None:

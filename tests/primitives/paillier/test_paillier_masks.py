@@ -87,6 +87,18 @@ def test_short_masks_stay_in_the_group_of_the_base_and_uniform_ones_do_not(keys:
     assert symbols(secret._owner().masks(60, SYSTEM)) == {1, -1}
 
 
+@pytest.mark.parametrize("bits", [512, 2048, 3072, 4096, 8192])
+def test_exponents_of_uniform_masks_have_the_bits_of_the_lemma(bits: int) -> None:
+    """And their tables no more elements than are documented."""
+    width = masks.digit_bits((1 << bits) - 1)
+    bases = masks.bases((1 << bits) - 1)
+    assert bases >= 260
+    assert bases * width >= bits + 256
+    # As lanes they take a tenth more than the elements have.
+    mib = (bases << width) * 2 * bits / 8 / 2**20
+    assert 1.1 * mib <= {512: 3, 2048: 14, 3072: 29, 4096: 30, 8192: 73}[bits]
+
+
 def test_many_uniform_masks_come_from_a_table(keys: Keys) -> None:
     secret, public = keys
     source = public.masks
@@ -95,7 +107,7 @@ def test_many_uniform_masks_come_from_a_table(keys: Keys) -> None:
         out = (public.encrypt(values) + 1).rerandomized()
         assert secret.decrypt(out).tolist() == (values + 1).tolist()
     assert source._uniform is not None
-    assert source._uniform.bits == 260 * masks.DIGIT_BITS
+    assert source._uniform.bits == 260 * masks.digit_bits(public.n)
     assert secret.decrypt(public.encrypt([]).rerandomized()).tolist() == []
     assert secret.decrypt(public.encrypt(5).rerandomized()) == 5
     n, ring = public.n, source.ring
@@ -253,8 +265,10 @@ def test_a_forked_child_shares_no_masks(keys: Keys) -> None:
     secret, public = keys
     public.precompute(20)
     public.masks.pools.short.wait()
+    blocks = list(public.masks.pools.short._blocks)
 
     def child() -> list[Any]:
+        assert not any(block.data.any() for block in blocks)
         ready = len(public.masks.pools.short)
         public.precompute(5)
         public.masks.pools.short.wait()
@@ -264,6 +278,7 @@ def test_a_forked_child_shares_no_masks(keys: Keys) -> None:
     ready, refilled, rows = in_child(child)
     assert (ready, refilled) == (0, 5)
     assert len(public.masks.pools.short) == 20
+    assert all(block.data.any() for block in blocks)
     mine = {row.tobytes() for row in public.encrypt([0] * 20).to_array()}
     theirs = {bytes(row) for row in rows}
     assert len(mine | theirs) == 40

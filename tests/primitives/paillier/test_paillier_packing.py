@@ -131,6 +131,75 @@ def test_headroom_is_used_to_the_last_and_no_further(keys: Keys) -> None:
         public.encrypt([0], bound=1 << 12, packing=packing)
 
 
+@given(st.data())
+def test_a_slot_is_full_at_its_limit_and_not_before(data: st.DataObject) -> None:
+    """What ``of`` was asked for always fits, and the limit is the last that does."""
+    value_bits, scalar_bits = data.draw(st.integers(1, 70)), data.draw(st.integers(0, 70))
+    adds = data.draw(st.integers(0, 300))
+    packing = Packing.of(768, value_bits, adds, scalar_bits)
+    largest = (1 << value_bits) - 1
+    factor = max(1, (1 << scalar_bits) - 1)
+    assert largest * (adds + 1) * factor <= packing.limit
+    full = np.full(packing.slots, packing.limit, dtype=object)
+    for values in (full, -full, full * (-1) ** np.arange(packing.slots)):
+        (plain,) = packing.pack(values)
+        assert abs(plain) <= 1 << 766  # half of any modulus of 768 bits
+        assert packing.unpack([plain], values.shape).tolist() == values.tolist()
+
+
+def test_every_slot_can_be_filled_to_its_limit_and_no_further(keys: Keys) -> None:
+    """Where one value overflowed, its neighbour would be another number."""
+    secret, public = keys
+    packing = public.packing(value_bits=8, headroom_adds=3, scalar_bits=4)
+    limit = packing.limit
+    signs = np.where(np.arange(2 * packing.slots + 1) % 2, -1, 1)
+    x = public.encrypt(signs * (limit - 1), bound=limit - 1, packing=packing)
+    assert secret.decrypt(x + signs).tolist() == (signs * limit).tolist()
+    half = public.encrypt(signs * (limit // 2), bound=limit // 2, packing=packing)
+    assert secret.decrypt(half * -2).tolist() == (signs * -2 * (limit // 2)).tolist()
+    assert secret.decrypt(half - -half).tolist() == (signs * 2 * (limit // 2)).tolist()
+    rows = public.encrypt(np.vstack([signs, -signs]), bound=1, packing=packing)
+    assert secret.decrypt([limit - 5, -5] @ rows).tolist() == (signs * limit).tolist()
+    refused: list[Callable[[], object]] = [
+        lambda: x + 2 * signs,
+        lambda: (x + signs) + signs,
+        lambda: x + x,
+        lambda: x - x,
+        lambda: x * 2,
+        lambda: x * -2,
+        lambda: half * 3,
+        lambda: [limit - 5, 6] @ rows,
+        lambda: [[1, 0], [5 - limit, 6]] @ rows,
+        lambda: (rows * limit).sum(axis=0),
+        lambda: x.rescaled(1),
+        lambda: x.times(0.5, fraction_bits=2),
+        lambda: public.encrypt([limit + 1], bound=limit + 1, packing=packing),
+    ]
+    for operation in refused:
+        with pytest.raises(EncodingOverflow):
+            operation()
+
+
+def test_a_packing_of_a_longer_key_is_refused(keys: Keys, keys_of: Callable[..., Keys]) -> None:
+    """Its upper slots would wrap around n, and give other numbers."""
+    _, public = keys
+    longer = keys_of(1024)[1].packing(value_bits=8)
+    values = np.arange(longer.slots)
+    array = public.encrypt([0]).to_array()
+    for use in (
+        lambda: public.encrypt(values, packing=longer),
+        lambda: public.encrypt([1], bound=1, packing=longer),
+        lambda: Ciphertexts.from_array(public, array, shape=(1,), packing=longer),
+    ):
+        with pytest.raises(ConfigError, match="113 slots of 9 bits do not fit a 768-bit key"):
+            use()
+    shorter = Packing(8, 9, 3)
+    assert len(public.encrypt(np.arange(7), packing=shorter).residues) == 3
+    for wrong in ((0, 9, 3), (9, 9, 3), (8, 9, 0)):
+        with pytest.raises(ConfigError, match="a packing has slots"):
+            Packing(*wrong)
+
+
 def test_what_slots_cannot_do_is_refused(keys: Keys) -> None:
     _, public = keys
     packing = public.packing(value_bits=8, headroom_adds=3, scalar_bits=8)

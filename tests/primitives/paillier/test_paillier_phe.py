@@ -189,6 +189,8 @@ def test_damaged_keys_are_refused(keys_of: Callable[..., Keys]) -> None:
         changed(text, n=5),
         changed(text, n="!!!"),
         changed(text, n="A"),
+        changed(text, n="é"),
+        changed(text, n=int_to_base64(1 << 1023)),
         phe_format.secret_to_json(secret),
     ):
         with pytest.raises(InvalidKey):
@@ -199,6 +201,11 @@ def test_damaged_keys_are_refused(keys_of: Callable[..., Keys]) -> None:
     for broken in (
         changed(private, kty="RSA"),
         changed(private, key_ops=[]),
+        changed(private, key_ops=5),
+        changed(private, key_ops=None),
+        changed(private, p="é"),
+        changed(private, p=""),
+        changed(private, p=p + "\ud800"),
         changed(private, pub=other),
         changed(private, pub=None),
         changed(private, q=p),
@@ -207,7 +214,7 @@ def test_damaged_keys_are_refused(keys_of: Callable[..., Keys]) -> None:
     ):
         with pytest.raises(InvalidKey):
             phe_format.secret_from_json(broken, allow_weak=True)
-    for garbage in ("", "[]", "{", "5"):
+    for garbage in ("", "[]", "{", "5", "[" * 100_000, '{"a":' * 100_000):
         with pytest.raises(DataError):
             phe_format.public_from_json(garbage, allow_unproven=True)
 
@@ -219,6 +226,8 @@ def test_damaged_vectors_are_refused(keys: Keys, keys_of: Callable[..., Keys]) -
         phe_format.ciphertexts_from_json(keys_of(768, "other")[1], text)
     with pytest.raises(KeyMismatch):
         phe_format.ciphertexts_from_json(public, changed(text, public_key=None))
+    with pytest.raises(DataError):
+        phe_format.ciphertexts_from_json(public, "[" * 100_000)
     for values in (None, [5], [["5"]], [["5", "0"]], [["5", 300]], [["-5", 0]], [[1.5, 0]]):
         with pytest.raises(DataError):
             phe_format.ciphertexts_from_json(public, changed(text, values=values))
