@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -36,7 +38,8 @@ def run(command: Callable[[], object]) -> None:
     """Run ``command``, which loads what it needs, so that Ctrl-C at any time is a word and a code.
 
     A library that is interrupted may raise something else for it, as DuckDB does, and an import may
-    fail of it: whatever ends the command after an interrupt is one.
+    fail of it: whatever ends the command after an interrupt is one. Nor is it a traceback that
+    standard output takes no more, as on a full disk, or that its reader has had enough.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # which a shell sets for a job in &
         signal.signal(signal.SIGINT, _interrupt)
@@ -45,18 +48,33 @@ def run(command: Callable[[], object]) -> None:
     signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = _unraisable
     try:
-        command()
+        try:
+            command()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BaseException as error:
         done = isinstance(error, SystemExit) and not error.code
         if interrupted() and not done:
             print("interrupted", file=sys.stderr, flush=True)
             sys.exit(INTERRUPTED)
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
+            _drop_output()
+            if error.errno == errno.EPIPE:
+                sys.exit(1)
+            print(f"cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
+            sys.exit(2)
         raise
 
 
 def interrupted() -> bool:
     """Whether this process was asked to end."""
     return bool(_interrupts)
+
+
+def _drop_output() -> None:
+    """What is still buffered must not fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command() -> None:

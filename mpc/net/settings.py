@@ -17,12 +17,20 @@ from typing import Any
 from mpc.errors import ConfigError
 from mpc.net.peer import printable
 
+MOST_BYTES = 1 << 20
+"""The most that a file of settings has."""
+
 
 def read(path: str | Path) -> Section:
     """The whole of the file at ``path``; ConfigError where it is missing or not TOML."""
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ConfigError(f"{path} has more than {MOST_BYTES >> 20} MB, which is no such file")
+        # Editors of some systems put a byte order mark before it.
+        table = tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -123,6 +123,23 @@ def test_ctrl_c_where_it_cannot_be_raised(tmp_path: Path) -> None:
     assert "KeyError: 'lost'" in done.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("code", "asked"), [(COMMAND, "--help"), (COMMAND, "--version"), (SUITE, "list")]
+)
+def test_an_output_that_takes_no_help(code: str, asked: str, unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        done = run(code, asked, stdout=full, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == "cannot write the output: No space left on device\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(code, asked, stdout=writer, env=environment)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize("more", [[], ["--json"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_takes_nothing(tmp_path: Path, more: list[str], unbuffered: str) -> None:

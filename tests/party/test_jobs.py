@@ -49,6 +49,17 @@ def test_a_blacklist_job(tmp_path: Path) -> None:
     assert job.learns("tax") == "how many ids were asked"
 
 
+def test_a_file_as_other_systems_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + BLACKLIST.replace("\n", "\r\n").encode())
+    assert jobs.load(path) == jobs.load(write(tmp_path, BLACKLIST))
+
+
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero has more than 1 MB"):
+        jobs.load("/dev/zero")
+
+
 @pytest.mark.parametrize("form", ["", "threshold = 2\n", 'output = "count"\n'])
 def test_bounds_of_a_blacklist_job(tmp_path: Path, form: str) -> None:
     job = jobs.load(write(tmp_path, BLACKLIST + form + "pad_to = { tax = 1_000, bank = 20 }\n"))

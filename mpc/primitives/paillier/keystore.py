@@ -36,6 +36,8 @@ _HEADER = struct.Struct("<BBB16s12sII")  # scrypt's log2 N, r, p; salt; nonce; t
 _COST = (17, 8, 1)
 _MOST_MEMORY = 1 << 30
 _CHECKSUM_BYTES = 32
+_MOST_BYTES = 1 << 20
+"""More than a key of 8192 bits takes with its proof, by a factor of seven."""
 
 
 def save(
@@ -109,10 +111,11 @@ def _derived(passphrase: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
 def _read(path: Path) -> tuple[bytes, bytes, bytes]:
     """The authenticated clear part, the public key in it, and the sealed part."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    if data[: len(_MAGIC)] != _MAGIC[: len(data)] or not data:
+    if data[: len(_MAGIC)] != _MAGIC[: len(data)] or not 0 < len(data) <= _MOST_BYTES:
         raise InvalidKey(f"{path} is not a Paillier key file of this version")
     body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
     start = len(_MAGIC) + _HEADER.size

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import ConfigError, InvalidKey, WrongPassphrase
-from mpc.primitives.paillier import PublicKey, SecretKey, keystore
+from mpc.primitives.paillier import PublicKey, SecretKey, keystore, proof
 from mpc.testing import seeded
 
 Keys = tuple[SecretKey, PublicKey]
@@ -184,6 +184,17 @@ def test_other_files_are_told_as_such(saved: Path, content: bytes) -> None:
     saved.write_bytes(content)
     with pytest.raises(InvalidKey, match="not a Paillier key file"):
         keystore.load(saved, PASSPHRASE)
+
+
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(InvalidKey, match="not a Paillier key file"):
+        keystore.load("/dev/zero", PASSPHRASE)
+
+
+def test_the_longest_key_is_within_what_is_read() -> None:
+    longest = PublicKey((1 << 8192) - 1, None)
+    width = longest.ciphertext_bytes // 2
+    assert 4 * (proof.size(width) + 4 * width) < keystore._MOST_BYTES
 
 
 def test_missing_files_are_told_as_such(tmp_path: Path, keys_of: Callable[..., Keys]) -> None:

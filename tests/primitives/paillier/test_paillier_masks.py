@@ -242,6 +242,31 @@ def test_encryptions_use_the_pool_and_then_go_on(keys: Keys) -> None:
     assert len(np.unique(rows, axis=0)) == 26
 
 
+@pytest.mark.parametrize("count", [64, 40, 100])
+def test_masks_are_wiped_once_they_are_used(keys: Keys, count: int) -> None:
+    """Those of the pool that went into ciphertexts, whole blocks and parts of them."""
+    secret, public = keys
+    public.precompute(128, results=128)
+    for pool in public.masks.pools:
+        pool.wait()
+    x = public.encrypt(np.arange(count))
+    taken: list[Residues] = []
+    uniform = public.masks.pools.uniform
+    take = uniform.take
+
+    def seen(wanted: int) -> Residues | None:
+        got = take(wanted)
+        taken.extend([got] if got is not None else [])
+        return got
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MaskPool, "take", lambda _pool, wanted: seen(wanted))
+        y = x.rerandomized()
+    assert [len(got) for got in taken] == [count]
+    assert not any(got.data.any() for got in taken)
+    assert secret.decrypt(y).tolist() == list(range(count))
+
+
 def test_a_seeded_encryption_does_not_touch_the_pool(keys: Keys) -> None:
     _, public = keys
     alone = public.encrypt([1, 2], rng=seeded(5)).to_array()

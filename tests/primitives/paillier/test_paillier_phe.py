@@ -103,6 +103,7 @@ def test_their_ciphertexts_are_read_and_summed(keys: Keys, theirs: phe.PaillierP
     assert secret.decrypt(x).tolist() == values
     assert secret.decrypt(x.sum()) == sum(values)
     assert secret.decrypt(x + x * 2).tolist() == [3 * value for value in values]
+    assert secret.decrypt(x * -2.5 - 1.5).tolist() == [-2.5 * value - 1.5 for value in values]
 
 
 def test_their_large_positive_exponents_are_read(
@@ -127,6 +128,8 @@ def test_our_ciphertexts_are_read_and_summed_by_them(
         assert [theirs.decrypt(number) for number in numbers] == expected
         assert theirs.decrypt(sum(numbers[1:], numbers[0])) == sum(expected)
         assert theirs.decrypt(numbers[0] * 3 + 1) == 3 * expected[0] + 1
+        scaled = [theirs.decrypt(number * -2.5 - 1.5) for number in numbers]
+        assert scaled == [-2.5 * value - 1.5 for value in expected]
 
 
 def test_our_decryption_is_theirs_on_both_ends_of_their_range(
