@@ -47,12 +47,12 @@ def run(command: Callable[[], object]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = _unraisable
+    _open_streams()
     try:
         try:
             command()
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except BaseException as error:
         done = isinstance(error, SystemExit) and not error.code
         if interrupted() and not done:
@@ -70,6 +70,19 @@ def run(command: Callable[[], object]) -> None:
 def interrupted() -> bool:
     """Whether this process was asked to end."""
     return bool(_interrupts)
+
+
+def _open_streams() -> None:
+    """Put nothing in the place of standard streams that were closed by whoever started us.
+
+    Else the first files and links that are opened would take their numbers, and be printed into.
+    """
+    opened = os.open(os.devnull, os.O_RDWR)
+    while opened <= 2:
+        opened = os.open(os.devnull, os.O_RDWR)
+    os.close(opened)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _drop_output() -> None:

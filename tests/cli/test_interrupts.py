@@ -140,6 +140,23 @@ def test_an_output_that_takes_no_help(code: str, asked: str, unbuffered: str) ->
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_are_closed(tmp_path: Path, closed: str) -> None:
+    """And what is opened next does not come in their place, to be printed into."""
+    file = tmp_path / "job.toml"
+    file.write_text('kind = "blacklist"\nsession = "s"\nasker = "bank"\nholders = ["tax"]\n')
+    opens = "import os, sys, mpc.cli\nmpc.cli.run(lambda: sys.exit(os.open('/', 0) <= 2))"
+    for code, words, expected in (
+        (COMMAND, f"explain {file}", 0),
+        (COMMAND, "explain nowhere", 2),
+        (COMMAND, "--version", 0),
+        (opens, "", 0),
+    ):
+        shell = f'exec "$0" -c "$1" {words} {closed}'
+        done = subprocess.run(["sh", "-c", shell, sys.executable, code], timeout=60, check=False)
+        assert done.returncode == expected
+
+
 @pytest.mark.parametrize("more", [[], ["--json"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_takes_nothing(tmp_path: Path, more: list[str], unbuffered: str) -> None:

@@ -22,12 +22,14 @@ import gmpy2
 import numpy as np
 
 from mpc.errors import ConfigError, DataError, InvalidKey, KeyMismatch
+from mpc.primitives import fixed
 from mpc.primitives.paillier import wire
 from mpc.primitives.paillier.ciphertexts import Ciphertexts
 from mpc.primitives.paillier.keys import PublicKey, SecretKey
 
 _DIGIT_BITS = 4
-_MOST_DIGITS = 256
+_EXPONENTS = range(-fixed.MAX_FRACTION_BITS // _DIGIT_BITS, 257)
+"""From the finest scale that is decoded to beyond the largest float64."""
 
 
 def public_to_json(public: PublicKey) -> str:
@@ -106,7 +108,10 @@ def ciphertexts_from_json(public: PublicKey, text: str, *, bound: int | None = N
         raise KeyMismatch(f"the values are not under {public}")
     pairs = fields.get("values")
     if not isinstance(pairs, list) or not all(_is_pair(pair) for pair in pairs):
-        raise DataError("values are a list of pairs of a ciphertext and an exponent")
+        raise DataError(
+            "values are a list of pairs of a ciphertext and an exponent from "
+            f"{_EXPONENTS[0]} to {_EXPONENTS[-1]}"
+        )
     finest = min((exponent for _, exponent in pairs), default=0)
     finest = min(finest, 0)
     width = public.ciphertext_bytes
@@ -171,5 +176,5 @@ def _is_pair(pair: object) -> bool:
         isinstance(pair, list)
         and len(pair) == 2
         and isinstance(pair[1], int)
-        and abs(pair[1]) <= _MOST_DIGITS
+        and pair[1] in _EXPONENTS
     )

@@ -180,6 +180,32 @@ def test_a_pool_hands_each_mask_out_once_to_many_threads() -> None:
     assert MaskPool(numbered()).take(1) is None
 
 
+def test_many_threads_encrypt_at_once_while_the_pool_is_filled(keys: Keys) -> None:
+    """Each with a key whose tables nobody has made yet."""
+    secret, public = keys
+    public.precompute(200, results=200)
+    rows: list[bytes] = []
+    wrong: list[int] = []
+
+    def work(first: int) -> None:
+        for start in range(first, first + 60, 20):
+            values = np.arange(start, start + 20)
+            x = public.encrypt(values)
+            y = (x + 1).rerandomized()
+            rows.extend(row.tobytes() for z in (x, y) for row in z.to_array())
+            if secret.decrypt(y).tolist() != (values + 1).tolist():
+                wrong.append(start)
+
+    threads = [threading.Thread(target=work, args=(100 * i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    public.precompute(0)
+    assert not wrong
+    assert len(set(rows)) == len(rows) == 6 * 3 * 2 * 20
+
+
 def test_a_pool_is_bounded_and_fills_to_what_was_asked() -> None:
     pool = MaskPool(numbered())
     pool.fill(100)

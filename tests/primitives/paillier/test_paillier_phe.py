@@ -116,6 +116,19 @@ def test_their_large_positive_exponents_are_read(
     assert secret.decrypt(x).tolist() == [1 << 200]
 
 
+def test_their_small_exponents_are_read_as_far_as_they_decode(
+    keys: Keys, theirs: phe.PaillierPrivateKey
+) -> None:
+    secret, public = keys
+    small = theirs.public_key.encrypt(-3.0 * 2.0**-900)
+    assert small.exponent < -200
+    x = phe_format.ciphertexts_from_json(public, dumped(theirs.public_key, [small]))
+    assert secret.decrypt(x).tolist() == [-3.0 * 2.0**-900]
+    smaller = theirs.public_key.encrypt(2.0**-1000)
+    with pytest.raises(DataError, match="an exponent from -240 to 256"):
+        phe_format.ciphertexts_from_json(public, dumped(theirs.public_key, [smaller]))
+
+
 def test_our_ciphertexts_are_read_and_summed_by_them(
     keys: Keys, theirs: phe.PaillierPrivateKey
 ) -> None:
