@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import ConfigError, InvalidKey, WrongPassphrase
-from mpc.primitives.paillier import PublicKey, SecretKey, keystore, proof
+from mpc.primitives.paillier import MAX_BITS, PublicKey, SecretKey, keystore, proof
 from mpc.testing import seeded
 
 Keys = tuple[SecretKey, PublicKey]
@@ -192,8 +192,7 @@ def test_a_file_without_an_end_is_not_read_to_it() -> None:
 
 
 def test_the_longest_key_is_within_what_is_read() -> None:
-    longest = PublicKey((1 << 8192) - 1, None)
-    width = longest.ciphertext_bytes // 2
+    width = MAX_BITS // 8
     assert 4 * (proof.size(width) + 4 * width) < keystore._MOST_BYTES
 
 

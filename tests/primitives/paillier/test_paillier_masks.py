@@ -269,28 +269,34 @@ def test_encryptions_use_the_pool_and_then_go_on(keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("count", [64, 40, 100])
-def test_masks_are_wiped_once_they_are_used(keys: Keys, count: int) -> None:
-    """Those of the pool that went into ciphertexts, whole blocks and parts of them."""
+def test_masks_are_wiped_once_they_are_used(
+    keys: Keys, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the pools, whole blocks and parts of them, and those that are made for the moment."""
     secret, public = keys
+    values = np.arange(count)
     public.precompute(128, results=128)
     for pool in public.masks.pools:
         pool.wait()
-    x = public.encrypt(np.arange(count))
-    taken: list[Residues] = []
-    uniform = public.masks.pools.uniform
-    take = uniform.take
+    used: list[Residues] = []
 
-    def seen(wanted: int) -> Residues | None:
-        got = take(wanted)
-        taken.extend([got] if got is not None else [])
-        return got
+    def kept(source: object, name: str) -> None:
+        make = getattr(source, name)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MaskPool, "take", lambda _pool, wanted: seen(wanted))
-        y = x.rerandomized()
-    assert [len(got) for got in taken] == [count]
-    assert not any(got.data.any() for got in taken)
-    assert secret.decrypt(y).tolist() == list(range(count))
+        def give(*given: Any) -> Any:
+            used.append(make(*given))
+            return used[-1]
+
+        monkeypatch.setattr(type(source), name, lambda _, *given: give(*given))
+
+    kept(public.masks, "for_plaintexts")
+    kept(public.masks, "for_results")
+    kept(secret._owner(), "masks")
+    x, y = public.encrypt(values), secret.encrypt(values)
+    z = (x + y).rerandomized()
+    assert [len(masks) for masks in used] == [count] * 3
+    assert not any(masks.data.any() for masks in used)
+    assert secret.decrypt(z).tolist() == (2 * values).tolist()
 
 
 def test_a_seeded_encryption_does_not_touch_the_pool(keys: Keys) -> None:
