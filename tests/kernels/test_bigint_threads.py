@@ -230,7 +230,6 @@ def test_every_turn_is_taken_once(threads, least):
 
 
 @needs_simd
-@pytest.mark.timeout(60)
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_threads_work():
     """The child has none of the threads, and waits for none."""
