@@ -170,6 +170,12 @@ def load(builder: Any, address: Any, word: Any) -> Any:
     return read(builder, address, word)
 
 
+@emits(types.uint64, types.intp, types.intp)
+def load_word(builder: Any, address: Any, word: Any) -> Any:
+    """The one ``word`` words after an address."""
+    return builder.load(pointer(builder, address, word, WORD), align=1)
+
+
 @emits(types.none, types.intp, types.intp, lanes)
 def store(builder: Any, address: Any, word: Any, value: Any) -> None:
     """Write eight words to ``word`` words after an address."""

@@ -19,6 +19,7 @@
 Modulo the square of n, which is Paillier's ring, with integers m modulo n beside it:
 
     ring.root                                the ring of integers modulo n
+    ring.units_from_bytes(packed)            from_bytes of what must be invertible
     ring.embed(m)                            1 + m*n, of m: a vector of ring.root
     ring.log(x)                              back: m of x = 1 + m*n
     ring.modulo_root(x)                      x modulo n: a vector of ring.root

@@ -60,6 +60,13 @@ class Arithmetic(Protocol):
         """Reduced little-endian integers of any width."""
         ...
 
+    def load_folded(self, packed: NDArray[np.uint8]) -> tuple[Residues, Residues]:
+        """The same, and a few elements modulo n whose product is that of all, for one modulus.
+
+        One of them may be multiplied in more than once.
+        """
+        ...
+
     def store(self, x: Residues) -> NDArray[np.uint8]:
         """Canonical little-endian integers of the width of the modulus."""
         ...

@@ -21,19 +21,29 @@ _SECONDS = 3e-9  # About what one word, limb or digit takes here.
 
 def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
     """The lowest ``limbs`` limbs of little-endian integers (count, width), in lane groups."""
-    words = spaced_words(packed)
+    words = whole_words(packed)
     out = zero_groups(-(-len(packed) // LANES), limbs)
     split_all.over(
         len(packed),
         _SECONDS * limbs,
-        out,
-        words,
-        words.shape[1] - 1,
-        limbs,
-        scratch=lambda: words,
+        *(out, begin(words), words.shape[1] // 8, limbs),
+        scratch=lambda: out,
         least=LANES,
     )
     return out
+
+
+def whole_words(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Little-endian integers (count, width), one after the other, each in whole words."""
+    if packed.shape[1] % 8 == 0:
+        return np.ascontiguousarray(packed)
+    return spaced_words(packed).view(np.uint8)
+
+
+def begin(array: NDArray[Any]) -> int:
+    """Where a contiguous array begins; whoever passes that on holds the array."""
+    found: int = array.__array_interface__["data"][0]
+    return found
 
 
 def split_integers(values: Sequence[int], limbs: int) -> Words:

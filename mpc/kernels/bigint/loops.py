@@ -30,6 +30,7 @@ from mpc.kernels.lanes import (
     address,
     broadcast,
     load,
+    load_word,
     store,
     sub,
 )
@@ -99,6 +100,38 @@ def square_all(
             square(routines, to, to, modulus, address(scratch), limbs, digits)
 
 
+@inner
+def combine(
+    out: int,
+    chunks: int,
+    terms: int,
+    factors: int,
+    modulus: int,
+    work: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+) -> None:
+    """out = the sum of terms: chunks of ``limbs`` limbs, each times a factor.
+
+    Chunks are any numbers of their length; factors are reduced. Every conversion between forms is
+    such a sum.
+    """
+    rows = limbs * digits
+    term, x = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
+    clear(out, rows)
+    clear(x, rows)
+    for i in range(terms):
+        copy(x, chunks + ROW * limbs * i, limbs)
+        factor = factors + ROW * rows * i
+        mul(routines, term, x, factor, modulus, work, limbs, digits)
+        for digit in range(digits):
+            add_limbs(out + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
+        if i % 4 == 3:
+            # Second digits of terms are below 3n, and of an element below 16n.
+            mul(routines, out, out, one_of(modulus, limbs), modulus, work, limbs, digits)
+
+
 @kernel
 def combine_all(
     start: int,
@@ -115,36 +148,70 @@ def combine_all(
     routines: Routines,
     scratch: Words,
 ) -> None:
-    """out = the sum of terms: chunks of ``limbs`` limbs, each times a factor.
+    """out = sums of chunks (groups, terms*limbs, 8) times factors, see :func:`combine`.
 
-    Chunks are any numbers of their length, (groups, terms*limbs, 8); factors are reduced,
-    (1 or groups, terms*digits*limbs, 8). Every conversion between forms is such a sum.
+    Factors are (1 or groups, terms*digits*limbs, 8).
     """
     rows = limbs * digits
-    work = address(scratch)
-    term, x = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
-        clear(to, rows)
-        clear(x, rows)
-        for i in range(terms):
-            copy(x, address(chunks) + ROW * limbs * (terms * group + i), limbs)
-            factor = address(factors) + factors_step * group + ROW * rows * i
-            mul(routines, term, x, factor, modulus, work, limbs, digits)
-            for digit in range(digits):
-                add_limbs(to + ROW * limbs * digit, term + ROW * limbs * digit, limbs)
-            if i % 4 == 3:
-                # Second digits of terms are below 3n, and of an element below 16n.
-                mul(
-                    routines,
-                    to,
-                    to,
-                    one_of(modulus, limbs),
-                    modulus,
-                    work,
-                    limbs,
-                    digits,
-                )
+        of = address(chunks) + ROW * limbs * terms * group
+        by = address(factors) + factors_step * group
+        combine(to, of, terms, by, modulus, address(scratch), limbs, digits, routines)
+
+
+@inner
+def split(
+    out: Words, at: int, element: int, lane: int, packed: int, words: int, rows: int
+) -> None:
+    """Limbs of the element that is a run of so many words, in a lane of rows from ``at`` on."""
+    source = packed + 8 * words * element
+    for row in range(rows):
+        word, shift = LIMB_BITS * row // 64, np.uint64(LIMB_BITS * row % 64)
+        value = np.uint64(0)
+        if word < words:
+            value = load_word(source, word) >> shift
+            if shift > np.uint64(64 - LIMB_BITS) and word + 1 < words:
+                value |= load_word(source, word + 1) << (np.uint64(64) - shift)
+        out[at + row, lane] = value & LIMB
+
+
+@kernel
+def load_all(
+    start: int,
+    stop: int,
+    out: Words,
+    packed: int,
+    count: int,
+    words: int,
+    terms: int,
+    factors: Words,
+    factors_step: int,
+    folds: int,
+    n: Words,
+    n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """``combine_all`` of ``count`` elements at an address, which are runs of words.
+
+    The lanes that are left get the last one. With ``folds`` all are multiplied, modulo n, to the
+    last rows of the scratch.
+    """
+    rows, work = limbs * digits, address(scratch)
+    first = SCRATCH * limbs + 2 * rows
+    product = work + ROW * (first + terms * limbs)
+    for group in range(start, stop):
+        modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
+        for lane in range(COUNT):
+            element = min(COUNT * group + lane, count - 1)
+            split(scratch[0], first, element, lane, packed, words, terms * limbs)
+        of, by = work + ROW * first, address(factors) + factors_step * group
+        combine(to, of, terms, by, modulus, work, limbs, digits, routines)
+        if folds:
+            mul(routines, product, product, to, modulus, work, limbs, 1)
 
 
 @inner
@@ -266,20 +333,11 @@ def log_all(
 
 @kernel
 def split_all(
-    start: int, stop: int, out: Words, packed: Words, words: int, rows: int, _scratch: Words
+    start: int, stop: int, out: Words, packed: int, words: int, rows: int, _scratch: Words
 ) -> None:
-    """Limbs of elements that are runs of words, the last of which is zero padding."""
+    """Limbs of elements at an address, which are runs of words."""
     for element in range(start, stop):
-        to, source = out[element // 8], packed[element]
-        for row in range(rows):
-            bit = LIMB_BITS * row
-            word, shift = bit // 64, np.uint64(bit % 64)
-            value = np.uint64(0)
-            if word < words:
-                value = source[word] >> shift
-                if shift > np.uint64(64 - LIMB_BITS):
-                    value |= source[word + 1] << (np.uint64(64) - shift)
-            to[row, element % 8] = value & LIMB
+        split(out[element // 8], 0, element, element % 8, packed, words, rows)
 
 
 @kernel

@@ -46,6 +46,10 @@ class PortableArithmetic:
         values = (_integer(row) for row in packed)
         return _residues(v % n for v, n in zip(values, cycle(self.moduli), strict=False))
 
+    def load_folded(self, packed: NDArray[np.uint8]) -> tuple[Residues, Residues]:
+        x = self.load(packed)
+        return x, self.modulo_root(x)
+
     def store(self, x: Residues) -> NDArray[np.uint8]:
         width = max(-(-n.bit_length() // 8) for n in self.moduli)
         packed = b"".join(int(value).to_bytes(width, "little") for value in x.data)

@@ -65,6 +65,10 @@ class Ring:
 
         Raises EncodingOverflow for one that is not: an element has one encoding.
         """
+        self._require_canonical(packed)
+        return self.reduce(packed)
+
+    def _require_canonical(self, packed: NDArray[np.uint8]) -> None:
         if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != self.width:
             found = f"{packed.dtype} of shape {packed.shape}"
             raise ConfigError(f"elements are {self.width} bytes each, not {found}")
@@ -73,7 +77,6 @@ class Ring:
         ).reshape(-1, self.width)
         if (bad := np.flatnonzero(~below(packed, bounds))).size:
             raise EncodingOverflow(f"element {bad[0]} is not below the modulus")
-        return self.reduce(packed)
 
     def reduce(self, packed: NDArray[np.uint8]) -> Residues:
         """Little-endian integers of any size, uint8 (count, any width), reduced."""
@@ -260,6 +263,16 @@ class SquareRing(Ring):
     """Integers modulo the square of ``root``'s modulus."""
 
     root: Ring
+
+    def units_from_bytes(self, packed: NDArray[np.uint8]) -> Residues:
+        """``from_bytes`` of elements that must be invertible: CryptoError if one is not."""
+        self._require_canonical(packed)
+        x, few = self.arithmetic.load_folded(packed)
+        # One product and one gcd for all. An element that is not invertible is 0, or gives n away.
+        [product] = self.root.decode(self.root.product(few))
+        if gmpy2.gcd(product, self.root.moduli[0]) != 1:
+            raise CryptoError("an element shares a factor with the modulus")
+        return x
 
     def embed(self, m: Residues) -> Residues:
         """1 + m*n, for m of ``root``: g**m of Paillier with g = 1 + n, without exponentiation."""

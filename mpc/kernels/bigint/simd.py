@@ -21,19 +21,22 @@ from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_al
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
+    aligned,
+    begin,
     cut,
     in_all_lanes,
     powers_of_radix,
     radix,
     side_by_side,
     split_integers,
-    split_packed,
+    whole_words,
 )
 from mpc.kernels.bigint.lookups import BYTES
 from mpc.kernels.bigint.loops import (
     combine_all,
     embed_all,
     finish_all,
+    load_all,
     log_all,
     multiply_all,
     square_all,
@@ -105,11 +108,36 @@ class SimdArithmetic:
         return x.data.ndim == 3 and x.data.shape[1] == self.rows
 
     def load(self, packed: NDArray[np.uint8]) -> Residues:
-        chunks = max(1, -(-8 * packed.shape[1] // (LIMB_BITS * self.limbs)))
-        limbs = split_packed(packed, chunks * self.limbs)
-        if chunks == self.digits:
-            return self.combine(limbs, len(packed), self.entry)
-        return self.combine(limbs, len(packed), self.constants(powers_of_radix(self.limbs, chunks)))
+        return self._load(packed)
+
+    def load_folded(self, packed: NDArray[np.uint8]) -> tuple[Residues, Residues]:
+        one, products = self.modulus[0, -self.rows :][: self.limbs], list[Words]()
+
+        def start(scratch: Words) -> None:
+            scratch[0, -self.limbs :] = one
+            products.append(scratch[:, -self.limbs :])
+
+        x = self._load(packed, start)
+        return x, Residues(aligned(np.concatenate(products)), LANES * len(products))
+
+    def _load(
+        self, packed: NDArray[np.uint8], start: Callable[[Words], None] | None = None
+    ) -> Residues:
+        """With ``start`` for where each thread multiplies modulo the root what it loads."""
+        chunks, factors = max(1, -(-8 * packed.shape[1] // (LIMB_BITS * self.limbs))), self.entry
+        if chunks != self.digits:
+            factors = self.constants(powers_of_radix(self.limbs, chunks))
+        words, out = whole_words(packed), lane_groups(-(-len(packed) // LANES), self.rows)
+        self.run(
+            load_all,
+            chunks,
+            out,
+            *(begin(words), len(words), words.shape[1] // 8),
+            *(chunks, factors, _step(factors), int(start is not None)),
+            extra=2 * self.rows + (chunks + 1) * self.limbs,
+            start=start,
+        )
+        return Residues(out, len(packed))
 
     def store(self, x: Residues) -> NDArray[np.uint8]:
         width = max(-(-n.bit_length() // 8) for n in self.moduli)
@@ -249,12 +277,19 @@ class SimdArithmetic:
         *args: Any,
         extra: int = 0,
         least: int = 1,
+        start: Callable[[Words], None] | None = None,
     ) -> None:
         """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch.
 
-        A thread takes ``least`` groups at a time, or more.
+        A thread takes ``least`` groups at a time, or more; ``start`` fills its scratch.
         """
-        rows = SCRATCH * self.limbs + extra
+
+        def scratch() -> Words:
+            rows = lane_groups(1, SCRATCH * self.limbs + extra)
+            if start is not None:
+                start(rows)
+            return rows
+
         kernel.over(
             len(out),
             self.seconds(products),
@@ -265,7 +300,7 @@ class SimdArithmetic:
             self.limbs,
             self.digits,
             routines(),
-            scratch=lambda: lane_groups(1, rows),
+            scratch=scratch,
             least=least,
         )
 

@@ -249,7 +249,7 @@ class Ciphertexts:
         shape = array.shape[:1] if shape is None else shape
         bound = plaintexts.checked_bound(bound, public.n, packing)
         count = prod(plaintexts.layout(shape, packing))
-        residues = wire.decode(public.masks.ring, public.n, array, count, peer)
+        residues = wire.decode(public.masks.ring, array, count, peer)
         return Ciphertexts(public, residues, shape, fraction_bits, bound, packing=packing)
 
     # --- inside ----------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ def encode(x: Ciphertexts) -> NDArray[np.uint8]:
 
 
 def decode(
-    ring: SquareRing, n: int, array: NDArray[np.uint8], count: int, peer: str | None
+    ring: SquareRing, array: NDArray[np.uint8], count: int, peer: str | None
 ) -> Residues:
     """``count`` elements of Z*_(n**2) from rows of bytes that anybody may have made."""
     if array.dtype != np.uint8 or array.shape != (count, ring.width):
@@ -36,14 +35,11 @@ def decode(
             f"not {array.dtype} of shape {array.shape}",
         )
     try:
-        residues = ring.from_bytes(array)
+        return ring.units_from_bytes(array)
     except EncodingOverflow as error:
         raise _fault(peer, f"a ciphertext is out of range: {error}") from None
-    # One product and one gcd for all. An element that is not invertible is 0, or gives n away.
-    [product] = ring.root.decode(ring.root.product(ring.modulo_root(residues)))
-    if gmpy2.gcd(product, n) != 1:
-        raise _fault(peer, "a ciphertext is not invertible")
-    return residues
+    except CryptoError:
+        raise _fault(peer, "a ciphertext is not invertible") from None
 
 
 def _fault(peer: str | None, message: str) -> MpcError:
