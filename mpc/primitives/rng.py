@@ -17,6 +17,8 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint import integers
+
 SEED_BYTES = 32
 
 
@@ -78,13 +80,31 @@ def below(rng: Rng, bound: int, count: int) -> list[int]:
     out: list[int] = []
     while len(out) < count:
         block = rng.bytes(width * (count - len(out)))
-        drawn = (
-            int.from_bytes(block[i : i + width], "little") & mask
-            for i in range(0, len(block), width or 1)
-        )
+        starts = range(0, len(block), width or 1)
+        drawn = [int.from_bytes(block[at : at + width], "little") & mask for at in starts]
         out.extend(value for value in drawn if value < bound)
         if width == 0:
             out = [0] * count
+    return out
+
+
+def packed_below(rng: Rng, bound: int, count: int) -> NDArray[np.uint8]:
+    """What ``below`` draws, of a bound above 1, as uint8 (count, width), little-endian.
+
+    The quicker way to many.
+    """
+    bits = (bound - 1).bit_length()
+    width, have = -(-bits // 8), 0
+    out = np.empty((count, width), np.uint8)
+    while have < count:
+        rows = np.frombuffer(bytearray(rng.bytes(width * (count - have))), np.uint8)
+        rows = rows.reshape(-1, width)
+        rows[:, -1] &= 0xFF >> (8 * width - bits)
+        if bound >> bits == 0:
+            limit = np.frombuffer(bound.to_bytes(width, "little"), np.uint8)
+            rows = rows[integers.below(rows, limit.reshape(1, width))]
+        out[have : have + len(rows)] = rows
+        have += len(rows)
     return out
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
+from itertools import pairwise, product
 
 import gmpy2
 import numpy as np
@@ -228,6 +228,28 @@ def test_what_cannot_be_inverted(backend):
             for place in (0, 7, 21, 40, 46):  # of several lane groups, and of what is left
                 with pytest.raises(CryptoError, match="factor"):
                     ring.inverse(ring.encode([bad if i == place else i + 1 for i in range(47)]))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_units_are_what_can_be_inverted(backend, threads, monkeypatch):
+    if backend == "simd":
+        from mpc.kernels import compiled
+
+        monkeypatch.setattr(compiled, "LEAST_SECONDS", 1e-12)
+    p, q = (1 << 521) - 1, (1 << 607) - 1
+    ring, n = bigint.modulo_square(p * q), p * q
+    values = [1, n * n - 1, n + 1, p + 1, *range(2, 45)]
+    with kernels.use(threads=threads):
+        for count in (0, 1, 8, 9, len(values)):
+            packed = ring.to_bytes(ring.encode(values[:count]))
+            assert ring.decode(ring.units_from_bytes(packed)) == values[:count]
+        for bad, place in product((0, p, q * 5, n, n * p), (0, 7, 21, 40, 46)):
+            packed = ring.to_bytes(ring.encode([*values[:place], bad, *values[place + 1 :]]))
+            with pytest.raises(CryptoError, match="factor"):
+                ring.units_from_bytes(packed)
+        full = np.full((3, ring.width), 0xFF, np.uint8)
+        with pytest.raises(EncodingOverflow, match="element 0"):
+            ring.units_from_bytes(full)
 
 
 def test_product_of_rows(backend):

@@ -56,6 +56,15 @@ def test_below_stays_below(bound: int) -> None:
     assert rng.below(rng.SYSTEM, bound, 0) == []
 
 
+@pytest.mark.parametrize("bound", [2, 3, 200, 256, 257, 1 << 64, (1 << 64) + 1, (1 << 127) - 1])
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_packed_below_draws_the_same(bound: int, count: int) -> None:
+    rows = rng.packed_below(seeded("packed"), bound, count)
+    assert rows.shape == (count, ((bound - 1).bit_length() + 7) // 8)
+    drawn = [int.from_bytes(row.tobytes(), "little") for row in rows]
+    assert drawn == rng.below(seeded("packed"), bound, count)
+
+
 def test_below_is_uniform() -> None:
     counts = np.bincount(rng.below(seeded("uniform"), 5, 50_000), minlength=5)
     # Chi-squared with 4 degrees of freedom is above 23.5 with probability 1e-4.

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.residues import Invert, Residues
+from mpc.kernels.bigint.residues import Residues
 
 COMB_BYTES = 36 << 20
 """The most that the table of a comb takes by default, at any n, for half as many bits as n has."""
@@ -93,18 +93,16 @@ class Arithmetic(Protocol):
         """For exponents (m, d, width) and b*d bases: b*m products of d powers."""
         ...
 
-    def multiexp_signed(
-        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
-    ) -> Residues:
-        """The same for integers (m, d) of either sign, with one call of ``inverse``."""
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
+        """The same for integers (m, d) of either sign, with one inversion for all."""
         ...
 
     def product(self, x: Residues) -> Residues:
         """The product of all elements, of which there is at least one, modulo one number."""
         ...
 
-    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
-        """Inverses modulo one number, from those that ``few`` finds of some products."""
+    def inverse(self, x: Residues) -> Residues:
+        """Inverses modulo one number, or CryptoError."""
         ...
 
     def embed(self, m: Residues) -> Residues:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from operator import index
 from typing import Any
 
+import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import ConfigError
+from mpc.errors import ConfigError, CryptoError
 
 Exponents = int | NDArray[np.uint8]
 Integers = Sequence[int] | NDArray[Any]
@@ -63,6 +65,25 @@ def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
         index(value).to_bytes(8 * count, "little", signed=True) for value in integers.ravel()
     )
     return np.frombuffer(packed, np.uint8).reshape(*integers.shape, -1)
+
+
+def inverted(value: Any, modulus: Any) -> Any:
+    """Raises CryptoError if there is no inverse."""
+    try:
+        return gmpy2.invert(value, modulus)
+    except ZeroDivisionError:
+        raise CryptoError("an element shares a factor with the modulus") from None
+
+
+def inverted_all(values: Iterable[Any], modulus: Any) -> list[Any]:
+    """All inverses modulo one mpz, by one extended gcd and three products each."""
+    left = list(values)
+    before = list(accumulate(left, lambda a, b: a * b % modulus, initial=gmpy2.mpz(1)))
+    inverse, found = inverted(before.pop(), modulus), []
+    while left:
+        found.append(inverse * before.pop() % modulus)
+        inverse = inverse * left.pop() % modulus
+    return found[::-1]
 
 
 def bit_length(packed: NDArray[np.uint8]) -> int:

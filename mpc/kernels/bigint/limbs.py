@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
+from gmpy2 import pack
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.integers import spaced_words
@@ -48,10 +50,37 @@ def begin(array: NDArray[Any]) -> int:
 
 def split_integers(values: Sequence[int], limbs: int) -> Words:
     """One value for all lanes of one group, or one for each lane of as many groups as it takes."""
-    width = max(-(-value.bit_length() // 8) for value in values)
+    width = max((-(-value.bit_length() // 8) for value in values), default=0) or 1
     packed = b"".join(value.to_bytes(width, "little") for value in values)
     array = np.frombuffer(packed, np.uint8).reshape(len(values), width)
     return split_packed(np.repeat(array, LANES, axis=0) if len(values) == 1 else array, limbs)
+
+
+def in_digits(values: Sequence[int], roots: Sequence[int], digits: int, limbs: int) -> Words:
+    """Numbers of so many digits modulo a root, one for all or one each, as rows of lanes.
+
+    The lanes that are left get the last of them.
+    """
+    width = 8 * -(-max(root.bit_length() for root in roots) // 64)
+    left, packed = -len(values) % LANES, b""
+    for place in range(digits):
+        rows = [v // n**place % n for v, n in zip(values, cycle(roots), strict=False)]
+        listed = [row.to_bytes(width, "little") for row in rows]
+        packed += b"".join(listed + listed[-1:] * left)
+    found = split_packed(np.frombuffer(packed, np.uint8).reshape(-1, width), limbs)
+    groups = len(found) // digits
+    if groups <= 1:
+        return found.reshape(groups, digits * limbs, LANES)
+    return side_by_side(found.reshape(digits, groups, limbs, LANES))
+
+
+def joined(x: Residues, root: Any, limbs: int) -> list[Any]:
+    """The numbers, not reduced, of which elements are digits of ``limbs`` limbs: as mpz."""
+    rows = x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1] // limbs, limbs)
+    return [
+        sum(pack(digit, LIMB_BITS) * root**place for place, digit in enumerate(element))
+        for element in rows[: len(x)].tolist()
+    ]
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
@@ -87,7 +116,7 @@ def aligned(array: NDArray[Any]) -> Words:
     return out
 
 
-def side_by_side(arrays: Sequence[Words]) -> Words:
+def side_by_side(arrays: Sequence[Words] | Words) -> Words:
     """The rows of all, group by group."""
     return aligned(np.concatenate(arrays, axis=1))
 

@@ -161,9 +161,7 @@ def combine_all(
 
 
 @inner
-def split(
-    out: Words, at: int, element: int, lane: int, packed: int, words: int, rows: int
-) -> None:
+def split(out: Words, at: int, element: int, lane: int, packed: int, words: int, rows: int) -> None:
     """Limbs of the element that is a run of so many words, in a lane of rows from ``at`` on."""
     source = packed + 8 * words * element
     for row in range(rows):

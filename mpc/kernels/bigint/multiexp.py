@@ -31,7 +31,6 @@ from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
 from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, halves, pippenger
 from mpc.kernels.bigint.residues import (
     LANES,
-    Invert,
     Residues,
     concatenate,
     lane_groups,
@@ -153,7 +152,7 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
 
 
 def multiexp_signed(
-    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any], invert: Invert
+    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any]
 ) -> Residues:
     """The same for integers of either sign (outputs, terms).
 
@@ -171,13 +170,15 @@ def multiexp_signed(
     plan = _plan(whole, threads)
     if isinstance(plan.way, Cut) and plan.cost <= _plan(apart, threads).cost:
         wrapped = wrap_all(exponents, plan.way.window * plan.way.spans)
-        return _by_buckets(arithmetic, bases, wrapped, bits, plan.way, invert)
+        return _by_buckets(arithmetic, bases, wrapped, bits, plan.way)
     words = packed.view(np.uint64)
     both = np.concatenate([words * ~negative, words * negative])
     found = multiexp(arithmetic, bases, both.view(np.uint8))
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
-    return arithmetic.mul(found[order[:, 0].ravel()], invert(found[order[:, 1].ravel()]))
+    return arithmetic.mul(
+        found[order[:, 0].ravel()], arithmetic.inverse(found[order[:, 1].ravel()])
+    )
 
 
 def _straus(
@@ -254,7 +255,6 @@ def _by_buckets(
     exponents: NDArray[np.uint8],
     bits: int,
     way: Cut,
-    invert: Invert | None = None,
 ) -> Residues:
     """As many outputs at a time as their digits leave room for."""
     outputs, terms, width = exponents.shape
@@ -265,7 +265,7 @@ def _by_buckets(
         part = exponents[start : start + slab]
         digits = cut_digits(part.reshape(-1, width), bits, way.window)
         shape = len(part), terms
-        found.append(pippenger(arithmetic, bases, digits, shape, bits, way, invert))
+        found.append(pippenger(arithmetic, bases, digits, shape, bits, way))
     if len(found) == 1:
         return found[0]
     # Each slab is (rows, its outputs); the result is (rows, outputs).

@@ -13,14 +13,16 @@ then inverted, before it is rejoined with the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import flatten_all, pippenger_all
 from mpc.kernels.bigint.folds import rejoin_all
 from mpc.kernels.bigint.limbs import Words, aligned
-from mpc.kernels.bigint.residues import LANES, Invert, Residues, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -58,7 +60,7 @@ class Cut:
     @property
     def entries(self) -> int:
         """Buckets of a task: one more for the magnitude of the lowest of signed digits."""
-        return (1 << self.window - self.kinds) + self.signed
+        return self._buckets(self.window)
 
     @property
     def block(self) -> int:
@@ -79,15 +81,25 @@ class Cut:
         """Products of a lane group that the busiest thread does, where so many terms are not 0."""
         groups = -(-outputs * self.tasks // LANES)
         terms = used / (self.shares << self.kinds)
-        first = self.entries * (1 - (1 - 1 / self.entries) ** terms)
         busy = outputs * self.tasks / (LANES * groups)
-        busy *= bits / (self.windows(bits) * self.window * self.spans)
-        each = busy * (terms - first) + 2 * self.entries
-        each += (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
-        windows = self.windows(bits)
-        whole = windows * each + (windows - 1) * (1 + SQUARING * self.window)
+        windows, (full, rest) = self.windows(bits), divmod(bits, self.window)
+        filled = full * self._filling(terms, self.window) + self._filling(terms, rest)
+        # Lanes keep step: all raise as many buckets as the lowest, and so widest, digit has.
+        raised = min(full, windows) * self.entries + (windows > full) * self._buckets(rest)
+        whole = busy * filled / self.spans + 2 * raised
+        whole += windows * (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
+        whole += (windows - 1) * (1 + SQUARING * self.window)
         blocks = -(-groups // self.block) if self.tasks > 1 else 0
         return -(-groups // threads) * whole + -(-blocks // threads) * self.rejoining(bits)
+
+    def _buckets(self, width: int) -> int:
+        """Of the digits of one kind that have so many bits."""
+        return (1 << max(0, width - self.kinds)) + self.signed
+
+    def _filling(self, terms: float, width: int) -> float:
+        """Products that put the terms whose digits are not 0 into buckets, which the first fill."""
+        buckets, used = self._buckets(width), terms * (1 - 0.5**width)
+        return used - buckets * (1 - (1 - 1 / buckets) ** used)
 
     def rejoining(self, bits: int) -> float:
         """Products that it takes to rejoin a block of groups."""
@@ -108,7 +120,6 @@ def pippenger(
     shape: tuple[int, int],
     bits: int,
     cut: Cut,
-    invert: Invert | None = None,
 ) -> Residues:
     """Of each row of bases the outputs, of ``shape`` outputs and terms, whose digits these are."""
     outputs, terms = shape
@@ -132,8 +143,8 @@ def pippenger(
         room,
         extra=3 * entries + 3 + most + 3 * pitch + entries * pitch,
     )
-    if invert is not None:
-        _invert_negative(out, tasks, cut, invert)
+    if cut.signed:
+        _invert_negative(arithmetic, out, tasks, cut)
     return _rejoined(arithmetic, Residues(out, tasks), cut, windows)
 
 
@@ -157,6 +168,7 @@ def _one(arithmetic: SimdArithmetic) -> Words:
     return arithmetic.ones(1).data
 
 
+@lru_cache(maxsize=16)
 def _masks(cut: Cut, groups: int) -> Words:
     """For each task, and each lower bit that tells kinds apart: if it has it, and if that is 1."""
     if cut.kinds == 0:
@@ -172,14 +184,20 @@ def _masks(cut: Cut, groups: int) -> Words:
     return aligned(masks.reshape(2 * cut.kinds, groups, LANES).transpose(1, 0, 2))
 
 
-def _invert_negative(out: Words, tasks: int, cut: Cut, invert: Invert) -> None:
+def _invert_negative(arithmetic: SimdArithmetic, out: Words, tasks: int, cut: Cut) -> None:
     """In place, of each output and share and magnitude's kind the task of negative digits."""
-    every = np.arange(tasks)
-    negative = every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
-    found = invert(Residues(out, tasks)[negative])
+    negative = _negative(cut, tasks)
+    found = arithmetic.inverse(Residues(out, tasks)[negative])
     group, lane = np.divmod(negative, LANES)
     order = np.arange(len(negative))
     out[group, :, lane] = found.data[order // LANES, :, order % LANES]
+
+
+@lru_cache(maxsize=16)
+def _negative(cut: Cut, tasks: int) -> NDArray[np.intp]:
+    """Which tasks have negative digits."""
+    every = np.arange(tasks)
+    return every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
 
 
 def _rejoined(arithmetic: SimdArithmetic, x: Residues, cut: Cut, windows: int) -> Residues:

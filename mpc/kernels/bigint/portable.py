@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import cycle
@@ -16,7 +16,8 @@ from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.arithmetic import COMB_BYTES
-from mpc.kernels.bigint.residues import Invert, Residues
+from mpc.kernels.bigint.integers import inverted_all
+from mpc.kernels.bigint.residues import Residues
 
 # Six bits take 64 elements a window: 5 MiB for 1024-bit exponents modulo a 4096-bit number.
 COMB_WINDOW = 6
@@ -86,11 +87,9 @@ class PortableArithmetic:
         above, _ = self._multiexp(bases, rows)
         return above
 
-    def multiexp_signed(
-        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
-    ) -> Residues:
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
         above, below = self._multiexp(bases, [[mpz(index(e)) for e in row] for row in exponents])
-        return self.mul(above, inverse(below))
+        return self.mul(above, self.inverse(below))
 
     def _multiexp(self, bases: Residues, rows: list[list[mpz]]) -> tuple[Residues, Residues]:
         """Of each row of bases the outputs, as numerators and denominators."""
@@ -104,8 +103,8 @@ class PortableArithmetic:
         n = self.moduli[0]
         return _residues([reduce(lambda a, b: a * b % n, x.data)])
 
-    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
-        return few(x)
+    def inverse(self, x: Residues) -> Residues:
+        return _residues(inverted_all(x.data, self.moduli[0]))
 
     def embed(self, m: Residues) -> Residues:
         return _residues(1 + a * n for a, n in zip(m.data, cycle(self.roots), strict=False))

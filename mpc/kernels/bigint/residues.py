@@ -8,7 +8,7 @@ last group padded with whatever is there. ``count`` says how many elements are m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,6 @@ class Residues:
 
     def __repr__(self) -> str:
         return f"Residues(<{self.count} elements>)"
-
-
-Invert = Callable[[Residues], Residues]
-"""What inverts each element of a vector."""
 
 
 def concatenate(vectors: Sequence[Residues]) -> Residues:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from operator import index
 from typing import Any
 
@@ -21,6 +20,7 @@ from mpc.kernels.bigint.integers import (
     below,
     bit_length,
     exceeds,
+    inverted,
     magnitudes,
     packed_exponents,
     raise_all,
@@ -168,7 +168,7 @@ class Ring:
         if len(self.moduli) > 1:
             return self._inverse_each(x)
         self.check(x)
-        return self.arithmetic.inverse(x, self._inverse_by_one)
+        return self.arithmetic.inverse(x)
 
     def product(self, x: Residues, rows: int = 1) -> Residues:
         """The product of each of ``rows`` equal runs of elements."""
@@ -210,7 +210,7 @@ class Ring:
             return self.arithmetic.multiexp(bases, packed.reshape(outputs, terms, -1))
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
             return self._multiexp_raised(bases, exponents, bit_length(packed))
-        return self.arithmetic.multiexp_signed(bases, exponents, self.inverse)
+        return self.arithmetic.multiexp_signed(bases, exponents)
 
     def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
         """Add 2**bits to all exponents, and divide by the product of the bases to that power."""
@@ -227,20 +227,9 @@ class Ring:
         moduli = tuple(self.moduli[position] for position in positions)
         return Ring(moduli, self.arithmetic.part(positions))
 
-    def _inverse_by_one(self, x: Residues) -> Residues:
-        """By one extended gcd, in integers: for a few elements lanes take longer."""
-        n = gmpy2.mpz(self.moduli[0])
-        values = [gmpy2.mpz(value) for value in self.decode(x)]
-        before = list(accumulate(values, lambda a, b: a * b % n, initial=gmpy2.mpz(1)))
-        inverse, found = _inverted(before.pop(), n), []
-        while values:
-            found.append(int(inverse * before.pop() % n))
-            inverse = inverse * values.pop() % n
-        return self.encode(found[::-1])
-
     def _inverse_each(self, x: Residues) -> Residues:
         values = zip(self.decode(x), self._modulus_of(len(x)), strict=True)
-        return self.encode([int(_inverted(value, modulus)) for value, modulus in values])
+        return self.encode([int(inverted(value, modulus)) for value, modulus in values])
 
     def check(self, *vectors: Residues) -> None:
         """The kernels read memory by these shapes, so that they are looked at here."""
@@ -316,10 +305,3 @@ class Comb:
         if bits > self.bits and exceeds(packed, self.bits):
             raise EncodingOverflow(f"an exponent is wider than the comb's {self.bits} bits")
         return self.table.power(packed)
-
-
-def _inverted(value: Any, modulus: Any) -> Any:
-    try:
-        return gmpy2.invert(value, modulus)
-    except ZeroDivisionError:
-        raise CryptoError("an element shares a factor with the modulus") from None

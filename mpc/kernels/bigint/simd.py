@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mpc import kernels
@@ -18,6 +19,7 @@ from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.fermat import SimdFermat
 from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
+from mpc.kernels.bigint.integers import inverted_all
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
@@ -25,6 +27,8 @@ from mpc.kernels.bigint.limbs import (
     begin,
     cut,
     in_all_lanes,
+    in_digits,
+    joined,
     powers_of_radix,
     radix,
     side_by_side,
@@ -42,7 +46,7 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
-from mpc.kernels.bigint.residues import LANES, Invert, Residues, concatenate, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
 from mpc.kernels.compiled import Kernel, threads_for
 from mpc.kernels.lanes import LIMB_BITS
 
@@ -194,10 +198,8 @@ class SimdArithmetic:
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
         return multiexp.multiexp(self, bases, exponents)
 
-    def multiexp_signed(
-        self, bases: Residues, exponents: NDArray[Any], inverse: Invert
-    ) -> Residues:
-        return multiexp.multiexp_signed(self, bases, exponents, inverse)
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
+        return multiexp.multiexp_signed(self, bases, exponents)
 
     def product(self, x: Residues) -> Residues:
         groups, rest = divmod(len(x), LANES)
@@ -213,19 +215,34 @@ class SimdArithmetic:
         self.run(across_all, tasks, out, parts, tasks, extra=self.rows)
         return Residues(out, 1)
 
-    def inverse(self, x: Residues, few: Callable[[Residues], Residues]) -> Residues:
+    def inverse(self, x: Residues) -> Residues:
         groups = len(x) // LANES
         runs = min(groups // 2, threads_for(self.seconds(2 * groups)))
         if runs == 0:
-            return few(x)
+            return self._inverse_of_few(x)
         whole, before = x.data[:groups], lane_groups(groups, self.rows)
         ends = lane_groups(runs, self.rows)
         self.run(chain_all, groups / runs, ends, whole, before)
-        found = few(concatenate([Residues(ends, LANES * runs), x[LANES * groups :]]))
+        found = self._inverse_of_few(
+            concatenate([Residues(ends, LANES * runs), x[LANES * groups :]])
+        )
         out = self._new(x)
         out[groups:] = found.data[runs:]
         self.run(unchain_all, 2 * groups / runs, found.data[:runs], whole, before, out)
         return Residues(out, len(x))
+
+    def _inverse_of_few(self, x: Residues) -> Residues:
+        """By one extended gcd, in integers: for a few elements lanes take longer.
+
+        The inverse of v*R, which is how v is kept, times R**2 is how 1/v is kept.
+        """
+        n = mpz(self.roots[0])
+        modulus = n**self.digits
+        square = mpz(radix(self.limbs)) ** 2 % modulus
+        kept = inverted_all(joined(x, n, self.limbs), modulus)
+        return Residues(
+            in_digits([v * square % modulus for v in kept], [n], self.digits, self.limbs), len(x)
+        )
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
@@ -323,7 +340,5 @@ def _constants(roots: Sequence[int], digits: int, limbs: int, values: Sequence[i
     places = []
     for value in values:
         scaled = [value * radix(limbs) % root**digits for root in roots]
-        for place in range(digits):
-            rows = [v // n**place % n for v, n in zip(scaled, roots, strict=True)]
-            places.append(split_integers(rows, limbs))
+        places.append(in_digits(scaled, roots, digits, limbs))
     return side_by_side(places)

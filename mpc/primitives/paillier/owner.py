@@ -12,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import gmpy2
-import numpy as np
 
 from mpc.kernels.bigint import Comb, Crt, Fermat, Residues, SquareRing, modulo_square
 from mpc.primitives.paillier.masks import subgroup_base
-from mpc.primitives.rng import Rng, below
+from mpc.primitives.rng import Rng, packed_below
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -75,7 +74,4 @@ class Factor:
         return cls(prime, ring, ring.comb(ring.encode([int(base)]), prime.bit_length()))
 
     def masks(self, count: int, rng: Rng) -> Residues:
-        width = (self.prime.bit_length() + 7) // 8
-        exponents = below(rng, self.prime - 1, count)
-        packed = b"".join(exponent.to_bytes(width, "little") for exponent in exponents)
-        return self.comb.power(np.frombuffer(packed, np.uint8).reshape(count, width))
+        return self.comb.power(packed_below(rng, self.prime - 1, count))

@@ -90,13 +90,15 @@ class Packing:
         return rows.reshape(*shape[:-1], padded)[..., : shape[-1]]
 
     def _packed(self, rows: Integers) -> list[int]:
-        bits = _sign_extended(_bits(rows), self.slot_bits)
+        bits = _bits(rows, self.slot_bits)
         # Flipping the sign bit of a two's complement number adds half its range to it.
         bits[..., -1] ^= 1
         bits = bits.reshape(len(bits), self.slots * self.slot_bits)
         packed = np.packbits(bits, axis=1, bitorder="little")
         middles = self._middles
-        return [int.from_bytes(row.tobytes(), "little") - middles for row in packed]
+        data, width = packed.tobytes(), packed.shape[1]
+        starts = range(0, len(data), width)
+        return [int.from_bytes(data[at : at + width], "little") - middles for at in starts]
 
     def _unpacked(self, plaintexts: list[int]) -> Integers:
         middles = self._middles
@@ -113,15 +115,18 @@ class Packing:
         return _signed(bits)
 
 
-def _bits(values: Integers) -> NDArray[np.uint8]:
-    """Two's complement bits, lowest first, on a new last axis."""
+def _bits(values: Integers, count: int) -> NDArray[np.uint8]:
+    """The lowest ``count`` two's complement bits, lowest first, on a new last axis."""
     if values.dtype != object:
         width, octets = 8, np.ascontiguousarray(values, dtype="<i8").view(np.uint8)
     else:
         width = max((int(value).bit_length() for value in values.flat), default=0) // 8 + 1
         data = b"".join(int(value).to_bytes(width, "little", signed=True) for value in values.flat)
         octets = np.frombuffer(data, np.uint8)
-    return np.unpackbits(octets.reshape(*values.shape, width), axis=-1, bitorder="little")
+    octets = octets.reshape(*values.shape, width)
+    have = min(count, 8 * width)
+    bits = np.unpackbits(octets, axis=-1, count=have, bitorder="little")
+    return _sign_extended(bits, count)
 
 
 def _sign_extended(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:

@@ -24,9 +24,7 @@ def encode(x: Ciphertexts) -> NDArray[np.uint8]:
     return x.ring.to_bytes(x.residues)
 
 
-def decode(
-    ring: SquareRing, array: NDArray[np.uint8], count: int, peer: str | None
-) -> Residues:
+def decode(ring: SquareRing, array: NDArray[np.uint8], count: int, peer: str | None) -> Residues:
     """``count`` elements of Z*_(n**2) from rows of bytes that anybody may have made."""
     if array.dtype != np.uint8 or array.shape != (count, ring.width):
         raise _fault(
