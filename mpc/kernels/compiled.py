@@ -111,9 +111,12 @@ def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
 
 @emits(types.int64, types.intp, types.int64)
 def take(builder: Any, address: Any, many: Any) -> Any:
-    """Add to the word at an address, which other threads do too; what it was before."""
+    """Add to the word at an address, which other threads do too; what it was before.
+
+    What a thread wrote before it added is seen by those that find its sum.
+    """
     place = builder.inttoptr(address, WORD.as_pointer())
-    return builder.atomic_rmw("add", place, many, "monotonic")
+    return builder.atomic_rmw("add", place, many, "acq_rel")
 
 
 def body(_start: int, _stop: int, *_args: Any) -> None:

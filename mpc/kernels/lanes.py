@@ -182,6 +182,12 @@ def store(builder: Any, address: Any, word: Any, value: Any) -> None:
     write(builder, address, word, value)
 
 
+@emits(types.none, types.intp, types.intp, types.int64)
+def store_word(builder: Any, address: Any, word: Any, value: Any) -> None:
+    """Write the one ``word`` words after an address."""
+    builder.store(value, pointer(builder, address, word, WORD), align=8)
+
+
 @emits(lanes)
 def zero(_builder: Any) -> Any:
     """Zero in all lanes."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.blocks import WORDS
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
-from mpc.kernels.compiled import inner, kernel
+from mpc.kernels.compiled import inner, kernel, take
 from mpc.kernels.lanes import (
     COUNT,
     WORD,
@@ -31,6 +31,7 @@ from mpc.kernels.lanes import (
     read,
     select,
     store,
+    store_word,
     write,
 )
 
@@ -108,17 +109,25 @@ def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
         store(x + ROW * row, 0, kept)
 
 
-@kernel
-def flatten_all(
-    start: int, stop: int, flat: Words, pitch: int, x: Words, rows: int, scratch: Words
-) -> None:
-    """The limbs of each element in a row, ``pitch`` words from one to the next."""
-    held = address(scratch) + ROW
-    for group in range(start, stop):
+@inner
+def flatten(flat: Words, x: Words, rows: int, taken: Words, work: int) -> None:
+    """The limbs of each element of x in a row of ``flat``: by all threads, one group at a time.
+
+    ``taken`` counts the groups that are begun and those that are done. Whoever finds no more waits
+    for these: the thread that begins last has slept until now, and delays nobody.
+    """
+    pitch, held, begun = 8 * flat.shape[1], work + ROW, address(taken)
+    done, places = begun + 8, address(flat)
+    group = take(begun, 1)
+    while group < len(x):
         for lane in range(COUNT):
-            scratch[0, 0, lane] = address(flat) + 8 * pitch * (COUNT * group + lane)
+            store_word(work, lane, places + 8 * pitch * (COUNT * group + lane))
         copy(held, address(x) + ROW * rows * group, rows)
-        spread(held, address(scratch), pitch)
+        spread(held, work, pitch)
+        take(done, 1)
+        group = take(begun, 1)
+    while take(done, 0) < len(x):
+        pass
 
 
 @inner
@@ -314,7 +323,9 @@ def pippenger_all(
     start: int,
     stop: int,
     out: Words,
+    x: Words,
     bases: Words,
+    taken: Words,
     exponents: Words,
     cut: Cut,
     masks: Words,
@@ -329,7 +340,7 @@ def pippenger_all(
 ) -> None:
     """out = the product over the terms of each task of base**digit, window by window.
 
-    ``bases`` are those of :func:`flatten_all`, and after them an element one. ``exponents`` are
+    ``bases`` are made of x by :func:`flatten`, and after them come ones. ``exponents`` are
     digits, see :func:`count_or_place`; ``masks`` (groups, 2*kinds, 8), see :func:`add_kind`.
     ``entries`` are the buckets of a task, and ``room`` is for the terms of a group.
     """
@@ -342,22 +353,23 @@ def pippenger_all(
     places, at = words[at : at + 3 * COUNT], at + 3 * COUNT
     terms_of, at = words[at : at + room], at + room
     work = address(scratch)
-    x, held = work + 8 * at, work + 8 * at + ROW * 3 * pitch
-    running, total = x + ROW * pitch, x + ROW * 2 * pitch
+    factor, held = work + 8 * at, work + 8 * at + ROW * 3 * pitch
+    running, total = factor + ROW * pitch, factor + ROW * 2 * pitch
     one = address(bases) + 8 * pitch * (len(bases) - COUNT)
     spaces = one, address(bases), held, pitch
+    flatten(bases, x, rows, taken, work)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         ring = (modulus, work, limbs, digits, routines)
         for window in range(windows - 1, -1, -1):
             arrange(ends, terms_of, exponents.view(np.int64), group, window, cut)
             last = multiply_into_buckets(
-                table, spaces, ends, terms_of, active, places, x, running, ring
+                table, spaces, ends, terms_of, active, places, factor, running, ring
             )
-            raise_buckets(total, running, x, address(table), last, pitch, ring)
+            raise_buckets(total, running, factor, address(table), last, pitch, ring)
             if kinds > 0:
                 mask = address(masks) + ROW * 2 * kinds * group
-                add_kind(total, running, x, address(table), mask, kinds, pitch, ring)
+                add_kind(total, running, factor, address(table), mask, kinds, pitch, ring)
             if window == windows - 1:
                 copy(to, total, rows)
                 continue

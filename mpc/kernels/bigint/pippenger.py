@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.buckets import flatten_all, pippenger_all
+from mpc.kernels.bigint.buckets import pippenger_all
 from mpc.kernels.bigint.folds import rejoin_all
 from mpc.kernels.bigint.limbs import Words, aligned
-from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -32,9 +32,6 @@ SQUARING = 0.7
 
 POWERS_OF_TWO = (1, 2, 4, 8, 16)
 """How many ways an output may be cut."""
-
-SECONDS_PER_ROW = 5e-9
-"""About what moving a row of eight words takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +123,15 @@ def pippenger(
     tasks = len(bases) // terms * outputs * cut.tasks
     windows, most = cut.windows(bits), -(-terms // cut.shares)
     out = lane_groups(-(-tasks // LANES), arithmetic.rows)
-    flat = _flat(arithmetic, bases)
+    flat = _room(arithmetic, len(bases.data))
     pitch, entries, room = LANES * flat.shape[1], cut.entries, LANES * most
     arithmetic.run(
         pippenger_all,
         windows * (most / (1 << cut.kinds) + 2 * entries),
         out,
+        bases.data,
         flat,
+        zero_groups(1, 1),
         digits,
         (
             *(tasks, outputs, terms, cut.shares, cut.kinds),
@@ -148,24 +147,12 @@ def pippenger(
     return _rejoined(arithmetic, Residues(out, tasks), cut, windows)
 
 
-def _flat(arithmetic: SimdArithmetic, bases: Residues) -> Words:
-    """The limbs of each base in a row, all as far apart; and in a last group those of one."""
-    groups, rows, _ = bases.data.shape
-    pitch = -(-rows // LANES) * LANES
-    flat = lane_groups((groups + 1) * LANES, pitch // LANES)
-    for part, x in (flat[: LANES * groups], bases.data), (flat[LANES * groups :], _one(arithmetic)):
-        flatten_all.over(
-            len(x),
-            rows * SECONDS_PER_ROW,
-            *(part, pitch, x, rows),
-            scratch=lambda: lane_groups(1, pitch + 1),
-            least=1,
-        )
+def _room(arithmetic: SimdArithmetic, groups: int) -> Words:
+    """For the limbs of each base in a row, all as far apart; and a last group of ones, filled."""
+    rows = arithmetic.rows
+    flat = lane_groups((groups + 1) * LANES, -(-rows // LANES))
+    flat.reshape(len(flat), -1)[-LANES:, :rows] = arithmetic.modulus[0, -rows:, 0]
     return flat
-
-
-def _one(arithmetic: SimdArithmetic) -> Words:
-    return arithmetic.ones(1).data
 
 
 @lru_cache(maxsize=16)
