@@ -277,18 +277,18 @@ def test_so_it_is_while_all_connect() -> None:
     party = memory.mesh("abcd")
     session = object.__new__(Session)
     session._channels = {name: party["a"].channel(name) for name in "bcd"}
-    joins: list[Future[None]] = []
+    joins: dict[str, Future[None]] = {}
     for name in "bc":
         party[name].channel("a").abort(PeerClosed("d", "it is gone"))
         with pytest.raises(PeerAborted) as stopped:
             Channel(party["a"].channel(name)._link).recv(Column)
-        joins.append(Future())
-        joins[-1].set_exception(stopped.value)
+        joins[name] = Future()
+        joins[name].set_exception(stopped.value)
     party["d"].channel("a").close()
-    for join in joins:
+    for join in joins.values():
         first = join.exception()
         assert first is not None
-        found = session._cause(first, joins)
+        found = session._cause([first], joins)
         assert (type(found), getattr(found, "peer", None)) == (PeerClosed, "d")
 
 
