@@ -19,14 +19,6 @@ SIZES = [64, 511, 512, 513, 520, 1000, 1024, 1536, 2048, 3072, 4096, 6144, 8191,
 COUNTS = range(18)
 
 
-@pytest.fixture(params=["portable", "simd"])
-def backend(request):
-    if request.param == "simd" and kernels.backend() != "simd":
-        pytest.skip("no simd kernels here")
-    with kernels.use(request.param):
-        yield request.param
-
-
 def edge_moduli(bits):
     """Odd numbers of exactly ``bits`` bits that are hard on carries."""
     top = 1 << (bits - 1)

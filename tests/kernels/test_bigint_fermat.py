@@ -9,7 +9,6 @@ import gmpy2
 import numpy as np
 import pytest
 
-from mpc import kernels
 from mpc.errors import ConfigError
 from mpc.kernels import bigint
 from mpc.kernels.bigint import Fermat
@@ -17,14 +16,6 @@ from mpc.kernels.bigint import Fermat
 SPARSE = int(gmpy2.next_prime(1 << 520))
 ONES = (1 << 521) - 1
 """Of p - 32 nearly all digits are 0, or 31."""
-
-
-@pytest.fixture(params=["portable", "simd"])
-def backend(request):
-    if request.param == "simd" and kernels.backend() != "simd":
-        pytest.skip("no simd kernels here")
-    with kernels.use(request.param):
-        yield request.param
 
 
 def edges(p):
