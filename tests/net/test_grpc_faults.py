@@ -36,19 +36,23 @@ from mpc.pb.v1.link_pb2 import Chunk
 MIB = 1 << 20
 
 # Dials as ada and sends what it is told to, chunk by chunk, below the level of frames.
+# Two threads of it speak, so a line is one write: the two of ``print`` may be interleaved.
 RAW_CALLER = """
 import sys, time
 import grpc
 from mpc.pb.v1.link_pb2 import Chunk
+def say(line):
+    sys.stdout.write(line + "\\n")
+    sys.stdout.flush()
 def messages():
     yield from [eval(text) for text in sys.argv[2:]]
-    print("sent", flush=True)
+    say("sent")
     time.sleep(60)
 channel = grpc.insecure_channel(sys.argv[1])
 call = channel.stream_stream("/mpc.v1.Link/Carry")
 said = (("mpc-from", "ada"), ("mpc-to", "bob"), ("mpc-listens", "no"))
 for answer in call(messages(), metadata=said):
-    print("got", answer.hex(), flush=True)
+    say("got " + answer.hex())
 """
 
 # A party of its own that listens as bob in plaintext and does what it is told to with the link.
