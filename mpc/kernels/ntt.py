@@ -25,6 +25,8 @@ import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
+
 Residues = NDArray[np.uint32]
 
 MODULUS_BITS = 30
@@ -33,7 +35,15 @@ MODULUS_BITS = 30
 LEAST_SIZE = 8
 
 
-def _kernel() -> ModuleType:
+LEAST_LANES = 64
+"""Below this size registers have too little to hold."""
+
+
+def _kernel(size: int) -> ModuleType:
+    if kernels.backend() == "simd" and size >= LEAST_LANES:
+        from mpc.kernels import ntt_simd
+
+        return ntt_simd
     from mpc.kernels import ntt_portable
 
     return ntt_portable
@@ -60,12 +70,12 @@ class Transform:
     def forward(self, values: Residues) -> Residues:
         """The slots of polynomials (..., primes, size)."""
         rows = self._rows(values)
-        return _kernel().forward(rows, self.moduli, self.roots[0]).reshape(values.shape)
+        return _kernel(self.size).forward(rows, self).reshape(values.shape)
 
     def inverse(self, values: Residues) -> Residues:
         """The coefficients of polynomials whose slots are ``values`` (..., primes, size)."""
         rows = self._rows(values)
-        return _kernel().inverse(rows, self.moduli, self.roots[1]).reshape(values.shape)
+        return _kernel(self.size).inverse(rows, self).reshape(values.shape)
 
     @property
     def moduli(self) -> Residues:
@@ -136,12 +146,8 @@ def combine(plain: Residues, ciphertexts: Residues, slots: Transform, ring: Tran
     blocks, terms, polynomials = plain.shape[0], plain.shape[1], ciphertexts.shape[1]
     _check("plaintexts", plain, (blocks, terms, 2, size))
     _check("ciphertexts", ciphertexts, (terms, polynomials, len(ring.primes), size))
-    return _kernel().combine(
-        np.ascontiguousarray(plain),
-        np.ascontiguousarray(ciphertexts),
-        (slots.moduli, slots.roots[1]),
-        (ring.moduli, ring.roots[0]),
-    )
+    factors = np.ascontiguousarray(ciphertexts)
+    return _kernel(size).combine(np.ascontiguousarray(plain), factors, slots, ring)
 
 
 def _check(what: str, values: Residues, shape: tuple[int, ...]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mpc.kernels import ntt_portable
 from mpc.kernels.ntt import Transform, combine
 
-# Those of the plaintexts of private lookup; the first is the largest below the others' least.
+# Those of the plaintexts of private lookup.
 SLOTS = (6635521, 5308417)
 
 
@@ -76,10 +76,10 @@ def test_there_and_back(backend, size):
     values = np.concatenate([drawn(transform, 2), extremes(transform)])
     kept = values.copy()
     slots = transform.forward(values)
-    expected = ntt_portable.forward(values, transform.moduli, transform.roots[0])
+    expected = ntt_portable.forward(values, transform)
     np.testing.assert_array_equal(slots, expected)
     np.testing.assert_array_equal(transform.inverse(slots), values)
-    back = ntt_portable.inverse(values, transform.moduli, transform.roots[1])
+    back = ntt_portable.inverse(values, transform)
     np.testing.assert_array_equal(transform.inverse(values), back)
     np.testing.assert_array_equal(values, kept)
 
@@ -161,9 +161,7 @@ def test_combine_as_the_reference_does(backend):
     slots = Transform.of(SLOTS, 8192)
     ring = Transform.of(primes_below(1 << 29, 6, 8192), 8192)
     plain, ciphertexts = drawn(slots, 2, 3), drawn(ring, 3, 2, seed=1)
-    expected = ntt_portable.combine(
-        plain, ciphertexts, (slots.moduli, slots.roots[1]), (ring.moduli, ring.roots[0])
-    )
+    expected = ntt_portable.combine(plain, ciphertexts, slots, ring)
     np.testing.assert_array_equal(combine(plain, ciphertexts, slots, ring), expected)
 
 
