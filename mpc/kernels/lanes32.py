@@ -16,6 +16,7 @@ from numba.extending import models, register_model
 from mpc.kernels.lanes import emits
 
 COUNT = 8
+BYTES = 4
 
 _WORD, _LONG = ir.IntType(32), ir.IntType(64)
 _VECTOR, _PAIRS = ir.VectorType(_WORD, COUNT), ir.VectorType(_LONG, COUNT // 2)

@@ -85,7 +85,7 @@ class Transform:
     def _rows(self, values: Residues) -> Residues:
         shape = (len(self.primes), self.size)
         _check("polynomials", values, values.shape[:-2] + shape)
-        return np.ascontiguousarray(values).reshape(-1, *shape)
+        return _plain(values).reshape(-1, *shape)
 
 
 @cache
@@ -134,7 +134,8 @@ def combine(plain: Residues, ciphertexts: Residues, slots: Transform, ring: Tran
     ``plain`` (blocks, terms, 2, size) holds slots modulo the two primes t1, t2 of ``slots``. As a
     polynomial, a plaintext has coefficients modulo t1 t2, here as x1 + t1 y with x1 in [0, t1) and
     y in (-t2/2, t2/2]. ``ciphertexts`` (terms, polynomials, primes, size) are slots modulo the
-    primes of ``ring``, and so is the result (blocks, polynomials, primes, size).
+    primes of ``ring``, and so is the result (blocks, polynomials, primes, size). Blocks are cut
+    over threads; where plaintexts are many, a few blocks at a time take as long as all of them.
     """
     size = ring.size
     if len(slots.primes) != 2 or slots.size != size or slots.primes[0] == slots.primes[1]:
@@ -146,10 +147,14 @@ def combine(plain: Residues, ciphertexts: Residues, slots: Transform, ring: Tran
     blocks, terms, polynomials = plain.shape[0], plain.shape[1], ciphertexts.shape[1]
     _check("plaintexts", plain, (blocks, terms, 2, size))
     _check("ciphertexts", ciphertexts, (terms, polynomials, len(ring.primes), size))
-    factors = np.ascontiguousarray(ciphertexts)
-    return _kernel(size).combine(np.ascontiguousarray(plain), factors, slots, ring)
+    return _kernel(size).combine(_plain(plain), _plain(ciphertexts), slots, ring)
 
 
 def _check(what: str, values: Residues, shape: tuple[int, ...]) -> None:
     if values.dtype != np.uint32 or values.shape != shape:
         raise ValueError(f"{what} are uint32 {shape}, not {values.dtype} {values.shape}")
+
+
+def _plain(values: Residues) -> Residues:
+    """Copied if read-only or not where words begin, as off the wire: a kernel is compiled once."""
+    return np.require(values, requirements="CAW")

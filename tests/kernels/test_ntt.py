@@ -95,6 +95,22 @@ def test_axes_before_the_primes_are_as_they_were(backend):
     assert transform.inverse(slots[:, :0]).shape == (3, 0, 2, 16)
 
 
+def test_words_off_the_wire_are_as_good(backend):
+    slots, ring = Transform.of(SLOTS, 64), Transform.of(primes_below(1 << 29, 2, 64), 64)
+    plain, ciphertexts = drawn(slots, 2, 3), drawn(ring, 3, 2)
+
+    def received(values):
+        data = b"." + values.tobytes()
+        return np.frombuffer(data, np.uint32, offset=1).reshape(values.shape)
+
+    for way in (ring.forward, ring.inverse):
+        np.testing.assert_array_equal(way(received(ciphertexts)), way(ciphertexts))
+    np.testing.assert_array_equal(
+        combine(received(plain), received(ciphertexts), slots, ring),
+        combine(plain, ciphertexts, slots, ring),
+    )
+
+
 def combined(plain, ciphertexts, slots, ring):
     """``combine`` in whole integers, of polynomials whose products are taken term by term."""
     t1, t2 = slots.primes
