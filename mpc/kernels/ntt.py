@@ -157,4 +157,4 @@ def _check(what: str, values: Residues, shape: tuple[int, ...]) -> None:
 
 def _plain(values: Residues) -> Residues:
     """Copied if read-only or not where words begin, as off the wire: a kernel is compiled once."""
-    return np.require(values, requirements="CAW")
+    return np.require(values, requirements=["C", "A", "W"])
