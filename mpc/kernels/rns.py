@@ -43,10 +43,10 @@ def scale(values: Residues, source: Sequence[int], target: Sequence[int]) -> Res
     With w = v S' modulo S, of least absolute value, it is (v S' - w) / S, and so -w / S modulo each
     prime of S'. ``source`` is two primes p, q, none of them in ``target``.
     """
-    if len(source) != 2:
-        raise ValueError(f"rounding is from two primes, not {len(source)}")
     _check(source, values)
     _check(target)
+    if len(source) != 2 or not set(source).isdisjoint(target):
+        raise ValueError(f"rounding from the primes {tuple(source)} to {tuple(target)}")
     return _kernel().scale(values, tuple(source), tuple(target))
 
 
