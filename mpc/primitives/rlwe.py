@@ -144,7 +144,8 @@ class Key:
         noise = rns.small(_errors(rng, len(values) + 1), PRIMES)
         noise[:-1] = _plus(noise[:-1], scaled, PRIMES)
         secret = ring.forward(rns.small(-self._secret, PRIMES))
-        sent = rns.multiply_add(ring.forward(noise), _expanded(seed, len(values)), secret, PRIMES)
+        expanded = _expanded(seed, len(values))
+        sent = rns.multiply_add(ring.forward(noise), expanded, secret, PRIMES)
         return seed, residues.pack(sent).reshape(len(sent), POLYNOMIAL_BYTES)
 
     def decrypt(self, answers: Octets) -> Residues:
@@ -221,7 +222,8 @@ class Vectors:
         ring, bits = _ring(), self.budget.smudging + 1
         u = ring.forward(rns.small(_ternary(stream), PRIMES))
         coefficients = ring.inverse(rns.multiply_add(total, self._public, u, PRIMES))
-        wide = rns.wide(uint64(stream, (1, 2, SLOTS)), bits, PRIMES)[0]
+        words = uint64(stream, (1, 2, SLOTS)).view(np.uint32).reshape(1, 4, SLOTS)
+        wide = rns.wide(words, bits, PRIMES)[0]
         scaled = rns.scale(_slots().inverse(mask), T, PRIMES)[0]
         added = np.stack([_plus(wide, scaled, PRIMES), rns.small(_errors(stream, 1)[0], PRIMES)])
         return rns.rescale(_plus(coefficients, added, PRIMES), PRIMES, KEPT)

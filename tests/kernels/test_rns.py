@@ -11,10 +11,9 @@ import pytest
 from mpc.kernels import rns
 from mpc.primitives import residues
 from mpc.primitives.rlwe import KEPT, PRIMES, T
-from mpc.primitives.rng import uint64
 from mpc.testing import seeded
 
-SIZES = [8, 24]
+SIZES = [8, 24, 13]
 
 
 def edges(primes, count, size):
@@ -72,12 +71,13 @@ def test_rescale_divides_by_a_prime_at_a_time(backend, keep, size):
     assert np.abs(exact).max() <= math.prod(PRIMES[keep:]) * 0.5000001
 
 
-@pytest.mark.parametrize("bits", [64, 65, 120, 126, 127])
+@pytest.mark.parametrize("bits", [97, 98, 120, 126, 127, 128])
 def test_wide_integers(backend, bits):
-    words = uint64(seeded(bits), (2, 2, 16))
-    words[0, :, 0], words[0, :, 1] = 0, 2**64 - 1
-    high = words[:, 1] >> np.uint64(127 - bits)
-    whole = (high.astype(object) << 63) + (words[:, 0] >> np.uint64(1)).astype(object)
+    words = residues.below(seeded(bits), 2**32, 2 * 4 * 16).reshape(2, 4, 16)
+    words[0, :, 0], words[0, :, 1] = 0, 2**32 - 1
+    words[1, 3] = residues.below(seeded(bits), 2, 16) << 31
+    whole = sum(words[:, i].astype(object) << 32 * i for i in range(3))
+    whole = whole + (words[:, 3].astype(object) >> 128 - bits << 96)
     assert whole[0, 0] == 0
     assert whole[0, 1] == 2**bits - 1
     want = reduced(whole - 2 ** (bits - 1), PRIMES)
@@ -91,7 +91,7 @@ def test_small_integers():
 
 def test_refusals():
     good = edges(PRIMES, 2, 8)
-    words = np.zeros((2, 2, 8), np.uint64)
+    words = np.zeros((2, 4, 8), np.uint32)
     refused = [
         lambda: rns.multiply_add(good, good, good, PRIMES),
         lambda: rns.multiply_add(good, good[:1], good[0], PRIMES),
@@ -104,8 +104,8 @@ def test_refusals():
         lambda: rns.rescale(good, PRIMES, 7),
         lambda: rns.rescale(good[:, :2], (PRIMES[0], T[0]), 1),
         lambda: rns.rescale(good[:, :2], (T[0], T[0]), 1),
-        lambda: rns.wide(words, 63, PRIMES),
-        lambda: rns.wide(words, 128, PRIMES),
+        lambda: rns.wide(words, 96, PRIMES),
+        lambda: rns.wide(words, 129, PRIMES),
         lambda: rns.wide(words.astype(np.int64), 100, PRIMES),
         lambda: rns.wide(words[:, :1], 100, PRIMES),
     ]

@@ -196,9 +196,9 @@ def test_what_hides_is_all_that_an_answer_shows(side):
 
 
 def test_an_answer_that_is_not_hidden_shows_it(side):
-    """Integers of 2^63 leave the noise of rounding alone, which the test before would have seen."""
+    """Integers of 2^97 leave the noise of rounding alone, which the test before would have seen."""
     key, _, vectors = side
-    bare = replace(vectors, budget=replace(vectors.budget, smudging=63))
+    bare = replace(vectors, budget=replace(vectors.budget, smudging=97))
     answers, _ = bare.products(constant(0, 1, TERMS), seeded("hides"))
     found = noise(key._phase(answers)[0], PRIMES[:KEPT])
     assert found.std() == pytest.approx(math.sqrt(SLOTS * 2 / 3 / 12), rel=0.05)
