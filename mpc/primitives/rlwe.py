@@ -33,7 +33,7 @@ primes but ``KEPT`` of them, rounds, and sends that.
 * the holder sees ``sums``, and nothing else. c1 + u b1 + e1 is uniform to it by ring-LWE in u, and
   given that and its key, c0 is what it decrypts to. The noise in it does depend on ``plain``: it is
   at most B, and hidden by the uniform integer up to a distance of B / 2^(k+1) for each coefficient.
-  ``Budget`` has k such that in all of 2^22 coefficients that is at most 2^-40;
+  ``Budget`` has k such that in all coefficients of a run that is at most 2^-40;
 * sizes: both know terms and blocks.
 
 This is for sides that follow the protocol. A holder that sends ciphertexts of its own making, with
@@ -78,30 +78,34 @@ POLYNOMIAL_BYTES = len(PRIMES) * residues.width(SLOTS)
 ANSWER_BYTES = 2 * KEPT * residues.width(SLOTS)
 """Octets of the answer for one block."""
 
+BLOCKS = 512
+"""How many blocks are answered under one key, unless a caller says otherwise."""
+
 STATISTICAL_SECURITY = 40
-_COEFFICIENTS = 22  # log2 of how many a run may have in all its blocks
 _LIMIT = math.prod(PRIMES[:KEPT]) / (2 * math.prod(T))
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What noise a product of ``terms`` terms has, and what hides it.
+    """What noise products of ``terms`` terms have, and what hides it in ``blocks`` of them.
 
     ``honest`` bounds a coefficient's noise before it is hidden, ``smudging`` is k, and ``final``
-    bounds the noise that decryption finds. Each fails with probability 2^-64 at most, over the
-    errors that the holder draws and the rounding of c1, whatever the plaintexts and values are.
+    bounds the noise that decryption finds. They fail with probability 2^-70 and 2^-69 at most, over
+    the errors that the holder draws and the rounding of c1, whatever plaintexts and values are.
     """
 
     terms: int
+    blocks: int
     honest: float
     smudging: int
     final: float
 
     @classmethod
-    def of(cls, terms: int) -> Budget:
-        """ValueError where decryption could fail: from some 500 terms on."""
-        if terms < 1:
-            raise ValueError(f"products of {terms} terms")
+    def of(cls, terms: int, blocks: int = BLOCKS) -> Budget:
+        """ValueError where decryption could fail: for 512 blocks from some 500 terms on, for 2048
+        from some 120."""
+        if terms < 1 or blocks < 1:
+            raise ValueError(f"products of {terms} terms in {blocks} blocks")
         # The coefficients of plaintexts (``ntt.combine``).
         largest = T[0] * (T[1] // 2 + 1)
         # Sums of x_i e_i with e_i the half of 2 eta uniform signs: Hoeffding's inequality.
@@ -109,19 +113,21 @@ class Budget:
         rounding = largest * terms * SLOTS / 2
         masking = 2 * ETA * SLOTS + 1  # the public key's error times u, e1 times s, the mask's r
         honest = _tail(deviation) + rounding + masking
-        beyond = STATISTICAL_SECURITY + _COEFFICIENTS
-        smudging = math.ceil(math.log2(honest)) + beyond
+        # Half of the distance allowed, so that the other half is left for where ``honest`` fails.
+        smudging = math.ceil(math.log2(honest * blocks * SLOTS)) + STATISTICAL_SECURITY
         # The rounding of c1, uniform in [-1/2, 1/2], times s, and that of c0.
         switching = _tail(math.sqrt(SLOTS / 4)) + 1
         final = (2.0**smudging + honest) / math.prod(PRIMES[KEPT:]) + switching
         if final >= _LIMIT:
-            raise ValueError(f"products of {terms} terms have more noise than can be decrypted")
-        return cls(terms, honest, smudging, final)
+            raise ValueError(
+                f"products of {terms} terms, hidden in {blocks} blocks, have too much noise"
+            )
+        return cls(terms, blocks, honest, smudging, final)
 
 
 def _tail(deviation: float) -> float:
-    """What a sub-Gaussian sum exceeds in absolute value with probability 2^-64 at most."""
-    return deviation * math.sqrt(2 * 65 * math.log(2))
+    """What a sub-Gaussian sum exceeds in absolute value with probability 2^-70 at most."""
+    return deviation * math.sqrt(2 * 71 * math.log(2))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -185,9 +191,12 @@ class Vectors:
     _public: Residues  # (2, primes, SLOTS)
 
     @classmethod
-    def read(cls, seed: bytes, sent: Octets, terms: int) -> Vectors:
-        """Of what ``Key.encrypt`` gave. Raises ``CryptoError`` for what is nothing of the kind."""
-        budget = Budget.of(terms)
+    def read(cls, seed: bytes, sent: Octets, terms: int, blocks: int = BLOCKS) -> Vectors:
+        """Of what ``Key.encrypt`` gave, to answer ``blocks`` in all, or fewer.
+
+        Raises ``CryptoError`` for what is nothing of the kind, ValueError for too many terms.
+        """
+        budget = Budget.of(terms, blocks)
         if len(seed) != SEED_BYTES:
             raise CryptoError(f"a seed has {SEED_BYTES} bytes, not {len(seed)}")
         _check_octets("encrypted vectors", sent, POLYNOMIAL_BYTES)

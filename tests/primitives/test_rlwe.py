@@ -134,12 +134,20 @@ def test_backends_read_each_other():
 
 
 def test_budget_of_the_lookup():
-    budget = Budget.of(80)
+    budget = Budget.of(80, 512)
     assert 2**62 < budget.honest < 2**63
     assert budget.smudging == 125
-    # A distance of 2^-40 in all coefficients of a run.
-    assert budget.honest / 2.0 ** (budget.smudging + 1) * 2**22 <= 2.0**-40
+    assert Budget.of(80, 145).smudging == 123
     assert budget.final < 2**10 < math.prod(PRIMES[:KEPT]) / T_PRODUCT / 2
+
+
+@pytest.mark.parametrize(("terms", "blocks"), [(1, 1), (3, 7), (80, 145), (80, 2304), (120, 2048)])
+def test_a_run_shows_no_more_than_was_said(terms, blocks):
+    budget = Budget.of(terms, blocks)
+    # Of a coefficient: the distance, and where the bound on its noise fails.
+    shown = budget.honest / 2.0 ** (budget.smudging + 1) + 2.0**-70
+    assert shown * blocks * SLOTS <= 2.0**-40
+    assert budget.final < math.prod(PRIMES[:KEPT]) / T_PRODUCT / 2
 
 
 def test_products_of_too_many_terms():
@@ -150,6 +158,9 @@ def test_products_of_too_many_terms():
             Budget.of(terms)
         with pytest.raises(ValueError, match="terms"):
             Vectors.read(bytes(32), np.zeros((1, rlwe.POLYNOMIAL_BYTES), np.uint8), terms)
+    for blocks in (0, 5000):
+        with pytest.raises(ValueError, match="blocks"):
+            Budget.of(80, blocks)
     with pytest.raises(ValueError, match="terms"):
         Key.draw().encrypt(constant(0, 0))
 
