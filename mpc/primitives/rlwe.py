@@ -48,7 +48,8 @@ The Homomorphic Encryption Standard (2018, table 1) allows 218 bits of Q for 128
 with such keys. The binomial is in place of a Gaussian, as in NewHope (Alkim, Ducas, Pöppelmann,
 Schwabe, USENIX Security 2016, section 4), since it is drawn in constant time.
 
-**Time** depends on shapes, and on how many random words are rejected, which no secret depends on.
+**Time** depends on shapes, and on how many random words are rejected, which no secret depends on;
+in the portable backend, on the processor's division too.
 """
 
 from __future__ import annotations
@@ -211,7 +212,8 @@ class Vectors:
     def products(self, plain: Residues, rng: Rng = SYSTEM) -> tuple[Octets, Residues]:
         """Answers (blocks, ANSWER_BYTES) for ``plain`` (blocks, terms, 2, SLOTS), and the masks.
 
-        For many blocks call it for a few at a time: ``plain`` is 64 kB for each term of each.
+        All that is drawn is expanded from one seed of ``rng`` by AES-256. For many blocks call it
+        for a few at a time: ``plain`` is 64 kB for each term of each.
         """
         _check_slots("plaintexts", plain, (len(plain), self.budget.terms))
         stream = Prg(rng.bytes(SEED_BYTES))
