@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loops of a pseudorandom function from learning with rounding, ``primitives.lwr``.
+
+A number modulo q = t1 t2 is two residues, uint32, on the first axis of an array. A polynomial
+modulo X^18 + X^9 + 1 and t is held as its values at the 18 primitive 27th roots of unity modulo t,
+"in the hat domain", where products are pointwise.
+
+``expand``    the 80 polynomials that a seed stands for
+``products``  their inner product with 80 secret polynomials, without ever holding ``expand``
+``rounded``   coefficients of polynomials, scaled from q down to 2^34
+
+Time depends on the seeds, by words that are drawn again, and not on secrets or what is rounded.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.kernels.lwr_portable import BITS, MODULI, RANK, SIZE, Q
+
+__all__ = ["BITS", "MODULI", "RANK", "SIZE", "Q", "expand", "products", "rounded"]
+
+Words = NDArray[np.uint64]
+Residues = NDArray[np.uint32]
+
+
+def _kernel() -> ModuleType:
+    from mpc.kernels import lwr_portable
+
+    return lwr_portable
+
+
+def expand(seeds: Words) -> Residues:
+    """The polynomials of each of n seeds (n, 2), exactly uniform: (2, n, RANK, SIZE).
+
+    Their source is AES-128 in counter mode with the seed as key, in words of 32 bits: the first
+    1440 make residues modulo t1, the next 1440 modulo t2. A word that is not below the highest
+    multiple of t is replaced by the next that is, of those from 2880 on; the places of such words
+    take from these in turn.
+    """
+    return _kernel().expand(_checked_seeds(seeds))
+
+
+def products(secret: Residues, seeds: Words) -> Residues:
+    """The sums over RANK of the pointwise products of ``secret`` and ``expand``: (2, n, SIZE)."""
+    _check(secret, (2, RANK, SIZE))
+    return _kernel().products(np.ascontiguousarray(secret), _checked_seeds(seeds))
+
+
+def rounded(values: Residues) -> Words:
+    """floor(2^34 c / q) of the coefficients c of n polynomials (2, n, SIZE): (n, SIZE)."""
+    _check(values, (2, *values.shape[1:2], SIZE))
+    return _kernel().rounded(np.ascontiguousarray(values))
+
+
+def _check(residues: Residues, shape: tuple[int, ...]) -> None:
+    if residues.dtype != np.uint32 or residues.shape != shape:
+        raise ValueError(f"residues are uint32 {shape}, not {residues.dtype} {residues.shape}")
+    for of, modulus in zip(residues, MODULI, strict=True):
+        if of.size and of.max() >= modulus:
+            raise ValueError(f"a residue modulo {modulus} is not below it")
+
+
+def _checked_seeds(seeds: Words) -> Words:
+    if seeds.dtype != np.uint64 or seeds.ndim != 2 or seeds.shape[1] != 2:
+        raise ValueError(f"seeds are uint64 (n, 2), not {seeds.dtype} {seeds.shape}")
+    return np.ascontiguousarray(seeds)

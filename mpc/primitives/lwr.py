@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A key-homomorphic pseudorandom function from learning with rounding, in the random oracle model.
+
+    F_S(x) = floor(2^34 / q * <H(x), S>)            18 numbers of 34 bits
+
+H(x) and the secret S are vectors of 80 polynomials of R = Z_q[X]/(X^18 + X^9 + 1), the ring of the
+27th cyclotomic field; S is uniform. It is the function of Boneh, Lewi, Montgomery, Raghunathan,
+"Key Homomorphic PRFs and Their Applications" (CRYPTO 2013, eprint 2015/220, section 1, and 3 as
+far as the random oracle), over R as Saber has it.
+
+Why it is pseudorandom. Under distinct x the H(x) are independent and uniform, so that the values
+are the samples of module LWR (Banerjee, Peikert, Rosen, "Pseudorandom Functions and Lattices",
+EUROCRYPT 2012; in the module form of Langlois, Stehlé, "Worst-Case to Average-Case Reductions for
+Module Lattices", 2015, and D'Anvers et al., "Saber", AFRICACRYPT 2018), and one who tells them from
+uniform numbers breaks that. As with Saber, no reduction from LWE reaches these parameters: their
+strength is that of the attacks known. That q = t1 t2 is not prime and that R splits into fields
+are no weakness known: hardness results hold for any modulus, and whoever reduces the samples modulo
+t1 alone keeps the same error against a modulus that is t2 times smaller. x is a uniform seed of 128 bits, made of a table's key by who
+calls this; H expands it by AES-128 in counter mode, a random oracle in the ideal cipher model up to
+2^-109 for a value (its blocks do not repeat), as FrodoKEM expands its matrix.
+
+Who learns what: values at distinct x say nothing of S or each other; equal x have equal values.
+
+``Secret.masks`` is F_S. It is also had by two parties of whom one has S and the other x, and who
+come to shares a + b = <H(x), S> modulo q by other means: each takes ``rounded`` of its own, and
+
+    rounded(a) + rounded(b) - rounded(a + b)  is 0 or -1 modulo 2^34.
+
+Strength. The dimension is 80 * 18 = 1440, and rounding is an error that is uniform in an interval
+of q / 2^34 around 2^11. The primal attack with the usual estimates of lattice reduction (Alkim,
+Ducas, Pöppelmann, Schwabe, "Post-quantum key exchange -- a new hope", USENIX 2016, section 6.3)
+takes 2^140 operations classically; ``tests/primitives/lattice.py`` computes it.
+t1 and t2 are 1 modulo 27, so that there are 27th roots of unity and products are pointwise in the
+"hat" domain, and 1 modulo 2^14, so that they are a plaintext modulus with 8192 slots for BFV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import ConfigError
+from mpc.kernels import lwr as kernel
+from mpc.kernels.lwr import BITS, MODULI, RANK, SIZE, Q, expand, rounded
+from mpc.primitives.rng import SYSTEM, Rng, packed_below
+
+__all__ = ["BITS", "MODULI", "RANK", "SIZE", "Q", "Secret", "expand", "rounded"]
+
+Words = NDArray[np.uint64]
+Residues = NDArray[np.uint32]
+
+_ROWS = 1 << 15  # whose products are held at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Secret:
+    """A key S: ``residues`` (2, RANK, SIZE) of its polynomials in the hat domain."""
+
+    residues: Residues
+
+    def __post_init__(self) -> None:
+        if self.residues.dtype != np.uint32 or self.residues.shape != (2, RANK, SIZE):
+            raise ConfigError(f"a secret is residues (2, {RANK}, {SIZE})")
+
+    @classmethod
+    def draw(cls, rng: Rng = SYSTEM) -> Secret:
+        """A uniform key."""
+        drawn = np.zeros((2, RANK * SIZE, 4), np.uint8)
+        for of, modulus in zip(drawn, MODULI, strict=True):
+            of[:, :3] = packed_below(rng, modulus, RANK * SIZE)
+        return cls(drawn.view("<u4").astype(np.uint32).reshape(2, RANK, SIZE))
+
+    def masks(self, seeds: Words) -> Words:
+        """F_S of each of n seeds (n, 2): (n, SIZE), below 2^BITS."""
+        out = np.empty((len(seeds), SIZE), np.uint64)
+        for start in range(0, len(seeds), _ROWS):
+            held = slice(start, start + _ROWS)
+            out[held] = rounded(kernel.products(self.residues, seeds[held]))
+        return out
+
+    def __repr__(self) -> str:
+        return "Secret(<secret>)"
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError("secrets are not compared")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a secret has no truth value")
+
+    __hash__ = None  # type: ignore[assignment]  # the way to say that it has no hash
