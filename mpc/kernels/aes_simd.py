@@ -102,7 +102,7 @@ def _map_blocks(keys: Words, blocks: Words, tweaks: Words, out: Words, mode: int
 
 
 @njit(nogil=True, cache=True)
-def _counter(keys: Words, first: int, out: Words) -> None:
+def fill_counter(keys: Words, first: int, out: Words) -> None:
     k = _spread_keys(keys)
     steps = np.zeros((2, 8), np.uint64)
     for lane in range(4):
@@ -130,7 +130,7 @@ def _next_key(key: Any, constant: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _schedules(constants: Words, keys: Words, out: Words) -> None:
+def fill_schedules(constants: Words, keys: Words, out: Words) -> None:
     count = keys.shape[0]
     source = keys.ravel()
     scratch = np.zeros(8, np.uint64)
@@ -239,13 +239,13 @@ def map_blocks(keys: Words, blocks: Words, tweaks: Words | None, mode: int) -> W
 
 def counter(keys: Words, first: int, count: int) -> Words:
     out = np.empty((count, 2), np.uint64)
-    _counter(keys, first, out)
+    fill_counter(keys, first, out)
     return out
 
 
 def schedules(keys: Words) -> Words:
     out = np.empty((len(keys), 11, 2), np.uint64)
-    _schedules(RCON, keys, out)
+    fill_schedules(RCON, keys, out)
     return out
 
 

@@ -244,6 +244,13 @@ def madd_high(builder: Any, total: Any, x: Any, y: Any) -> Any:
     return high(builder, total, x, y)
 
 
+@emits(lanes, lanes, lanes, lanes)
+def low_added(builder: Any, total: Any, x: Any, y: Any) -> Any:
+    """``total`` and the products of the low 32 bits of x and y (``vpmuludq``)."""
+    half = splat(2**32 - 1)
+    return builder.add(total, builder.mul(builder.and_(x, half), builder.and_(y, half)))
+
+
 @emits(lanes, lanes, lanes)
 def equal(builder: Any, x: Any, y: Any) -> Any:
     """All ones in lanes where x equals y, zero elsewhere."""

@@ -19,6 +19,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
+from mpc.kernels import vaes
 from mpc.kernels.lwr_portable import BITS, MODULI, RANK, SIZE, Q
 
 __all__ = ["BITS", "MODULI", "RANK", "SIZE", "Q", "expand", "products", "rounded"]
@@ -27,7 +29,11 @@ Words = NDArray[np.uint64]
 Residues = NDArray[np.uint32]
 
 
-def _kernel() -> ModuleType:
+def _kernel(simd: bool) -> ModuleType:
+    if simd:
+        from mpc.kernels import lwr_simd
+
+        return lwr_simd
     from mpc.kernels import lwr_portable
 
     return lwr_portable
@@ -41,19 +47,19 @@ def expand(seeds: Words) -> Residues:
     multiple of t is replaced by the next that is, of those from 2880 on; the places of such words
     take from these in turn.
     """
-    return _kernel().expand(_checked_seeds(seeds))
+    return _kernel(vaes.simd()).expand(_checked_seeds(seeds))
 
 
 def products(secret: Residues, seeds: Words) -> Residues:
     """The sums over RANK of the pointwise products of ``secret`` and ``expand``: (2, n, SIZE)."""
     _check(secret, (2, RANK, SIZE))
-    return _kernel().products(np.ascontiguousarray(secret), _checked_seeds(seeds))
+    return _kernel(vaes.simd()).products(np.ascontiguousarray(secret), _checked_seeds(seeds))
 
 
 def rounded(values: Residues) -> Words:
     """floor(2^34 c / q) of the coefficients c of n polynomials (2, n, SIZE): (n, SIZE)."""
     _check(values, (2, *values.shape[1:2], SIZE))
-    return _kernel().rounded(np.ascontiguousarray(values))
+    return _kernel(kernels.backend() == "simd").rounded(np.ascontiguousarray(values))
 
 
 def _check(residues: Residues, shape: tuple[int, ...]) -> None:

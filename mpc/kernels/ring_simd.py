@@ -29,6 +29,7 @@ from mpc.kernels.lanes import (
     emits,
     lanes,
     load,
+    low_added,
     pointer,
     splat,
     spread,
@@ -51,13 +52,6 @@ _CROSSED = ir.Constant(_HALF_WORDS, [half ^ 1 for half in range(2 * COUNT)])
 def _added(builder: Any, total: Any, x: Any, y: Any) -> Any:
     """``total + x * y`` modulo 2^64 in each lane."""
     return builder.add(total, builder.mul(x, y))
-
-
-@emits(lanes, lanes, lanes, lanes)
-def _low_added(builder: Any, total: Any, x: Any, y: Any) -> Any:
-    """``total`` and the products of the low halves of words (``vpmuludq``)."""
-    low = splat(2**32 - 1)
-    return builder.add(total, builder.mul(builder.and_(x, low), builder.and_(y, low)))
 
 
 @emits(lanes, lanes, lanes, lanes)
@@ -130,8 +124,8 @@ def _two_rows(tile: Words, x: int, row: int, depth: int, panel: int) -> None:
         y = load(panel, COLUMNS * k)
         turned = _turned(y)
         p, q = _spread(x, k), _spread(x, row + k)
-        a, b = _low_added(a, p, y), _halves_added(b, p, turned)
-        c, d = _low_added(c, q, y), _halves_added(d, q, turned)
+        a, b = low_added(a, p, y), _halves_added(b, p, turned)
+        c, d = low_added(c, q, y), _halves_added(d, q, turned)
     store(address(tile), 0, _joined(a, b))
     store(address(tile), 8, _joined(c, d))
 

@@ -14,10 +14,13 @@ EUROCRYPT 2012; in the module form of Langlois, Stehlé, "Worst-Case to Average-
 Module Lattices", 2015, and D'Anvers et al., "Saber", AFRICACRYPT 2018), and one who tells them from
 uniform numbers breaks that. As with Saber, no reduction from LWE reaches these parameters: their
 strength is that of the attacks known. That q = t1 t2 is not prime and that R splits into fields
-are no weakness known: hardness results hold for any modulus, and whoever reduces the samples modulo
-t1 alone keeps the same error against a modulus that is t2 times smaller. x is a uniform seed of 128 bits, made of a table's key by who
-calls this; H expands it by AES-128 in counter mode, a random oracle in the ideal cipher model up to
-2^-109 for a value (its blocks do not repeat), as FrodoKEM expands its matrix.
+are no weakness known: hardness results hold for any modulus; whoever reduces samples modulo t1
+alone keeps the same error against a modulus that is t2 times smaller; and at one 27th root of
+unity, where the dimension is 80, the error is a sum of 18 times its powers, and no longer small.
+
+x is a uniform seed of 128 bits, which the caller makes of a table's key. H expands it by AES-128 in
+counter mode, as FrodoKEM expands its matrix: a random oracle in the ideal cipher model, up to
+2^-109 for each value, because blocks of one key do not repeat.
 
 Who learns what: values at distinct x say nothing of S or each other; equal x have equal values.
 
