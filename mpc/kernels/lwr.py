@@ -9,7 +9,8 @@ modulo X^18 + X^9 + 1 and t is held as its values at the 18 primitive 27th roots
 ``products``  their inner product with 80 secret polynomials, without ever holding ``expand``
 ``rounded``   coefficients of polynomials, scaled from q down to 2^34
 
-Time depends on the seeds, by words that are drawn again, and not on secrets or what is rounded.
+Compiled, time depends on seeds alone, by the words that are drawn again. The portable reference
+divides, which takes longer for some numbers than for others.
 """
 
 from __future__ import annotations

@@ -71,16 +71,23 @@ def _replace(words: Residues, keys: Words, spares: Words) -> None:
                 used += 1
 
 
+@inner
+def _draw(
+    i: int, lane: int, rcon: Words, seeds: Words, keys: Words, stream: Words, spares: Words
+) -> None:
+    """The words of seed i; in lane 0 the key schedules too, of this seed and those that follow."""
+    if lane == 0:
+        fill_schedules(rcon, seeds[i : i + _KEYS], keys)
+    fill_counter(keys[lane], 0, stream)
+    _replace(stream.view(np.uint32), keys[lane], spares)
+
+
 @kernel
 def _expand(start: int, stop: int, rcon: Words, seeds: Words, out: Residues, scratch: Any) -> None:
     keys, stream, spares = scratch
     words = stream.view(np.uint32)
     for i in range(start, stop):
-        lane = (i - start) % _KEYS
-        if lane == 0:
-            fill_schedules(rcon, seeds[i : min(i + _KEYS, stop)], keys)
-        fill_counter(keys[lane], 0, stream)
-        _replace(words, keys[lane], spares)
+        _draw(i, (i - start) % _KEYS, rcon, seeds[:stop], keys, stream, spares)
         for k in range(WORDS):
             out[0, i, k] = np.uint64(words[k]) % _T1
         for k in range(WORDS):
@@ -89,7 +96,7 @@ def _expand(start: int, stop: int, rcon: Words, seeds: Words, out: Residues, scr
 
 @inner
 def _sums(stream: int, secret: int, out: Words) -> None:
-    """Of the products of words and residues, those of every 144: half a stream's."""
+    """Products of the words of half a stream and residues, summed up by place modulo 144."""
     to = address(out)
     for r in range(_PERIOD):
         even, odd = zero(), zero()
@@ -113,13 +120,8 @@ def _products(
     scratch: Any,
 ) -> None:
     keys, stream, spares, sums = scratch
-    words = stream.view(np.uint32)
     for i in range(start, stop):
-        lane = (i - start) % _KEYS
-        if lane == 0:
-            fill_schedules(rcon, seeds[i : min(i + _KEYS, stop)], keys)
-        fill_counter(keys[lane], 0, stream)
-        _replace(words, keys[lane], spares)
+        _draw(i, (i - start) % _KEYS, rcon, seeds[:stop], keys, stream, spares)
         for which in range(2):
             _sums(address(stream) + which * 4 * WORDS, address(secret) + which * 4 * WORDS, sums)
             for place in range(SIZE):
