@@ -169,8 +169,8 @@ class Rows:
         p = self.parameters
         if len(self) > p.items:
             raise ValueError(f"{len(self)} keys in a store for {p.items}")
-        words = _words(values, len(self))
-        store = _random(p.size, words.shape[1], rng)
+        words = as_words(values, len(self))
+        store = uniform(p.size, words.shape[1], rng)
         failed = okvs.kernel().encode(
             self._rows, self._bits, self._starts, words, store, p.width, p.dense, p.gap
         )
@@ -181,19 +181,21 @@ class Rows:
     def decode(self, store: Words) -> Words:
         """The values (n, words) that the rows have in ``store``."""
         p = self.parameters
-        words = _words(store, p.size)
+        words = as_words(store, p.size)
         kernel = okvs.kernel()
         out: Words = kernel.decode(self._rows, self._bits, self._starts, words, p.width, p.dense)
         return out
 
 
-def _words(values: Words, count: int) -> Words:
+def as_words(values: Words, count: int) -> Words:
+    """``count`` values (count, words), from those or from one word each; else ``ValueError``."""
     columns = values.reshape(-1, 1) if values.ndim == 1 else values
     if columns.dtype != np.uint64 or columns.ndim != 2 or len(columns) != count:
         raise ValueError(f"expected {count} values of uint64 words, got {values.shape}")
     return np.ascontiguousarray(columns)
 
 
-def _random(count: int, words: int, rng: Rng) -> Words:
+def uniform(count: int, words: int, rng: Rng) -> Words:
+    """Values (count, words) of a keystream whose key is drawn from ``rng``."""
     blocks = aes.counter(aes.schedule(rng.bytes(aes.KEY_BYTES)), (count * words + 1) // 2)
     return blocks.reshape(-1)[: count * words].reshape(count, words)
