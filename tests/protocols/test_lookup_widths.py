@@ -140,11 +140,11 @@ def lifted(member, shares, octets):
 
     def asker(channel):
         transfers = Receiver(channel, count, SESSION, seeded("r"))
-        return widths.lift_asker(transfers, member[0], shares[0], octets)
+        return widths.lift(transfers.times, member[0], shares[0], octets)
 
     def holder(channel):
         transfers = Sender(channel, count, SESSION, seeded("s"))
-        return widths.lift_holder(transfers, member[1], shares[1], octets)
+        return widths.lift(transfers.times, member[1], shares[1], octets)
 
     return run_pair(asker, holder)
 

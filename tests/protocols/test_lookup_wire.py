@@ -60,8 +60,9 @@ def test_views_are_uniform_whatever_is_in_the_table(start, octets, monkeypatch):
         real(self, message)
 
     def keep(*args):
-        decoded.append((args[2], words(*args)))
-        return decoded[-1][1]
+        word, held = words(*args)
+        decoded.append((args[2], np.concatenate([word[:, None], held], axis=1)))
+        return word, held
 
     monkeypatch.setattr(Channel, "send", send)
     monkeypatch.setattr(programmed, "asker", keep)

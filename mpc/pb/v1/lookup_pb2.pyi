@@ -34,6 +34,20 @@ class LookupLayout(_message.Message):
     rows: bytes
     def __init__(self, key: _Optional[bytes] = ..., seed: _Optional[bytes] = ..., rows: _Optional[bytes] = ...) -> None: ...
 
+class LookupSecret(_message.Message):
+    __slots__ = ("seed", "polynomials")
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    POLYNOMIALS_FIELD_NUMBER: _ClassVar[int]
+    seed: bytes
+    polynomials: _columns_pb2.Column
+    def __init__(self, seed: _Optional[bytes] = ..., polynomials: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
+class LookupMasked(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _columns_pb2.Column
+    def __init__(self, answers: _Optional[_Union[_columns_pb2.Column, _Mapping]] = ...) -> None: ...
+
 class LookupStore(_message.Message):
     __slots__ = ("values",)
     VALUES_FIELD_NUMBER: _ClassVar[int]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Private lookup: which keys stand in a table, and with which values, as shares; semi-honest.
 
-Circuit PSI with payloads, by cuckoo hashing against simple hashing, a programmed OPRF and batched
-equality: Pinkas, Schneider, Tkachenko, Yanai (EUROCRYPT 2019, eprint 2019/241) with the OPRF of
+Circuit PSI with payloads, in two forms, and both sides take the one that sends less for their sizes
+(``sizes``). **By bins**: cuckoo hashing against simple hashing, a programmed OPRF and batched
+equality, of Pinkas, Schneider, Tkachenko, Yanai (EUROCRYPT 2019, eprint 2019/241) with the OPRF of
 Rindal, Schoppmann (EUROCRYPT 2021, eprint 2021/266)::
 
     asker, n keys                             holder, N rows: key -> d values
@@ -17,7 +18,12 @@ The asker puts its keys in a cuckoo table of about 1.3 n bins (``primitives.cuck
 with probability 2^-40; it draws another seed then, before anything is sent. A bin's word y is t,
 and g is value - m, if the holder has the bin's key, and else they are uniform: another key passes
 for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the
-table.
+table. A row is sent three times, once for each bin that it may meet a key in.
+
+**Under masks**, for values in large tables: the holder masks each row with a pseudorandom function
+of its key and sends it once, and both get shares of that function at the asker's keys, in its
+order: Boneh, Lewi, Montgomery, Raghunathan (CRYPTO 2013) by ring-LWE encryption (``masked``). That
+gives y, t, g and m for each key; equality and the last line are the same.
 
 **Learns.** The asker: N and d, the scale and the width of the values. The holder: n. Nobody learns
 which keys are in the table or how many; both get uniform shares. Whoever later sees results learns
@@ -37,28 +43,27 @@ for each bin: which bins are not zero says much of the keys to whoever knows the
 
 **Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
 (as it could with another table), and can spoil results in ways that depend on the keys, of which it
-learns what the opened results show. A lying asker can ask for other keys than its own, as many as
-its store has values (``room``), and see by itself, with nothing opened, which of them are in the
-table: put in one bin, those that are decode to the same word there. So how many keys may be asked
-is what a holder must bound (``asked``, and a ``Gate`` that counts ``room``). It can also enter
-other words into equality and selection, and learn from what is opened of results that this protocol
-does not give. The transfers and the vector OLE below are secure against malicious parties; what is
-made of them here is not checked.
+learns what the opened results show; under masks it can also send encryptions of its own making, and
+test guesses of keys by what comes back (``primitives.rlwe``). By bins, a lying asker can ask for
+other keys than its own, as many as its store has values (``room``), and see by itself, with nothing
+opened, which of them are in the table: put in one bin, those that are decode to the same word
+there. So how many keys may be asked is what a holder must bound (``asked``, and a ``Gate`` that
+counts ``room``). It can also enter other words into equality and selection, and learn from what is
+opened of results that this protocol does not give. The transfers and the vector OLE below are
+secure against malicious parties; what is made of them here is not checked.
 
-**Cost**, in bytes: hints 3.9 N (8 + w d), equality 69 n, order 1.3 n log2(1.3 n) (w d + 1/4) or,
-for membership alone, 2.4 in place of the last factor, selection n (8 + 2 w d), and n d (8.1 - w)
-for lifting where w < 8. The hints are most of it where N is large: 2^20 rows of eight values take
-291 MB with 8 bytes each, 162 MB with 4, 97 MB with 2. A row is sent three times, once for each bin
-that it may meet a key in, each time under a pad of its own: the mask of a bin is known to the
-holder by bin, and serves one key only. Under one pad for all three an asker, even one that follows
-the protocol, would see what two of its rows differ by. So 3 N (8 + w d) bytes is the least for any
-three hints with independent pads (this store takes 1.3 times that), but no bound for protocols of
-another kind. A row that is sent once takes a mask that is a function of its key, of which the two
-can compute shares modulo 2^64 at keys that the asker alone knows: a pseudorandom function evaluated
-on shares, for which we know none that takes as little time.
-For the same reason hints cannot be prepared and kept: they are anew for every run, and a thousand
-keys cost hardly less than sixty thousand. Where the asker may know the answers, a list prepared
-once and fetched once (``protocols.query``) is far cheaper for few keys.
+**Assumptions.** LPN and hashing, as ``vole``; under masks also learning with rounding and ring-LWE,
+in modules of 128 bits and more (``primitives.lwr``, ``primitives.rlwe``).
+
+**Cost**, in bytes. By bins: hints 3.9 N (8 + w d), order 1.3 n log2(1.3 n) (w d + 1/4) or, for
+membership alone, 2.4 in place of the last factor. Under masks: 14.4 MB for the encrypted secret,
+rows 1.08 N (8.3 + (w + 1/8) d), or w + 3/8 where w > 4, answers 261 n for each 18 pieces of a row
+(``pieces``), and n (8 + w d) for making words of them, twice that where w > 4. Both: equality 69 n,
+selection n (8 + 2 w d), and n d (8.1 - w) for lifting where w < 8. For 2^16 keys and 2^20 rows of
+eight values that is by bins 393 MB with 8 bytes each, 219 MB with 4, 132 MB with 2, and under masks
+140, 93 and 72 MB. Rows and hints are made anew for every run, so a thousand keys cost not much less
+than sixty thousand. Where the asker may know the answers, a list prepared once and fetched once
+(``protocols.query``) is far cheaper for few keys.
 """
 
 from __future__ import annotations
@@ -78,10 +83,10 @@ from mpc.primitives import cuckoo, fixed, okvs
 from mpc.primitives.items import Items
 from mpc.primitives.rng import SYSTEM, Rng
 from mpc.primitives.sharing import MAX_FRACTION_BITS, Share, checked_scale
-from mpc.protocols.lookup import equality, programmed, widths
+from mpc.protocols.lookup import equality, masked, programmed, widths
 from mpc.protocols.lookup import order as ordering
-from mpc.protocols.lookup.programmed import Sizes
 from mpc.protocols.lookup.sixteen import Chooser, Offerer
+from mpc.protocols.lookup.sizes import Sizes
 from mpc.protocols.lookup.transfers import Receiver, Sender
 from mpc.protocols.psi.agreement import distinct
 from mpc.protocols.query.limits import Gate, Refused
@@ -177,17 +182,22 @@ def asker(
     sizes, fraction_bits = _agree(channel, offer, rng, value_bytes)
     places = table.places if order == "table" else None
     if not sizes.keys or not sizes.rows:
-        return _found(*_zeros(sizes, order), 0, fraction_bits, places)
-    seed = rng.bytes(okvs.SEED_BYTES)
-    channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
-    with span("programmed"):
-        words = programmed.asker(channel, layout.digests, table, sizes, seed, rng)
-    held, counts = words[:, 1:], _Counts.of(sizes, order)
+        return _found(*_zeros(sizes), 0, fraction_bits, places)
+    counts = _Counts.of(sizes)
+    transfers, octets = Receiver(channel, counts.transfers, sizes.session, rng), sizes.octets
+    if sizes.masked:
+        channel.send(pb.LookupLayout(key=layout.key))
+        with span("masked"):
+            words, held = masked.asker(channel, layout.digests, sizes, transfers, rng)
+    else:
+        seed = rng.bytes(okvs.SEED_BYTES)
+        channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
+        with span("programmed"):
+            words, held = programmed.asker(channel, layout.digests, table, sizes, seed, rng)
     chooser = Chooser(channel, counts.choices, sizes.session, rng)
     with span("equality"):
-        bits = equality.asker(chooser, words[:, 0])
-    transfers, octets = Receiver(channel, counts.transfers, sizes.session, rng), sizes.octets
-    if order == "keys":
+        bits = equality.asker(chooser, words)
+    if sizes.ordered and not sizes.masked:
         with span("order"):
             sources = np.concatenate([table.places, _free(table)])
             bits, held = ordering.permute_asker(chooser, transfers, bits, held, octets, sources)
@@ -195,7 +205,7 @@ def asker(
     with span("selection"):
         given = Sender(channel, counts.results, sizes.session, rng)
         member, held = ordering.select_asker(transfers, given, bits, held, octets)
-        values = widths.lift_asker(transfers, member, held, octets)
+        values = widths.lift(transfers.times, member, held, octets)
     return _found(member, values, 0, fraction_bits, places)
 
 
@@ -227,26 +237,29 @@ def holder(
     if asked is not None and sizes.keys != asked:
         raise ProtocolError(channel.peer, f"asks {sizes.keys} keys, where it had said {asked}")
     if not sizes.keys or not sizes.rows:
-        return _found(*_zeros(sizes, order), 1, fraction_bits, None)
-    layout = _layout(channel)
+        return _found(*_zeros(sizes), 1, fraction_bits, None)
+    layout = _layout(channel, masked=sizes.masked)
     with span("layout"):
         digests = _digests(items, layout.key)
-        bins = cuckoo.positions(digests, layout.seed, sizes.bins)
-    with span("programmed"):
-        targets, held = programmed.holder(channel, digests, rows, bins, sizes, layout.rows, rng)
-    counts = _Counts.of(sizes, order)
+    counts = _Counts.of(sizes)
+    transfers, octets = Sender(channel, counts.transfers, sizes.session, rng), sizes.octets
+    if sizes.masked:
+        with span("masked"):
+            targets, held = masked.holder(channel, digests, rows, sizes, transfers, rng)
+    else:
+        with span("programmed"):
+            targets, held = programmed.holder(channel, digests, rows, sizes, layout, rng)
     offerer = Offerer(channel, counts.choices, sizes.session, rng)
     with span("equality"):
         bits = equality.holder(offerer, targets, rng)
-    transfers, octets = Sender(channel, counts.transfers, sizes.session, rng), sizes.octets
-    if order == "keys":
+    if sizes.ordered and not sizes.masked:
         with span("order"):
             bits, held = ordering.permute_holder(offerer, transfers, bits, held, octets, rng)
             bits, held = bits[: sizes.keys], held[: sizes.keys]
     with span("selection"):
         taken = Receiver(channel, counts.results, sizes.session, rng)
         member, held = ordering.select_holder(transfers, taken, bits, held, octets)
-        lifted = widths.lift_holder(transfers, member, held, octets)
+        lifted = widths.lift(transfers.times, member, held, octets)
     return _found(member, lifted, 1, fraction_bits, None)
 
 
@@ -306,13 +319,15 @@ def _agree(
         raise ParameterMismatch(peer, "value_bytes", str(value_bytes), str(hold.value_bytes))
     session = hashlib.blake2s(ask.nonce + hold.nonce, person=b"lookup:s").digest()
     octets = hold.value_bytes or widths.WHOLE
-    return Sizes(ask.count, hold.count, hold.columns, octets, session), hold.fraction_bits
+    ordered = offer.order == "keys"
+    return Sizes(ask.count, hold.count, hold.columns, octets, ordered, session), hold.fraction_bits
 
 
-def _layout(channel: Channel) -> pb.LookupLayout:
+def _layout(channel: Channel, *, masked: bool) -> pb.LookupLayout:
     layout = channel.recv(pb.LookupLayout)
     lengths = len(layout.key), len(layout.seed), len(layout.rows)
-    if lengths != (_KEY_BYTES, cuckoo.SEED_BYTES, okvs.SEED_BYTES):
+    seeds = (0, 0) if masked else (cuckoo.SEED_BYTES, okvs.SEED_BYTES)
+    if lengths != (_KEY_BYTES, *seeds):
         raise ProtocolError(channel.peer, "malformed layout of a lookup")
     return layout
 
@@ -334,19 +349,22 @@ class _Counts:
     results: int
 
     @classmethod
-    def of(cls, sizes: Sizes, order: Order) -> _Counts:
-        results, blocks, switches = sizes.bins, 0, 0
-        if order == "keys":
-            results = sizes.keys
+    def of(cls, sizes: Sizes) -> _Counts:
+        compared = sizes.keys if sizes.masked else sizes.bins
+        results = sizes.keys if sizes.ordered else sizes.bins
+        blocks, switches = 0, 0
+        if sizes.masked:
+            switches = sizes.keys * sizes.pieces.transfers
+        elif sizes.ordered:
             blocks, switches = ordering.blocks_and_switches(sizes.bins, sizes.columns)
         lifted = widths.count(results, sizes.columns, sizes.octets)
-        choices = equality.CHOICES * sizes.bins + blocks
+        choices = equality.CHOICES * compared + blocks
         return cls(choices, switches + results + lifted, results)
 
 
-def _zeros(sizes: Sizes, order: Order) -> tuple[Words, Words]:
+def _zeros(sizes: Sizes) -> tuple[Words, Words]:
     """Shares of nothing, where one side has nothing: both sides know that."""
-    count = sizes.bins if order == "table" else sizes.keys
+    count = sizes.keys if sizes.ordered else sizes.bins
     return np.zeros(count, np.uint64), np.zeros((count, sizes.columns), np.uint64)
 
 

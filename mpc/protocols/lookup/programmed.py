@@ -28,7 +28,6 @@ know that both are in the table. A lying asker does just that, with points of it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +41,8 @@ from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import cuckoo, okvs
 from mpc.primitives.rng import SEED_BYTES, Prg, Rng, uint64
 from mpc.protocols.lookup import function
-from mpc.protocols.lookup.packing import Octets, Packing
+from mpc.protocols.lookup.packing import Octets
+from mpc.protocols.lookup.sizes import Sizes
 from mpc.protocols.lookup.transfers import expanded
 from mpc.tracing import ThreadPool
 
@@ -50,31 +50,10 @@ Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What both sides know: numbers of keys and rows, values of a row and the octets of one, and a
-    key of this run."""
-
-    keys: int
-    rows: int
-    columns: int
-    octets: int
-    session: bytes = field(repr=False)
-
-    @property
-    def bins(self) -> int:
-        return cuckoo.bins(self.keys)
-
-    @property
-    def hint(self) -> Packing:
-        """How a hint has a row: its target, and its values."""
-        return Packing(1, self.columns, self.octets)
-
-
 def asker(
     channel: Channel, digests: Words, table: cuckoo.Table, sizes: Sizes, seed: bytes, rng: Rng
-) -> Words:
-    """A word and the values' words (bins, 1 + columns) for each bin; ``seed`` is of the rows.
+) -> tuple[Words, Words]:
+    """A word (bins,) and values' words (bins, columns) for each bin; ``seed`` is of the rows.
 
     Bins without a key get uniform words. Words of values are modulo 2^(8 octets).
     """
@@ -98,20 +77,20 @@ def asker(
             order = rows.order[part]
             decoded = inside.decode(_words(store)) ^ pads[order]
             out[table.places[mine[order]]] = sizes.hint.unpack(_octets(decoded, sizes))
-    return out
+    return out[:, 0], out[:, 1:]
 
 
 def holder(
     channel: Channel,
     digests: Words,
     values: Words,
-    bins: Places,
     sizes: Sizes,
-    seed: bytes,
+    layout: pb.LookupLayout,
     rng: Rng,
 ) -> tuple[Words, Words]:
-    """Targets (bins,) and masks (bins, columns); ``bins`` (rows, 3) are where rows may stand."""
-    evaluated = function.sender(channel, sizes.keys, seed, rng)
+    """Targets (bins,) and masks (bins, columns)."""
+    bins = cuckoo.positions(digests, layout.seed, sizes.bins)
+    evaluated = function.sender(channel, sizes.keys, layout.rows, rng)
     parameters = okvs.Parameters.of(sizes.rows)
     drawn = uint64(rng, (sizes.bins, 1 + sizes.columns))
     for choice in range(cuckoo.HASHES):

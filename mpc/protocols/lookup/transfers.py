@@ -20,6 +20,8 @@ words (``packing``) the lowest octets are sent, and products are modulo as much.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,9 @@ from mpc.protocols.lookup.packing import Packing
 
 Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
+
+Times = Callable[[Bits, int], Words]
+"""From own bits (n, k) to shares of their products with the other side's, of so many octets."""
 
 RUN = 1 << 20
 """Transfers of one run of vector OLE, which is what bounds memory."""
@@ -94,6 +99,14 @@ class Sender:
         )
         return np.negative(zero), low
 
+    def times(self, own: Bits, octets: int) -> Words:
+        """Shares of the receiver's bits times its ``own`` (n, k), modulo 2^(8 ``octets``)."""
+        self.expect(own.size)
+        factors, out = own.reshape(-1, 1).astype(np.uint64), np.empty(own.size, np.uint64)
+        for part in parts(own.size):
+            out[part] = self.multiply(factors[part], Packing(0, 1, octets))[0][:, 0]
+        return out.reshape(own.shape)
+
     def _drawn(self, count: int) -> Words:
         parts, missing = [np.empty((0, 2, 2), np.uint64)], count
         while missing:
@@ -149,6 +162,15 @@ class Receiver:
         total = pads[:, :width] + chosen[:, None] * packing.unpack(octets)
         low = (pads[:, width:] & np.uint64(1)).astype(np.uint8)
         return total, low ^ chosen[:, None] & masked
+
+    def times(self, own: Bits, octets: int) -> Words:
+        """Shares of its ``own`` bits (n, k) times the sender's, modulo 2^(8 ``octets``)."""
+        self.choose(own.reshape(-1))
+        out = np.empty(own.size, np.uint64)
+        for part in parts(own.size):
+            count = part.stop - part.start
+            out[part] = self.multiply(count, Packing(0, 1, octets), 0)[0][:, 0]
+        return out.reshape(own.shape)
 
     def _drawn(self, count: int) -> tuple[Bits, Words]:
         chosen, keys, missing = [np.empty(0, np.uint8)], [np.empty((0, 2), np.uint64)], count

@@ -26,8 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import EncodingOverflow
-from mpc.protocols.lookup.packing import Packing
-from mpc.protocols.lookup.transfers import Receiver, Sender, parts
+from mpc.protocols.lookup.transfers import Times
 
 Words = NDArray[np.uint64]
 
@@ -62,44 +61,17 @@ def count(results: int, columns: int, octets: int) -> int:
     return 0 if octets == WHOLE else results * columns
 
 
-def lift_asker(transfers: Receiver, member: Words, shares: Words, octets: int) -> Words:
+def lift(times: Times, member: Words, shares: Words, octets: int) -> Words:
     """Shares (n, d) modulo 2^64 of the values, from ``shares`` modulo 2^(8 ``octets``) of what was
     looked up and ``member`` (n,) modulo 2^64."""
     if octets == WHOLE:
         return shares
-    low, top = _split(shares, octets)
-    transfers.choose(top.astype(np.uint8))
-    for part in parts(len(top)):
-        top[part] -= transfers.multiply(len(top[part]), _carry(octets), 0)[0][:, 0]
-    return _lifted(low, top, member, octets)
-
-
-def lift_holder(transfers: Sender, member: Words, shares: Words, octets: int) -> Words:
-    """The holder's side of ``lift_asker``."""
-    if octets == WHOLE:
-        return shares
-    low, top = _split(shares, octets)
-    transfers.expect(len(top))
-    for part in parts(len(top)):
-        top[part] -= transfers.multiply(top[part, None], _carry(octets))[0][:, 0]
-    return _lifted(low, top, member, octets)
+    low = shares & np.uint64((1 << 8 * octets) - 1)
+    top = low >> np.uint64(8 * octets - 1)
+    carries = top - times(top.astype(np.uint8), WHOLE - octets) << np.uint64(8 * octets)
+    lifted: Words = low - carries - _half(octets) * member[:, None]
+    return lifted
 
 
 def _half(octets: int) -> np.uint64:
     return np.uint64(1 << (8 * octets - 2))
-
-
-def _carry(octets: int) -> Packing:
-    return Packing(0, 1, WHOLE - octets)
-
-
-def _split(shares: Words, octets: int) -> tuple[Words, Words]:
-    """Shares (n, d) modulo 2^(8 ``octets``), and the highest bit of each, in one row."""
-    low = shares & np.uint64((1 << 8 * octets) - 1)
-    return low, (low >> np.uint64(8 * octets - 1)).reshape(-1)
-
-
-def _lifted(low: Words, carried: Words, member: Words, octets: int) -> Words:
-    carries = carried.reshape(low.shape) << np.uint64(8 * octets)
-    lifted: Words = low - carries - _half(octets) * member[:, None]
-    return lifted

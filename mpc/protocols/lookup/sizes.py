@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What both sides of a lookup know of it, and which of its two forms that makes the smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mpc.primitives import band, cuckoo, lwr, okvs, rlwe
+from mpc.primitives.switches import Network
+from mpc.protocols.lookup.packing import Packing
+from mpc.protocols.lookup.pieces import Pieces
+
+BLOCK = rlwe.SLOTS // lwr.SIZE
+"""Inputs whose masks one answer gives."""
+
+MOST_BLOCKS = 2048
+"""Of one run, some 900,000 inputs: up to 3,000 have room for the noise that hides them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Numbers of keys and rows, values of a row and the octets of one, whether results are in the
+    order of the keys, and a key of this run."""
+
+    keys: int
+    rows: int
+    columns: int
+    octets: int
+    ordered: bool
+    session: bytes = field(repr=False)
+
+    @property
+    def bins(self) -> int:
+        return cuckoo.bins(self.keys)
+
+    @property
+    def hint(self) -> Packing:
+        """How a hint of a programmed function has a row: its target, and its values."""
+        return Packing(1, self.columns, self.octets)
+
+    @property
+    def pieces(self) -> Pieces:
+        """How a masked row stands in a store."""
+        return Pieces(self.columns, self.octets)
+
+    @property
+    def blocks(self) -> int:
+        """How many answers give the masks of all keys."""
+        return -(-self.keys * self.pieces.masks // BLOCK)
+
+    @property
+    def masked(self) -> bool:
+        """Whether rows are sent once, under masks: where that takes fewer octets.
+
+        Membership alone is always by bins, and so are results that stay in the order of these, and
+        more keys than answers under one secret can be hidden for.
+        """
+        if not (self.ordered and self.columns and 0 < self.blocks <= MOST_BLOCKS and self.rows):
+            return False
+        return self._by_masks() < self._by_bins()
+
+    def _by_bins(self) -> int:
+        """What is sent for the programmed function, and to put what it gives in order."""
+        hints = cuckoo.HASHES * okvs.Parameters.of(self.rows).size * self.hint.width
+        store = 16 * okvs.Parameters.of(self.keys).size
+        return hints + store + Network(self.bins).switches() * self.columns * self.octets
+
+    def _by_masks(self) -> int:
+        """What is sent for the masks, and to make words of what they give."""
+        pieces = self.pieces
+        secret = (lwr.RANK + 1) * rlwe.POLYNOMIAL_BYTES
+        answers = self.blocks * rlwe.ANSWER_BYTES
+        joined = self.keys * pieces.transfers * self.octets
+        return secret + answers + joined + band.Parameters.of(self.rows).size * pieces.width

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows as pieces: what masks leave of them adds up to the row, whatever the roundings did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpc.protocols.lookup.pieces import TAGS, Pieces
+
+WIDTHS = range(1, 9)
+
+
+def uniform(rng, *shape):
+    return rng.integers(0, 2**64, shape, dtype=np.uint64)
+
+
+def joined(pieces, left, right, rng):
+    """What both sides get of their shares: products of bits are shared at random."""
+    asked = {"left": [], "right": []}
+
+    def multiply(side, given):
+        def times(bits, octets):
+            asked[side].append((bits, octets))
+            return next(given, np.zeros(bits.shape, np.uint64))
+
+        return times
+
+    for side, shares in (("left", left), ("right", right)):
+        pieces.join(shares, multiply(side, iter(())))
+    first, second = [], []
+    for (one, octets), (other, same) in zip(asked["left"], asked["right"], strict=True):
+        assert octets == same
+        assert max(one.max(), other.max()) <= 1
+        drawn, beyond = uniform(rng, *one.shape), uniform(rng, *one.shape)
+        # What is beyond the octets of a product is anything.
+        rest = beyond << np.uint64(8 * octets) if octets < 8 else np.uint64(0)
+        first.append(drawn)
+        second.append((one & other).astype(np.uint64) - drawn + rest)
+    assert sum(bits.shape[1] for bits, _ in asked["left"]) == pieces.transfers
+    return (
+        pieces.join(left, multiply("left", iter(first))),
+        pieces.join(right, multiply("right", iter(second))),
+    )
+
+
+@pytest.mark.parametrize("octets", WIDTHS)
+@pytest.mark.parametrize("columns", [1, 3, 8])
+def test_shares_of_a_row_become_shares_of_its_values(octets, columns):
+    rng, pieces = np.random.default_rng(octets), Pieces(columns, octets)
+    values = uniform(rng, 400, columns) & np.uint64(2 ** (8 * octets) - 1)
+    values[0], values[1] = 0, 2 ** (8 * octets) - 1
+    count = len(pieces.bits)
+    for late in (0, 1):
+        masks, own = uniform(rng, 400, count), uniform(rng, 400, count)
+        # The smallest and largest shares, beside random ones.
+        own[::7], own[1::7] = 0, 2**64 - 1
+        stored = pieces.unpack(pieces.pack(pieces.of(values) + masks))
+        roundings = np.full((400, count), late, np.uint64)
+        roundings[200:] = rng.integers(0, 2, (200, count), dtype=np.uint64)
+        (tag, held), (other, rest) = joined(pieces, stored - own, own - masks + roundings, rng)
+        assert np.array_equal(tag, pieces.opposite(other))
+        assert np.array_equal(held + rest & np.uint64(2 ** (8 * octets) - 1), values)
+
+
+def test_another_row_has_another_word():
+    rng, pieces = np.random.default_rng(1), Pieces(2, 8)
+    left, right = uniform(rng, 2000, len(pieces.bits)), uniform(rng, 2000, len(pieces.bits))
+    (tag, _), (other, _) = joined(pieces, left, right, rng)
+    assert not np.any(tag == pieces.opposite(other))
+
+
+@pytest.mark.parametrize("octets", WIDTHS)
+def test_rows_are_packed_without_gaps(octets):
+    rng, pieces = np.random.default_rng(2), Pieces(5, octets)
+    drawn = uniform(rng, 9, len(pieces.bits))
+    words = pieces.pack(drawn)
+    kept = [
+        sum(
+            int(piece) % 2**bits << at
+            for piece, bits, at in zip(row, pieces.bits, ends, strict=True)
+        )
+        for ends in [np.cumsum([0, *pieces.bits[:-1]]).tolist()]
+        for row in drawn
+    ]
+    assert [int.from_bytes(row.tobytes(), "little") for row in words] == kept
+    assert words.shape == (9, -(-pieces.width // 8))
+    assert np.array_equal(pieces.pack(pieces.unpack(words)), words)
+
+
+@pytest.mark.parametrize(
+    ("columns", "octets", "count", "width", "masks"),
+    [
+        (8, 8, 18, 76, 1),
+        (9, 8, 20, 84, 2),
+        (8, 4, 10, 42, 1),
+        (16, 4, 18, 75, 1),
+        (17, 1, 19, 28, 2),
+    ],
+)
+def test_sizes(columns, octets, count, width, masks):
+    pieces = Pieces(columns, octets)
+    assert (len(pieces.bits), pieces.width, pieces.masks) == (count, width, masks)
+    assert len(pieces.bits) == TAGS + columns * (2 if octets > 4 else 1)
