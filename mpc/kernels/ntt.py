@@ -34,7 +34,6 @@ MODULUS_BITS = 30
 
 LEAST_SIZE = 8
 
-
 LEAST_LANES = 64
 """Below this size registers have too little to hold."""
 
