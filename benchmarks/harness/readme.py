@@ -48,6 +48,11 @@ LINES = (
         {"form": "prepared", "rows": 100_000, "link": "tls"},
     ),
     Line(
+        "2^16 keys looked up in 2^20 rows of 8 values, as shares, TLS",
+        "lookup.wall",
+        {"keys": 1 << 16, "rows": 1 << 20, "order": "keys"},
+    ),
+    Line(
         "2^20 keys looked up in 2^20 rows, as shares, TLS",
         "lookup.wall",
         {"keys": 1 << 20, "rows": 1 << 20, "order": "table"},

@@ -26,6 +26,7 @@ from mpc.protocols.lookup import masked, transfers
 from mpc.protocols.lookup.sizes import MOST_BLOCKS, Sizes
 from tests.protocols.dying import Death, Dying, KilledError
 from tests.protocols.test_lookup_wire import cut, even
+from tests.protocols.test_stages import stages
 
 BACKENDS = ["portable"] + (["simd"] if kernels.backend() == "simd" else [])
 
@@ -157,6 +158,14 @@ def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table():
         run(ids(0, 40), ids(start, start + 40), table(40, 2), links=lambda ends=ends: ends)
         sizes.append((left.traffic.sent_bytes, left.traffic.received_bytes, left.traffic.rounds))
     assert sizes[0] == sizes[1] == sizes[2]
+
+
+@pytest.mark.usefixtures("small")
+def test_stages():
+    _, at = stages(lambda: run(ids(0, 4), ids(2, 7), table(5, 1)))
+    every = {"layout", "secret", "store", "products", "pieces", "bases", "equality", "selection"}
+    assert at["left"] == every
+    assert at["right"] == every | {"masks"}
 
 
 @pytest.mark.usefixtures("small")

@@ -187,8 +187,7 @@ def asker(
     transfers, octets = Receiver(channel, counts.transfers, sizes.session, rng), sizes.octets
     if sizes.masked:
         channel.send(pb.LookupLayout(key=layout.key))
-        with span("masked"):
-            words, held = masked.asker(channel, layout.digests, sizes, transfers, rng)
+        words, held = masked.asker(channel, layout.digests, sizes, transfers, rng)
     else:
         seed = rng.bytes(okvs.SEED_BYTES)
         channel.send(pb.LookupLayout(key=layout.key, seed=table.seed, rows=seed))
@@ -244,8 +243,7 @@ def holder(
     counts = _Counts.of(sizes)
     transfers, octets = Sender(channel, counts.transfers, sizes.session, rng), sizes.octets
     if sizes.masked:
-        with span("masked"):
-            targets, held = masked.holder(channel, digests, rows, sizes, transfers, rng)
+        targets, held = masked.holder(channel, digests, rows, sizes, transfers, rng)
     else:
         with span("programmed"):
             targets, held = programmed.holder(channel, digests, rows, sizes, layout, rng)

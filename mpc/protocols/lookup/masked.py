@@ -47,6 +47,7 @@ from mpc.primitives.rng import Rng
 from mpc.protocols.lookup.pieces import Pieces
 from mpc.protocols.lookup.sizes import BLOCK, Sizes
 from mpc.protocols.lookup.transfers import Receiver, Sender
+from mpc.tracing import span, spanned
 
 Words = NDArray[np.uint64]
 Octets = NDArray[np.uint8]
@@ -70,8 +71,9 @@ def asker(
     def answers() -> Iterator[Octets]:
         for start in range(0, len(inputs), _BLOCKS * BLOCK):
             part = slice(start, start + _BLOCKS * BLOCK)
-            answer, masks = vectors.products(_slots(lwr.expand(inputs[part])), rng)
-            shares[part] = lwr.rounded(_negative(_hats(masks, len(inputs[part]))))
+            with span("products"):
+                answer, masks = vectors.products(_slots(lwr.expand(inputs[part])), rng)
+                shares[part] = lwr.rounded(_negative(_hats(masks, len(inputs[part]))))
             yield answer
 
     made = answers()
@@ -79,7 +81,8 @@ def asker(
     decoded = pieces.unpack(_stored(channel, digests, sizes))
     for answer in chain(ready, made):
         channel.send(pb.LookupMasked(answers=columns.pack(answer)))
-    return pieces.join(decoded - _of_rows(shares, pieces), transfers.times)
+    with span("pieces"):
+        return pieces.join(decoded - _of_rows(shares, pieces), transfers.times)
 
 
 def holder(
@@ -88,15 +91,18 @@ def holder(
     """A word (n,), which is the asker's if a key is in the table, and shares of values (n, columns)
     modulo 2^(8 octets), for each of the asker's keys, in its order."""
     pieces, key, secret = sizes.pieces, rlwe.Key.draw(rng), lwr.Secret.draw(rng)
-    seed, sent = key.encrypt(_everywhere(secret), rng)
-    channel.send(pb.LookupSecret(seed=seed, polynomials=columns.pack(sent)))
+    with span("secret"):
+        seed, sent = key.encrypt(_everywhere(secret), rng)
+        channel.send(pb.LookupSecret(seed=seed, polynomials=columns.pack(sent)))
     _store(channel, digests, _masked(digests, values, pieces, secret), pieces, rng)
     count = sizes.keys * pieces.masks
     shares = np.empty((count, lwr.SIZE), np.uint64)
     for start in range(0, count, _BLOCKS * BLOCK):
         part = shares[start : start + _BLOCKS * BLOCK]
-        part[:] = lwr.rounded(_hats(_answered(channel, key, len(part)), len(part)))
-    words, held = pieces.join(np.negative(_of_rows(shares, pieces)), transfers.times)
+        with span("products"):
+            part[:] = lwr.rounded(_hats(_answered(channel, key, len(part)), len(part)))
+    with span("pieces"):
+        words, held = pieces.join(np.negative(_of_rows(shares, pieces)), transfers.times)
     return pieces.opposite(words), held
 
 
@@ -141,6 +147,7 @@ def _negative(residues: Residues) -> Residues:
     return np.where(residues == 0, residues, moduli - residues)
 
 
+@spanned("secret")
 def _secret(channel: Channel, sizes: Sizes) -> rlwe.Vectors:
     message, peer = channel.recv(pb.LookupSecret), channel.peer
     column = message.polynomials
@@ -161,6 +168,7 @@ def _answered(channel: Channel, key: rlwe.Key, inputs: int) -> Residues:
         raise ProtocolError(peer, f"sent an answer that is none: {error}") from None
 
 
+@spanned("masks")
 def _masked(digests: Words, values: Words, pieces: Pieces, secret: lwr.Secret) -> Words:
     """Rows of words for the store."""
     out = np.empty((len(values), -(-pieces.width // 8)), np.uint64)
@@ -171,6 +179,7 @@ def _masked(digests: Words, values: Words, pieces: Pieces, secret: lwr.Secret) -
     return out
 
 
+@spanned("store")
 def _store(channel: Channel, digests: Words, rows: Words, pieces: Pieces, rng: Rng) -> None:
     seed = rng.bytes(okvs.SEED_BYTES)
     placed = band.Rows.of(digests[:, 2:], seed, band.Parameters.of(len(digests)))
@@ -181,6 +190,7 @@ def _store(channel: Channel, digests: Words, rows: Words, pieces: Pieces, rng: R
         channel.send(pb.LookupHint(values=columns.pack(octets[part])))
 
 
+@spanned("store")
 def _stored(channel: Channel, digests: Words, sizes: Sizes) -> Words:
     """What the holder's store has at each key: rows of words."""
     seed, peer = channel.recv(pb.LookupHintSeed).seed, channel.peer

@@ -120,12 +120,13 @@ class Pieces:
         rest = self.octets - _HALF // 8
         high = high + times(lowest[:, TAGS + 1 :: 2], rest)
         above -= times(above.astype(np.uint8), rest)
-        return tag, low + (high << np.uint64(_HALF)) - (above << np.uint64(_HALF + 1))
+        values: Words = low + (high << np.uint64(_HALF)) - (above << np.uint64(_HALF + 1))
+        return tag, values
 
     def opposite(self, tags: Words) -> Words:
         """The words of the other side's that say zero with ``tags``."""
         half = _low(_TAG_BITS)
-        return np.negative(tags) & half | np.negative(tags & ~half)
+        return np.asarray(np.negative(tags) & half | np.negative(tags & ~half))
 
     def _places(self) -> list[tuple[int, int, int]]:
         """The bits of each piece, the word that it begins in, and where there."""
