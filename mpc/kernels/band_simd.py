@@ -22,7 +22,7 @@ Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 Scratch = tuple[Words, Words, Words, Words]
 
-_ROW_SECONDS = 0.3e-6
+_ROW_SECONDS = 0.4e-6
 _AHEAD = 16  # how many rows before its turn a value is asked for: they lie in no order
 
 

@@ -15,19 +15,23 @@ is a public function of the seed, and decoding is linear. For uniform values, an
 the reader does not know, the store of keys that have one is uniform; it tells the number of values
 it was made for, not the keys.
 
-**Parameters.** The store is in clusters, which threads solve side by side: of 2^19 keys, since
-smaller ones would be made for a larger share of keys that too many may fall in. Two ways to fail
-share 2^-security: a cluster gets more keys than that, by Chernoff's bound; and its rows, which
-begin at one of 1.0525 times as many places, are dependent. Of the latter there is a bound for every
-width w of the band. Take the rows by where they begin, and let D be how many of their combinations
-are zero before column c and not yet solved for. At c, rows that begin there add to D; then each
-combination has a bit that is uniform and not used so far, so that one is solved for unless all are
-zero, with probability 2^-D. A row is dependent on those before it with probability 2^(D - w). So
-this is at most the probability that D, a Markov chain of known law, comes to w - 4 for any c, and
-of all rows before that the sum of 2^(D - w). For Poisson numbers of rows, which a factor of two
-pays for (Mitzenmacher, Upfal, "Probability and Computing", section 5.4), that is below
-places * 2^(6.37 - 0.1463 w) for w >= 64; the slope is Lundberg's exponent of the walk of D, the
-offset is computed from the chain. Few keys take n + security + 1 columns, where 2^(n - w) fail.
+**Parameters.** The store is in clusters, which threads solve side by side: of 2^19 keys, since the
+smaller they are, the larger is the share of keys that one may get above its due. Two ways to fail
+share 2^-security:
+
+* a cluster gets more keys than its part is made for, by Chernoff's bound on each;
+* its rows, which begin at one of 1.0525 times as many places, are dependent.
+
+Of the second there is a bound for any width w of the band. Take rows by where they begin, and let D
+be how many combinations of those so far are zero before column c and not yet solved for. Rows that
+begin at c add to D; then all D have a bit there that is uniform and new, so that one is solved for
+unless none is set: with probability 1 - 2^-D. A row depends on those before it with probability
+2^(D - w). So the rows are dependent with at most the probability that D, which is a Markov chain of
+known law, ever gets to w - 4, plus the sum of 2^(D - w) over the rows before that. For a Poisson
+number of rows, at a factor of two (Mitzenmacher, Upfal, "Probability and Computing", section 5.4),
+this is below places * 2^(6.37 - 0.1463 w) where w >= 64: the slope is Lundberg's exponent of the
+walk of D, the offset is computed from the chain. Few keys do with w = n + security + 1, as at most
+2^(n - w) fail.
 
 The authors fit w = 383 to their counts of failures for 1.05 and 2^20 keys, where the bound asks for
 390. In 58,000 systems with 1.05 and bands of 64 to 104 we counted failures 0.4 to 0.6 bits below

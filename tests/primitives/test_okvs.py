@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mpc import kernels
 from mpc.errors import CryptoError
+from mpc.primitives import band, okvs
 from mpc.primitives.okvs import Parameters, Rows
 from mpc.primitives.rng import uint64
 from mpc.testing import seeded
@@ -191,18 +192,22 @@ def test_loads_exceed_the_capacity_as_rarely_as_stated():
     assert most < 1.25 * items / clusters
 
 
-def test_wrong_arguments_are_refused():
+@pytest.mark.parametrize("store", [okvs, band])
+def test_wrong_arguments_are_refused(store):
     keys = uint64(seeded("wrong"), (10, 2))
-    rows = Rows.of(keys, SEED, Parameters.of(9))
+    rows = store.Rows.of(keys, SEED, store.Parameters.of(9))
     with pytest.raises(ValueError, match="10 keys"):
         rows.encode(keys)
-    rows = Rows.of(keys, SEED, Parameters.of(10))
+    rows = store.Rows.of(keys, SEED, store.Parameters.of(10))
     for values in (keys[:9], keys.astype(np.int64), np.zeros((10, 2, 2), np.uint64)):
         with pytest.raises(ValueError, match="values"):
             rows.encode(values)
     with pytest.raises(ValueError, match="values"):
         rows.decode(keys)
     with pytest.raises(ValueError, match="keys"):
-        Parameters.of(-1)
+        store.Parameters.of(-1)
+
+
+def test_a_security_beyond_a_word_of_dense_columns_is_refused():
     with pytest.raises(ValueError, match="dense"):
         Parameters.of(1000, security=80)
