@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import numpy as np
 
+from mpc.errors import PeerClosed
+from mpc.net import memory
+from mpc.net.channel import Channel
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives.sharing import reconstruct
 from mpc.protocols import lookup
 from mpc.testing import run_pair, seeded
+from tests.protocols.dying import Death, Dying, KilledError
 
 
 def ids(start, stop):
@@ -55,6 +61,64 @@ def plain(keys, rows, values=None):
     expected = np.zeros((len(keys), values.shape[1]), values.dtype)
     expected[found >= 0] = values[found[found >= 0]]
     return found >= 0, expected
+
+
+def assert_named(victim, kind, after, rows, values, **options):
+    """A side that dies at its message of a kind ends the other, which names it."""
+    ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
+    ends[victim] = Dying(ends[victim], Death(kind, after))
+    errors = {}
+
+    def play(name, role):
+        try:
+            role(Channel(ends[name], timeout=60))
+        except Exception as error:
+            errors[name] = error
+
+    roles = {
+        "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
+        "holder": lambda channel: lookup.holder(channel, rows, values, **options),
+    }
+    threads = [Thread(target=play, args=item) for item in roles.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (other,) = set(roles) - {victim}
+    assert isinstance(errors[victim], KilledError)
+    assert isinstance(errors[other], PeerClosed)
+    assert errors[other].peer == victim
+
+
+def change_sent(monkeypatch, kind, change):
+    """Messages of a kind are changed before they are sent."""
+    real = Channel.send
+
+    def send(self, message):
+        if isinstance(message, kind):
+            change(message)
+        real(self, message)
+
+    monkeypatch.setattr(Channel, "send", send)
+
+
+def cut(name):
+    """One element of a column is left out."""
+
+    def change(message):
+        column = getattr(message, name)
+        column.count -= 1
+        column.data = column.data[: column.count * column.width]
+
+    return change
+
+
+def even(data):
+    """Chi-square of bytes, of 255 degrees: outside of these bounds with probability 10^-6."""
+    counts = np.bincount(np.frombuffer(bytes(data), np.uint8), minlength=256)
+    mean = counts.sum() / 256
+    assert mean > 5, f"{counts.sum()} bytes say too little"
+    return 155 < np.sum((counts - mean) ** 2) / mean < 380
 
 
 def secrets_of(message):

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from threading import Thread
 
 import numpy as np
 import pytest
-from lookup_runs import ids, opened, plain, run, table
+from lookup_runs import assert_named, change_sent, cut, even, ids, opened, plain, run, table
 
 from mpc import kernels
-from mpc.errors import PeerClosed, ProtocolError
+from mpc.errors import ProtocolError
 from mpc.net import memory
 from mpc.net.channel import Channel
 from mpc.net.traced import Traced
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import lwr, rlwe
-from mpc.protocols import lookup
 from mpc.protocols.lookup import masked, transfers
 from mpc.protocols.lookup.sizes import MOST_BLOCKS, Sizes
-from tests.protocols.dying import Death, Dying, KilledError
-from tests.protocols.test_lookup_wire import cut, even
 from tests.protocols.test_stages import stages
 
 GOLDEN = "5fe563846bd015ae3d1f4cc5f85d1f252b5c2f51ece80505eaa74dab88375cfa"
@@ -194,29 +190,7 @@ def test_shares_are_new_in_every_run():
     ],
 )
 def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after):
-    ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
-    ends[victim] = Dying(ends[victim], Death(kind, after))
-    errors = {}
-
-    def play(name, role):
-        try:
-            role(Channel(ends[name], timeout=60))
-        except Exception as error:
-            errors[name] = error
-
-    roles = {
-        "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
-        "holder": lambda channel: lookup.holder(channel, ids(4, 20), table(16, 2)),
-    }
-    threads = [Thread(target=play, args=item) for item in roles.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (other,) = set(roles) - {victim}
-    assert isinstance(errors[victim], KilledError)
-    assert isinstance(errors[other], PeerClosed)
-    assert errors[other].peer == victim
+    assert_named(victim, kind, after, ids(4, 20), table(16, 2))
 
 
 def full(name):
@@ -246,14 +220,7 @@ def full(name):
     ],
 )
 def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, kind):
-            change(message)
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
+    change_sent(monkeypatch, kind, change)
     with pytest.raises(ProtocolError, match=match):
         run(ids(0, 9), ids(4, 20), table(16, 2))
 

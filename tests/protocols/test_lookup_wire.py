@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from threading import Thread
 
 import numpy as np
 import pytest
-from lookup_runs import ids, run, secrets_of, table
+from lookup_runs import assert_named, change_sent, cut, even, ids, run, secrets_of, table
 
 from mpc import kernels
-from mpc.errors import PeerClosed, ProtocolError
+from mpc.errors import ProtocolError
 from mpc.net import memory
 from mpc.net.channel import Channel
 from mpc.net.traced import Traced
@@ -22,7 +21,6 @@ from mpc.protocols import lookup
 from mpc.protocols.lookup import function, programmed
 from mpc.protocols.lookup.packing import Packing
 from mpc.testing import run_pair, seeded
-from tests.protocols.dying import Death, Dying, KilledError
 
 # Bytes there and back, rounds, and the digest of all that passed. Of the solutions that a store or
 # a table has, the kernels find others: they peel keys off in another order.
@@ -38,14 +36,6 @@ GOLDEN = {
         (2, 3): "3153da803f54c6b5ffe37d88c2c9080f3a0fe4f0863d57940ed2dcf3170603f1",
     },
 }
-
-
-def even(data):
-    """Chi-square of bytes, of 255 degrees: outside of these bounds with probability 10^-6."""
-    counts = np.bincount(np.frombuffer(bytes(data), np.uint8), minlength=256)
-    mean = counts.sum() / 256
-    assert mean > 5, f"{counts.sum()} bytes say too little"
-    return 155 < np.sum((counts - mean) ** 2) / mean < 380
 
 
 @pytest.mark.parametrize(
@@ -202,40 +192,8 @@ ABSENT = {
 def test_a_peer_that_dies_at_any_stage_is_named(victim, kind, after, columns):
     if not columns and (victim, kind, after) in ABSENT:
         pytest.skip("membership alone has no such message")
-    ends = dict(zip(("asker", "holder"), memory.pair("asker", "holder"), strict=True))
-    ends[victim] = Dying(ends[victim], Death(kind, after))
-    errors = {}
-
-    def play(name, role):
-        try:
-            role(Channel(ends[name], timeout=20))
-        except Exception as error:
-            errors[name] = error
-
-    roles = {
-        "asker": lambda channel: lookup.asker(channel, ids(0, 9)),
-        "holder": lambda channel: lookup.holder(
-            channel, ids(4, 20), table(16, columns) >> 40, value_bytes=4
-        ),
-    }
-    threads = [Thread(target=play, args=item) for item in roles.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (other,) = set(roles) - {victim}
-    assert isinstance(errors[victim], KilledError)
-    assert isinstance(errors[other], PeerClosed)
-    assert errors[other].peer == victim
-
-
-def cut(name):
-    def change(message):
-        column = getattr(message, name)
-        column.count -= 1
-        column.data = column.data[: column.count * column.width]
-
-    return change
+    values = table(16, columns) >> 40
+    assert_named(victim, kind, after, ids(4, 20), values, value_bytes=4)
 
 
 @pytest.mark.parametrize(
@@ -262,27 +220,17 @@ def cut(name):
     ],
 )
 def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, kind):
-            change(message)
-        real(self, message)
-
-    monkeypatch.setattr(Channel, "send", send)
+    change_sent(monkeypatch, kind, change)
     with pytest.raises(ProtocolError, match=match):
         run(ids(0, 9), ids(4, 20), table(16, 2) >> 40, value_bytes=4)
 
 
 def test_tables_of_a_block_of_bits_have_four_bits_an_entry(monkeypatch):
-    real = Channel.send
-
-    def send(self, message):
-        if isinstance(message, pb.LookupTables) and message.tables.width == 8:
+    def four_each(message):
+        if message.tables.width == 8:
             message.tables.width, message.tables.count = 2, 4 * message.tables.count
-        real(self, message)
 
-    monkeypatch.setattr(Channel, "send", send)
+    change_sent(monkeypatch, pb.LookupTables, four_each)
     with pytest.raises(ProtocolError, match="expected"):
         run(ids(0, 9), ids(4, 20))
 
