@@ -113,7 +113,9 @@ def test_views_are_uniform_whatever_is_in_the_table(start, octets, monkeypatch):
     def send(self, message):
         match message:
             case pb.LookupHint():
-                sent[pb.LookupHint] += message.values.data
+                rows = np.frombuffer(message.values.data, np.uint8)
+                # What is past a row's last piece is zeros.
+                sent[pb.LookupHint] += rows.reshape(-1, message.values.width)[:, :-1].tobytes()
             case pb.LookupSecret() | pb.LookupMasked():
                 column = message.ListFields()[-1][1]
                 sent[type(message)] += column.data[:60_000]
@@ -145,6 +147,27 @@ def test_views_are_uniform_whatever_is_in_the_table(start, octets, monkeypatch):
     for residues, modulus in zip(seen["slots"][0], rlwe.T, strict=True):
         part = residues[: 400 * lwr.SIZE].astype(np.uint64) * np.uint64(256) // np.uint64(modulus)
         assert even(part.astype(np.uint8).tobytes())
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("columns", "octets"), [(8, 8), (3, 2), (1, 4), (9, 7), (1, 3)])
+def test_no_bit_of_a_store_tells_its_keys_from_others(columns, octets, monkeypatch):
+    decoded, rows = masked._stored, []
+
+    def keep(*args):
+        rows.append(decoded(*args))
+        return rows[0]
+
+    monkeypatch.setattr(masked, "_stored", keep)
+    values = np.full((200, columns), 7)
+    run(ids(0, 400), ids(200, 400), values, value_bytes=octets)
+    width = masked.Pieces(columns, octets).width
+    bits = np.unpackbits(rows[0].view(np.uint8)[:, :width], axis=1, bitorder="little")
+    used = sum(masked.Pieces(columns, octets).bits)
+    assert not bits[:, used:].any()
+    for part in (bits[:200, :used], bits[200:, :used]):
+        # Six standard deviations.
+        assert np.abs(part.mean(axis=0) - 0.5).max() < 6 / np.sqrt(4 * 200)
 
 
 @pytest.mark.usefixtures("small")

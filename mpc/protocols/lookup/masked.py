@@ -184,6 +184,8 @@ def _store(channel: Channel, digests: Words, rows: Words, pieces: Pieces, rng: R
     seed = rng.bytes(okvs.SEED_BYTES)
     placed = band.Rows.of(digests[:, 2:], seed, band.Parameters.of(len(digests)))
     store = placed.encode(rows, rng)
+    # A row of the table has zeros past its last piece, and others would have noise there.
+    store[:, -1] &= pieces.last
     channel.send(pb.LookupHintSeed(seed=seed))
     octets = store.astype("<u8", copy=False).view(np.uint8)[:, : pieces.width]
     for part in _messages(len(store), pieces):

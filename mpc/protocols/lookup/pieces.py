@@ -68,6 +68,11 @@ class Pieces:
         return -(-sum(self.bits) // 8)
 
     @property
+    def last(self) -> np.uint64:
+        """The bits of a row's last word that pieces take."""
+        return np.uint64(2**64 - 1) >> np.uint64(-sum(self.bits) % 64)
+
+    @property
     def transfers(self) -> int:
         """How many products of bits a key takes."""
         return TAGS + self.columns * (3 if self.halves else 1)
