@@ -258,6 +258,9 @@ def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
         (1000, 20_000, 8, 4, True, False),
         (0, 1 << 20, 8, 8, True, False),
         (1 << 20, 1 << 24, 8, 8, True, False),
+        (1 << 16, 1 << 25, 8, 8, True, True),
+        # What an asker would have to hold.
+        (1 << 16, 1 << 28, 256, 8, True, False),
     ],
 )
 def test_the_form_that_takes_fewer_bytes(keys, rows, columns, octets, ordered, once):

@@ -16,6 +16,9 @@ BLOCK = rlwe.SLOTS // lwr.SIZE
 MOST_BLOCKS = 2048
 """Of one run, some 900,000 inputs: up to 3,000 have room for the noise that hides them."""
 
+MOST_STORED = 1 << 32
+"""Octets of a store of masked rows, which an asker holds whole, for sizes that its peer says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -52,12 +55,12 @@ class Sizes:
     def masked(self) -> bool:
         """Whether rows are sent once, under masks: where that takes fewer octets.
 
-        Membership alone is always by bins, and so are results that stay in the order of these, and
-        more keys than answers under one secret can be hidden for.
+        Membership alone is always by bins, and so are results that stay in the order of these, more
+        keys than answers under one secret can be hidden for, and stores that are too large to hold.
         """
         if not (self.ordered and self.columns and 0 < self.blocks <= MOST_BLOCKS and self.rows):
             return False
-        return self._by_masks() < self._by_bins()
+        return self._stored() <= MOST_STORED and self._by_masks() < self._by_bins()
 
     def _by_bins(self) -> int:
         """What is sent for the programmed function, and to put what it gives in order."""
@@ -71,4 +74,7 @@ class Sizes:
         secret = (lwr.RANK + 1) * rlwe.POLYNOMIAL_BYTES
         answers = self.blocks * rlwe.ANSWER_BYTES
         joined = self.keys * pieces.transfers * self.octets
-        return secret + answers + joined + band.Parameters.of(self.rows).size * pieces.width
+        return secret + answers + joined + self._stored()
+
+    def _stored(self) -> int:
+        return band.Parameters.of(self.rows).size * self.pieces.width
