@@ -7,7 +7,7 @@ modulo X^18 + X^9 + 1 and t is held as its values at the 18 primitive 27th roots
 
 ``expand``    the 80 polynomials that a seed stands for
 ``products``  their inner product with 80 secret polynomials, without ever holding ``expand``
-``rounded``   coefficients of polynomials, scaled from q down to 2^34
+``rounded``   coefficients of polynomials, scaled from q down to some bits
 
 Compiled, time depends on seeds alone, by the words that are drawn again. The portable reference
 divides, which takes longer for some numbers than for others.
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.kernels import vaes
-from mpc.kernels.lwr_portable import BITS, MODULI, RANK, SIZE, Q
+from mpc.kernels.lwr_portable import MODULI, RANK, SIZE, Q
 
-__all__ = ["BITS", "MODULI", "RANK", "SIZE", "Q", "expand", "products", "rounded"]
+__all__ = ["MODULI", "RANK", "SIZE", "Q", "expand", "products", "rounded"]
 
 Words = NDArray[np.uint64]
 Residues = NDArray[np.uint32]
@@ -57,10 +57,20 @@ def products(secret: Residues, seeds: Words) -> Residues:
     return _kernel(vaes.simd()).products(np.ascontiguousarray(secret), _checked_seeds(seeds))
 
 
-def rounded(values: Residues) -> Words:
-    """floor(2^34 c / q) of the coefficients c of n polynomials (2, n, SIZE): (n, SIZE)."""
+def rounded(values: Residues, bits: int, dither: Words | None = None) -> Words:
+    """floor(2^bits (c + d) / q) of the coefficients c of n polynomials (2, n, SIZE): (n, SIZE).
+
+    At most 35 ``bits``; d is ``dither`` (n, SIZE) / 2^64, or 0. A result may be 2^bits itself,
+    where c + d is next to q.
+    """
     _check(values, (2, *values.shape[1:2], SIZE))
-    return _kernel(kernels.backend() == "simd").rounded(np.ascontiguousarray(values))
+    shape = (values.shape[1], SIZE)
+    if dither is None:
+        dither = np.zeros(shape, np.uint64)
+    if dither.dtype != np.uint64 or dither.shape != shape or not 0 < bits <= 35:
+        raise ValueError(f"{bits} bits, and a dither of {dither.dtype} {dither.shape}, not {shape}")
+    held = np.ascontiguousarray(values), bits, np.ascontiguousarray(dither)
+    return _kernel(kernels.backend() == "simd").rounded(*held)
 
 
 def _check(residues: Residues, shape: tuple[int, ...]) -> None:

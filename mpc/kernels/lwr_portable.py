@@ -22,7 +22,6 @@ SIZE = 18
 """The degree of X^18 + X^9 + 1, the polynomial of the primitive 27th roots of unity."""
 
 RANK = 80
-BITS = 34
 
 LIMITS = tuple(2**32 // modulus * modulus for modulus in MODULI)
 """The words below these have uniform residues."""
@@ -97,7 +96,7 @@ def products(secret: Residues, seeds: Words) -> Residues:
     return out
 
 
-def rounded(values: Residues) -> Words:
+def rounded(values: Residues, bits: int, dither: Words) -> Words:
     t1, t2 = MODULI
     # Sums of 18 products of residues are below 2^53, where doubles are exact.
     first, second = (
@@ -107,8 +106,12 @@ def rounded(values: Residues) -> Words:
     # By the Chinese remainder theorem, y = first + t1 ((second - first) / t1 mod t2).
     inverse = np.uint64(pow(t1, -1, t2))
     y = first + np.uint64(t1) * ((second + np.uint64(2 * t2) - first) * inverse % np.uint64(t2))
-    # 2^34 y does not fit a word. The quotient in doubles is at most one off, and what that leaves
+    # 2^bits y does not fit a word. The quotient in doubles is at most one off, and what that leaves
     # of it, between -q and 2 q, is right modulo 2^64.
-    quotient = (y.astype(np.float64) * (2.0**BITS / Q)).astype(np.uint64)
-    rest = ((y << np.uint64(BITS)) - quotient * np.uint64(Q)).view(np.int64)
-    return quotient - (rest < 0) + (rest >= Q)
+    quotient = (y.astype(np.float64) * (2.0**bits / Q)).astype(np.uint64)
+    rest = ((y << np.uint64(bits)) - quotient * np.uint64(Q)).view(np.int64)
+    quotient += (rest >= Q).astype(np.uint64) - (rest < 0)
+    missing = np.uint64(Q) - (rest % Q).astype(np.uint64)
+    # 2^bits dither / 2^64 is below 2^bits, and so may reach what is missing to the next.
+    near = missing < np.uint64(1 << bits)
+    return quotient + (near & (dither >= missing << np.uint64(64 - bits)))

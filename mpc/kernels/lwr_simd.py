@@ -16,7 +16,6 @@ from mpc.kernels.aes_simd import RCON, fill_counter, fill_schedules
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import address, load, low_added, shift_right, store, zero
 from mpc.kernels.lwr_portable import (
-    BITS,
     BLOCKS,
     LIMITS,
     MODULI,
@@ -46,7 +45,6 @@ _ROUNDED_SECONDS = 0.3e-6
 _T1, _T2 = (np.uint64(modulus) for modulus in MODULI)
 _D1, _D2 = (float(modulus) for modulus in MODULI)
 _INVERSE = float(pow(MODULI[0], -1, MODULI[1]))
-_SCALE = 2.0**BITS / Q
 
 
 @inner
@@ -192,9 +190,17 @@ def _reduced(x: float, modulus: float, inverse: float) -> float:
 
 @kernel
 def _rounded(
-    start: int, stop: int, values: Residues, matrices: Doubles, out: Words, scratch: Doubles
+    start: int,
+    stop: int,
+    values: Residues,
+    matrices: Doubles,
+    bits: int,
+    dither: Words,
+    out: Words,
+    scratch: Doubles,
 ) -> None:
     first, second = scratch[0], scratch[1]
+    scale, shift, beyond = np.float64(1 << bits) / Q, np.uint64(bits), np.uint64(64 - bits)
     for i in range(start, stop):
         _coefficients(values[0, i], matrices[0], _D1, 1.0 / _D1, first)
         _coefficients(values[1, i], matrices[1], _D2, 1.0 / _D2, second)
@@ -203,12 +209,16 @@ def _rounded(
             first[k] += _D1 * step
         for k in range(SIZE):
             y = first[k]
-            quotient = np.uint64(np.int64(y * _SCALE))
-            rest = np.int64((np.uint64(np.int64(y)) << np.uint64(BITS)) - quotient * np.uint64(Q))
-            out[i, k] = quotient - np.uint64(rest < 0) + np.uint64(rest >= Q)
+            quotient = np.uint64(np.int64(y * scale))
+            rest = np.int64((np.uint64(np.int64(y)) << shift) - quotient * np.uint64(Q))
+            quotient += np.uint64(rest >= Q) - np.uint64(rest < 0)
+            rest += Q if rest < 0 else 0
+            missing = np.uint64(Q - (rest - (Q if rest >= Q else 0)))
+            near = missing >> shift == 0
+            out[i, k] = quotient + np.uint64(near & (dither[i, k] >= missing << beyond))
 
 
-def rounded(values: Residues) -> Words:
+def rounded(values: Residues, bits: int, dither: Words) -> Words:
     out = np.empty((values.shape[1], SIZE), np.uint64)
     matrices = np.zeros((2, SIZE, _PADDED))
     for matrix, modulus in zip(matrices, MODULI, strict=True):
@@ -218,6 +228,8 @@ def rounded(values: Residues) -> Words:
         _ROUNDED_SECONDS,
         values,
         matrices,
+        bits,
+        dither,
         out,
         scratch=lambda: np.empty((2, _PADDED)),
         least=_LEAST,

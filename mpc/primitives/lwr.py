@@ -24,10 +24,15 @@ counter mode, as FrodoKEM expands its matrix: a random oracle in the ideal ciphe
 
 Who learns what: values at distinct x say nothing of S or each other; equal x have equal values.
 
-``Secret.masks`` is F_S. It is also had by two parties of whom one has S and the other x, and who
-come to shares a + b = <H(x), S> modulo q by other means: each takes ``rounded`` of its own, and
+``Secret.masks`` are F_S with what is rounded moved up by a d that is drawn anew, uniform below 1,
+for each number: floor(2^34 / q * (c + d)). Since q is no multiple of 2^34, some values of F_S would
+have 2051 preimages and some 2050, which is little, but not nothing in 2^24 numbers. The reals c + d
+are uniform below q, so that all 2^34 values have the same share of them, to 2^-64 of a preimage.
 
-    rounded(a) + rounded(b) - rounded(a + b)  is 0 or -1 modulo 2^34.
+Two parties of whom one has S and the other x, and who come to shares a + b = <H(x), S> modulo q by
+other means, have shares of masks: each takes ``rounded`` of its own, of one bit more, and
+
+    2 mask(x) - rounded(a) - rounded(b)  is -1, 0, 1 or 2 modulo 2^35.
 
 Strength. The dimension is 80 * 18 = 1440, and rounding is an error that is uniform in an interval
 of q / 2^34 around 2^11. The primal attack with the usual estimates of lattice reduction (Alkim,
@@ -47,13 +52,16 @@ from numpy.typing import NDArray
 
 from mpc.errors import ConfigError
 from mpc.kernels import lwr as kernel
-from mpc.kernels.lwr import BITS, MODULI, RANK, SIZE, Q, expand, rounded
-from mpc.primitives.rng import SYSTEM, Rng, packed_below
+from mpc.kernels.lwr import MODULI, RANK, SIZE, Q, expand
+from mpc.primitives.rng import SEED_BYTES, SYSTEM, Prg, Rng, packed_below, uint64
 
 __all__ = ["BITS", "MODULI", "RANK", "SIZE", "Q", "Secret", "expand", "rounded"]
 
 Words = NDArray[np.uint64]
 Residues = NDArray[np.uint32]
+
+BITS = 34
+"""Of each number of a mask."""
 
 _ROWS = 1 << 15  # whose products are held at a time
 
@@ -76,12 +84,14 @@ class Secret:
             of[:, :3] = packed_below(rng, modulus, RANK * SIZE)
         return cls(drawn.view("<u4").astype(np.uint32).reshape(2, RANK, SIZE))
 
-    def masks(self, seeds: Words) -> Words:
-        """F_S of each of n seeds (n, 2): (n, SIZE), below 2^BITS."""
-        out = np.empty((len(seeds), SIZE), np.uint64)
+    def masks(self, seeds: Words, rng: Rng = SYSTEM) -> Words:
+        """F_S of each of n seeds (n, 2), rounded as ``rng`` has it: (n, SIZE), below 2^BITS."""
+        out, stream = np.empty((len(seeds), SIZE), np.uint64), Prg(rng.bytes(SEED_BYTES))
         for start in range(0, len(seeds), _ROWS):
-            held = slice(start, start + _ROWS)
-            out[held] = rounded(kernel.products(self.residues, seeds[held]))
+            part = out[start : start + _ROWS]
+            sums = kernel.products(self.residues, seeds[start : start + _ROWS])
+            part[:] = kernel.rounded(sums, BITS, uint64(stream, part.shape))
+        out &= np.uint64((1 << BITS) - 1)
         return out
 
     def __repr__(self) -> str:
@@ -94,3 +104,8 @@ class Secret:
         raise TypeError("a secret has no truth value")
 
     __hash__ = None  # type: ignore[assignment]  # the way to say that it has no hash
+
+
+def rounded(shares: Residues) -> Words:
+    """floor(2^(BITS + 1) c / q) of the coefficients c of shares (2, n, SIZE) of sums: (n, SIZE)."""
+    return kernel.rounded(shares, BITS + 1)

@@ -89,15 +89,15 @@ def test_many_rows_are_cut_over_threads(backend):
     with kernels.use(threads=3):
         assert np.array_equal(lwr.products(SECRET, drawn), many)
         assert np.array_equal(lwr.expand(drawn[:700])[:, -1], lwr.expand(drawn[699:700])[:, 0])
-        assert np.array_equal(lwr.rounded(many)[1000:], lwr.rounded(many[:, 1000:]))
+        assert np.array_equal(lwr.rounded(many, 34)[1000:], lwr.rounded(many[:, 1000:], 34))
     assert np.array_equal(lwr.products(SECRET, drawn[1400:]), many[:, 1400:])
 
 
 def test_without_vaes_the_rest_is_compiled(monkeypatch):
     drawn = seeds(9)
-    results = [lwr.expand(drawn), lwr.products(SECRET, drawn), lwr.rounded(SECRET)]
+    results = [lwr.expand(drawn), lwr.products(SECRET, drawn), lwr.rounded(SECRET, 35)]
     monkeypatch.setattr(vaes, "simd", lambda: False)
-    others = [lwr.expand(drawn), lwr.products(SECRET, drawn), lwr.rounded(SECRET)]
+    others = [lwr.expand(drawn), lwr.products(SECRET, drawn), lwr.rounded(SECRET, 35)]
     assert all(map(np.array_equal, results, others))
 
 
@@ -123,11 +123,19 @@ def test_wrong_arrays_are_errors():
     values = SECRET[:, :5]
     for wrong in (values[:, :, :17], values[:1], values[0], values.astype(np.int32)):
         with pytest.raises(ValueError, match="residues are"):
-            lwr.rounded(wrong)
+            lwr.rounded(wrong, 35)
+    for bits, dither in (
+        (0, None),
+        (36, None),
+        (34, np.zeros((5, 17), np.uint64)),
+        (34, np.zeros((5, 18), np.int64)),
+    ):
+        with pytest.raises(ValueError, match="dither"):
+            lwr.rounded(values, bits, dither)
     for which in range(2):
         high = SECRET.copy()
         high[which, 3, 4] = lwr.MODULI[which]
         with pytest.raises(ValueError, match="not below"):
             lwr.products(high, drawn)
         with pytest.raises(ValueError, match="not below"):
-            lwr.rounded(high)
+            lwr.rounded(high, 35)

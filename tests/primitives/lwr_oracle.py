@@ -84,6 +84,8 @@ def product(x, y):
     return [c % Q for c in long[:SIZE]]
 
 
-def floors(polynomials):
-    """floor(2^34 c / Q) of coefficients c in [0, Q)."""
-    return np.array([[(int(c) << 34) // Q for c in of] for of in polynomials], np.uint64)
+def floors(polynomials, bits=35, dither=None):
+    """floor(2^bits (c + d / 2^64) / Q) of coefficients c in [0, Q)."""
+    added = np.zeros(np.shape(polynomials), object) if dither is None else dither.astype(object)
+    total = (np.asarray(polynomials, object) * 2**64 + added) * 2**bits
+    return (total // (Q * 2**64)).astype(np.uint64)

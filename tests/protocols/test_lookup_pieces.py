@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
+
 import numpy as np
 import pytest
 
@@ -17,31 +20,29 @@ def uniform(rng, *shape):
 
 def joined(pieces, left, right, rng):
     """What both sides get of their shares: products of bits are shared at random."""
-    asked = {"left": [], "right": []}
+    asked, given = Queue(), Queue()
+    products = []
 
-    def multiply(side, given):
-        def times(bits, octets):
-            asked[side].append((bits, octets))
-            return next(given, np.zeros(bits.shape, np.uint64))
+    def times_left(bits, octets):
+        asked.put((bits, octets))
+        return given.get(timeout=60)
 
-        return times
-
-    for side, shares in (("left", left), ("right", right)):
-        pieces.join(shares, multiply(side, iter(())))
-    first, second = [], []
-    for (one, octets), (other, same) in zip(asked["left"], asked["right"], strict=True):
+    def times_right(bits, octets):
+        other, same = asked.get(timeout=60)
         assert octets == same
-        assert max(one.max(), other.max()) <= 1
-        drawn, beyond = uniform(rng, *one.shape), uniform(rng, *one.shape)
+        assert max(bits.max(), other.max()) <= 1
+        products.append(bits.shape[1])
+        drawn, beyond = uniform(rng, *bits.shape), uniform(rng, *bits.shape)
         # What is beyond the octets of a product is anything.
         rest = beyond << np.uint64(8 * octets) if octets < 8 else np.uint64(0)
-        first.append(drawn)
-        second.append((one & other).astype(np.uint64) - drawn + rest)
-    assert sum(bits.shape[1] for bits, _ in asked["left"]) == pieces.transfers
-    return (
-        pieces.join(left, multiply("left", iter(first))),
-        pieces.join(right, multiply("right", iter(second))),
-    )
+        given.put(drawn)
+        return (bits & other).astype(np.uint64) - drawn + rest
+
+    with ThreadPoolExecutor(1) as pool:
+        ours = pool.submit(pieces.join, left, times_left)
+        theirs = pieces.join(right, times_right)
+        assert sum(products) == pieces.transfers
+        return ours.result(), theirs
 
 
 @pytest.mark.parametrize("octets", WIDTHS)
@@ -51,14 +52,15 @@ def test_shares_of_a_row_become_shares_of_its_values(octets, columns):
     values = uniform(rng, 400, columns) & np.uint64(2 ** (8 * octets) - 1)
     values[0], values[1] = 0, 2 ** (8 * octets) - 1
     count = len(pieces.bits)
-    for late in (0, 1):
+    for more in range(4):
         masks, own = uniform(rng, 400, count), uniform(rng, 400, count)
         # The smallest and largest shares, beside random ones.
         own[::7], own[1::7] = 0, 2**64 - 1
         stored = pieces.unpack(pieces.pack(pieces.of(values) + masks))
-        roundings = np.full((400, count), late, np.uint64)
-        roundings[200:] = rng.integers(0, 2, (200, count), dtype=np.uint64)
-        (tag, held), (other, rest) = joined(pieces, stored - own, own - masks + roundings, rng)
+        roundings = np.full((400, count), more, np.uint64)
+        roundings[200:] = rng.integers(0, 4, (200, count), dtype=np.uint64)
+        left, right = stored * np.uint64(2) - own, own - masks * np.uint64(2) + roundings
+        (tag, held), (other, rest) = joined(pieces, left, right, rng)
         assert np.array_equal(tag, pieces.opposite(other))
         assert np.array_equal(held + rest & np.uint64(2 ** (8 * octets) - 1), values)
 

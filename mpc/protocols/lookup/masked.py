@@ -3,7 +3,7 @@
 
 The mask of a row is a function of its key x under a secret S of the holder's for this run, the
 pseudorandom function of ``primitives.lwr``: F(x) = floor(<A(x), S> p / q), where A(x) is a hash of
-x that both can compute. What is not linear in it is the rounding, and that costs a bit at most::
+x that both can compute. What is not linear in it is the rounding, which costs two bits::
 
     asker, keys x                                 holder, rows (x, v)
       LookupLayout           --- key --------->     what keys are hashed with
@@ -11,12 +11,13 @@ x that both can compute. What is not linear in it is the rounding, and that cost
       <A(x), S> + r, encrypted                      store of (x, 2 v + F(x))     ``band``
       c = store at x         <-- LookupHint ----
                              --- LookupMasked -->   <A(x), S> + r
-      a = c - floor(-r p / q)                       h = -floor((<A(x), S> + r) p / q)
-      a + h = 2 v or 2 v + 1                        halved by ``pieces``
+      a = 2 c + 1 - R(-r)                           h = -R(<A(x), S> + r)
+      a + h = 4 v, or up to 3 more                  halved twice by ``pieces``
 
-all modulo q, or p = 2^34, for eighteen pieces of a row at once; r is uniform. Two roundings down
-of parts are that of the whole, or one less. The asker has its own keys in the order of its own, so
-that nothing has to be put in order afterwards.
+modulo q, or p = 2^34, or 2 p, for eighteen pieces of a row at once; r is uniform, and R rounds down
+to a multiple of q / 2 p. The asker has its own keys in an order of its own, so that nothing has to
+be put in order afterwards. F is rounded where a random number says (``lwr``), so that it is
+uniform, which is why R takes a bit more.
 
 **The asker** sees the secret under encryption, and a store whose values are masked by F, which
 without S looks random at all keys, its own too: it may decode any key it likes, and gets noise. A
@@ -82,7 +83,8 @@ def asker(
     for answer in chain(ready, made):
         channel.send(pb.LookupMasked(answers=columns.pack(answer)))
     with span("pieces"):
-        return pieces.join(decoded - _of_rows(shares, pieces), transfers.times)
+        shares = np.uint64(2) * decoded + np.uint64(1) - _of_rows(shares, pieces)
+        return pieces.join(shares, transfers.times)
 
 
 def holder(
@@ -94,7 +96,7 @@ def holder(
     with span("secret"):
         seed, sent = key.encrypt(_everywhere(secret), rng)
         channel.send(pb.LookupSecret(seed=seed, polynomials=columns.pack(sent)))
-    _store(channel, digests, _masked(digests, values, pieces, secret), pieces, rng)
+    _store(channel, digests, _masked(digests, values, pieces, secret, rng), pieces, rng)
     count = sizes.keys * pieces.masks
     shares = np.empty((count, lwr.SIZE), np.uint64)
     for start in range(0, count, _BLOCKS * BLOCK):
@@ -169,12 +171,12 @@ def _answered(channel: Channel, key: rlwe.Key, inputs: int) -> Residues:
 
 
 @spanned("masks")
-def _masked(digests: Words, values: Words, pieces: Pieces, secret: lwr.Secret) -> Words:
+def _masked(digests: Words, values: Words, pieces: Pieces, secret: lwr.Secret, rng: Rng) -> Words:
     """Rows of words for the store."""
     out = np.empty((len(values), -(-pieces.width // 8)), np.uint64)
     for start in range(0, len(values), _ROWS):
         part = slice(start, start + _ROWS)
-        masks = _of_rows(secret.masks(_inputs(digests[part], pieces)), pieces)
+        masks = _of_rows(secret.masks(_inputs(digests[part], pieces), rng), pieces)
         out[part] = pieces.pack(pieces.of(values[part]) + masks)
     return out
 

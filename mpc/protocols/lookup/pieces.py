@@ -4,16 +4,20 @@
 A row is two pieces of 32 zeros, which tell that its key is in the table, and its values: one piece
 of 8 w bits for one of w <= 4 octets, and above that its lowest 32 bits and its highest 8 w - 32. A
 piece p of b bits stands as 2 p, modulo 2^(b + 1), and the lowest ones of two, modulo 2^34, so that
-their highest bit is zero. The two sides get shares a and h of 2 p or of 2 p + 1 (``masked``)::
+their highest bit is zero. The two sides get shares a and h of 4 p, or of up to 3 more (``masked``),
+which are halved twice. With a0, h0 the lowest bits::
 
-    p = a // 2 + h // 2 + a0 h0                    a0, h0: the lowest bits
-        - 2^33 (a1 + h1 - a1 h1)                   of the lowest of two: a1, h1 the highest bits
+    floor((a + h) / 2) = floor(a / 2) + floor(h / 2) + a0 h0
 
-The first line: if the sum of shares is even, both lowest bits are zero or both are one and carry;
-if it is odd, one of them is one, the one to be dropped. It is exact modulo 2^b, which is what a
-value's highest piece needs. The second takes back the 2^33 by which the first is too large, as
-``widths`` does it. Products of bits are transfers of the asker's choice, of as many octets as the
-place of the product leaves: w for a value's lowest bits, w - 4 for the highest, and for the wrap.
+If the sum is even, both lowest bits are zero or both are one and carry; if it is odd, one of them
+is one, the one to be dropped. That is exact modulo half of what the shares were modulo, and so for
+a value's highest piece modulo 2^b. What the lowest of two is too large by, 2^33, is taken back as
+``widths`` does it, with a1, h1 the highest bits of what was halved once::
+
+        - 2^33 (a1 + h1 - a1 h1)
+
+Products of bits are transfers of the asker's choice, of as many octets as the place of the product
+leaves: w for a value's lowest bits, w - 4 for the highest, and for what is taken back.
 
 Pieces of a key that is not in the table are uniform, so that its two of 32 bits are zeros with
 probability 2^-64.
@@ -35,6 +39,7 @@ TAGS, _TAG_BITS = 2, 32
 """Pieces that say whether a key is in the table, and their bits."""
 
 _HALF = 32  # bits of the lowest piece of two
+_PIECE_OCTETS = 5  # of the longest
 _ROWS = 1 << 12  # at a time, so that they stay in a cache
 
 
@@ -75,7 +80,7 @@ class Pieces:
     @property
     def transfers(self) -> int:
         """How many products of bits a key takes."""
-        return TAGS + self.columns * (3 if self.halves else 1)
+        return 2 * len(self.bits) + self.columns * self.halves
 
     def of(self, values: Words) -> Words:
         """The pieces (n, p) of rows, as they stand in them, before any mask."""
@@ -110,11 +115,14 @@ class Pieces:
         return out
 
     def join(self, shares: Words, times: Times) -> tuple[Words, Words]:
-        """From shares (n, p) of pieces, of which only their bits are looked at, shares of a word
-        (n,), which is zero if the key is in the table, and of its values (n, ``columns``) modulo
-        2^(8 ``octets``)."""
+        """From shares (n, p) of twice the pieces, or of 1, 2 or 3 more, of which one bit more is
+        looked at, shares of a word (n,), which is zero if the key is in the table, and of its
+        values (n, ``columns``) modulo 2^(8 ``octets``)."""
+        bits = np.array(self.bits)
         lowest = (shares & np.uint64(1)).astype(np.uint8)
-        shares = (shares & _low(np.array(self.bits))) >> np.uint64(1)
+        shares = ((shares & _low(bits + 1)) >> np.uint64(1)) + times(lowest, _PIECE_OCTETS)
+        lowest = (shares & np.uint64(1)).astype(np.uint8)
+        shares = (shares & _low(bits)) >> np.uint64(1)
         tags = shares[:, :TAGS] + times(lowest[:, :TAGS], _TAG_BITS // 8)
         tags &= _low(_TAG_BITS)
         tag = tags[:, 0] | tags[:, 1] << np.uint64(_TAG_BITS)

@@ -73,7 +73,7 @@ class Sizes:
         pieces = self.pieces
         secret = (lwr.RANK + 1) * rlwe.POLYNOMIAL_BYTES
         answers = self.blocks * rlwe.ANSWER_BYTES
-        joined = self.keys * pieces.transfers * self.octets
+        joined = self.keys * pieces.transfers * 5
         return secret + answers + joined + self._stored()
 
     def _stored(self) -> int:
