@@ -57,11 +57,11 @@ in modules of 128 bits and more (``primitives.lwr``, ``primitives.rlwe``).
 
 **Cost**, in bytes. By bins: hints 3.9 N (8 + w d), order 1.3 n log2(1.3 n) (w d + 1/4) or, for
 membership alone, 2.4 in place of the last factor. Under masks: 14.4 MB for the encrypted secret,
-rows 1.08 N (8.3 + (w + 1/8) d), or w + 3/8 where w > 4, answers 261 n for each 18 pieces of a row
-(``pieces``), and n (8 + w d) for making words of them, twice that where w > 4. Both: equality 69 n,
+rows 1.06 N (8.3 + (w + 1/8) d), or w + 3/8 where w > 4, answers 261 n for each 18 pieces of a row
+(``pieces``), and for words of them n (18 + (w + 5) d), or 3 w + 2 where w > 4. Both: equality 69 n,
 selection n (8 + 2 w d), and n d (8.1 - w) for lifting where w < 8. For 2^16 keys and 2^20 rows of
 eight values that is by bins 393 MB with 8 bytes each, 219 MB with 4, 132 MB with 2, and under masks
-140, 93 and 72 MB. Rows and hints are made anew for every run, so a thousand keys cost not much less
+145, 96 and 76 MB. Rows and hints are made anew for every run, so a thousand keys cost not much less
 than sixty thousand. Where the asker may know the answers, a list prepared once and fetched once
 (``protocols.query``) is far cheaper for few keys.
 """
