@@ -235,6 +235,24 @@ def test_views_are_uniform(side):
     assert not np.array_equal(masks[0], masks[1])
 
 
+def test_every_call_draws_anew(side):
+    _, _, vectors = side
+    rng, plain = seeded("calls"), constant(0, 1, TERMS)
+    first, second = (vectors.products(plain, rng) for _ in range(2))
+    assert not any(map(np.array_equal, first, second))
+
+
+def test_the_part_that_decrypts_has_an_error_of_its_own(side, monkeypatch):
+    """Seen where no prime is divided away, and nothing else is in it."""
+    _, _, vectors = side
+    monkeypatch.setattr(rlwe, "KEPT", len(PRIMES))
+    nothing = replace(vectors, _public=0 * vectors._public)
+    hidden = nothing._hidden(0 * vectors._public, constant(0, 1), seeded("e1"))
+    error = whole(hidden[1], PRIMES).astype(float)
+    assert np.abs(error).max() <= ETA
+    assert error.std() == pytest.approx(SIGMA, rel=0.05)
+
+
 def test_zeros_are_encrypted_as_anything_else():
     rng = seeded("zeros")
     key = Key.draw(rng)

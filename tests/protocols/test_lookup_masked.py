@@ -142,7 +142,8 @@ def test_views_are_uniform_whatever_is_in_the_table(start, octets, monkeypatch):
     present = np.arange(400) >= start
     for some in (present, ~present):
         if some.any():
-            assert even(seen["row"][some, : masked.Pieces(3, octets).width // 8].tobytes())
+            rows = seen["row"][some].view(np.uint8)
+            assert even(rows[:, : masked.Pieces(3, octets).width - 1].tobytes())
     # The holder's: sums under masks, uniform modulo each prime.
     for residues, modulus in zip(seen["slots"][0], rlwe.T, strict=True):
         part = residues[: 400 * lwr.SIZE].astype(np.uint64) * np.uint64(256) // np.uint64(modulus)
@@ -171,6 +172,20 @@ def test_no_bit_of_a_store_tells_its_keys_from_others(columns, octets, monkeypat
 
 
 @pytest.mark.usefixtures("small")
+def test_answers_are_hidden_for_all_that_a_run_has_of_them(monkeypatch):
+    real, read = masked._secret, []
+
+    def keep(*args):
+        read.append(real(*args))
+        return read[0]
+
+    monkeypatch.setattr(masked, "_secret", keep)
+    # Nine columns take two inputs each, and 455 fit an answer.
+    run(ids(0, 230), ids(0, 9), table(9, 9))
+    assert read[0].budget == rlwe.Budget.of(lwr.RANK, 2)
+
+
+@pytest.mark.usefixtures("small")
 def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table():
     sizes = []
     for start in (0, 20, 40):
@@ -195,6 +210,31 @@ def test_shares_are_new_in_every_run():
     for first, second in zip(one, two, strict=True):
         assert not np.any(first.member.words == second.member.words)
         assert not np.any(first.values.words == second.values.words)
+
+
+@pytest.mark.usefixtures("small")
+def test_keys_and_seeds_are_new_in_every_run(monkeypatch):
+    real, answered, seeds, keys = Channel.send, masked._answered, [], []
+
+    def send(self, message):
+        match message:
+            case pb.LookupLayout():
+                seeds.append(message.key)
+            case pb.LookupSecret() | pb.LookupHintSeed():
+                seeds.append(message.seed)
+        real(self, message)
+
+    def keep(channel, key, inputs):
+        keys.append(key._secret)
+        return answered(channel, key, inputs)
+
+    monkeypatch.setattr(Channel, "send", send)
+    monkeypatch.setattr(masked, "_answered", keep)
+    for seed in range(2):
+        run(ids(0, 4), ids(0, 4), table(4, 1), seed=seed)
+    assert len(set(seeds)) == 6
+    assert [np.unique(key).tolist() for key in keys] == 2 * [[-1, 0, 1]]
+    assert not np.array_equal(*keys)
 
 
 @pytest.mark.usefixtures("small")

@@ -72,6 +72,16 @@ def test_another_row_has_another_word():
     assert not np.any(tag == pieces.opposite(other))
 
 
+@pytest.mark.parametrize("tag", range(TAGS))
+@pytest.mark.parametrize("value", [1, 2**31, 2**32 - 1])
+def test_each_piece_that_tells_a_key_is_looked_at(tag, value):
+    rng, pieces = np.random.default_rng(3), Pieces(1, 4)
+    rows, left = pieces.of(np.zeros((50, 1), np.uint64)), uniform(rng, 50, TAGS + 1)
+    rows[:, tag] += np.uint64(value << pieces.bits[tag] - 32)
+    (word, _), (other, _) = joined(pieces, left, rows - left, rng)
+    assert not np.any(word == pieces.opposite(other))
+
+
 @pytest.mark.parametrize("octets", WIDTHS)
 def test_rows_are_packed_without_gaps(octets):
     rng, pieces = np.random.default_rng(2), Pieces(5, octets)
