@@ -242,6 +242,28 @@ def test_every_call_draws_anew(side):
     assert not any(map(np.array_equal, first, second))
 
 
+def test_what_hides_is_new_in_every_block(side):
+    key, _, vectors = side
+    answers, _ = vectors.products(constant(0, 2, TERMS), seeded("blocks"))
+    first, second = (noise(phase, PRIMES[:KEPT]) for phase in key._phase(answers))
+    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / math.sqrt(SLOTS)
+
+
+def test_all_that_is_sent_has_errors_and_random_halves_of_its_own(side):
+    key, _, vectors = side
+    sent = np.concatenate([vectors._ciphertexts, vectors._public[None]]).astype(np.uint64)
+    assert len({half.tobytes() for half in sent[:, 1]}) == TERMS + 1
+    ring, q = ntt.Transform.of(PRIMES, SLOTS), np.array(PRIMES, np.uint64)[:, None]
+    phases = (sent[:, 0] + sent[:, 1] * ring.forward(residue_of(key._secret))) % q
+    errors = [noise(phase, PRIMES) for phase in ring.inverse(phases.astype(np.uint32))]
+    for error in errors:
+        # Those of slots have what was rounded, too.
+        assert error.std() == pytest.approx(SIGMA, rel=0.05)
+        assert np.abs(error).max() < ETA + 1
+    apart = np.corrcoef(errors) - np.eye(TERMS + 1)
+    assert np.abs(apart).max() < 5 / math.sqrt(SLOTS)
+
+
 def test_the_part_that_decrypts_has_an_error_of_its_own(side, monkeypatch):
     """Seen where no prime is divided away, and nothing else is in it."""
     _, _, vectors = side
