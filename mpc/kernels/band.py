@@ -2,6 +2,7 @@
 """Which backend works on a band matrix store: ``encode`` and ``decode``.
 
 What they do is written at the reference, ``band_portable``; the compiled loops are ``band_simd``.
+How long they take, and where they read, depends on the rows, so on keys and seed, and on no value.
 """
 
 from __future__ import annotations

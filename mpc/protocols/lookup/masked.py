@@ -25,10 +25,11 @@ key that is not in the table decodes to noise as well. **The holder** sees encry
 words, with noise added that hides what the asker's A(x) did to it (statistically, and what it did
 to the random part by an encryption of zero). Semi-honest: a lying holder can send encryptions with
 too much noise, or of too much, and what comes back then may say something of the keys. A lying
-asker can put in what it likes in place of A(x), and sees nothing unless something is opened.
+asker can put in what it likes in place of A(x), and sees nothing unless something is opened; where
+values are, to it, some 200 keys give it S, and with that every row whose key it can guess.
 
 Beside ``programmed`` this sends a row once and not three times, but the secret comes first, 14.4 MB
-whatever the sizes; ``cheaper`` says which of the two takes fewer bytes.
+whatever the sizes; ``Sizes.masked`` says which of the two takes fewer bytes.
 """
 
 from __future__ import annotations
