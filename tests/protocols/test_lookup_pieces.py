@@ -78,7 +78,7 @@ def test_each_piece_that_tells_a_key_is_looked_at(tag, value):
     rng, pieces = np.random.default_rng(3), Pieces(1, 4)
     rows, left = pieces.of(np.zeros((50, 1), np.uint64)), uniform(rng, 50, TAGS + 1)
     rows[:, tag] += np.uint64(value << pieces.bits[tag] - 32)
-    (word, _), (other, _) = joined(pieces, left, rows - left, rng)
+    (word, _), (other, _) = joined(pieces, left, np.uint64(2) * rows - left, rng)
     assert not np.any(word == pieces.opposite(other))
 
 
