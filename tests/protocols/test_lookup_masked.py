@@ -20,8 +20,10 @@ from mpc.net.channel import Channel
 from mpc.net.traced import Traced
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import lwr, rlwe
+from mpc.protocols import lookup
 from mpc.protocols.lookup import masked, transfers
 from mpc.protocols.lookup.sizes import MOST_BLOCKS, Sizes
+from mpc.testing import run_pair
 from tests.protocols.test_stages import stages
 
 GOLDEN = "ea536bbfa82291609f27edc88db02ee3530fb186a37d2f96fb8daefd99f4659b"
@@ -197,6 +199,18 @@ def test_what_is_sent_has_the_same_sizes_whatever_is_in_the_table():
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("refuses", ["asker", "holder"])
+def test_either_side_may_refuse_masks(refuses, monkeypatch):
+    monkeypatch.setattr(masked, "asker", None)
+    values = table(5, 1)
+    asked, held = run_pair(
+        lambda channel: lookup.asker(channel, ids(0, 4), masks=refuses != "asker"),
+        lambda channel: lookup.holder(channel, ids(2, 7), values, masks=refuses != "holder"),
+    )
+    assert np.array_equal(opened(asked, held)[1], plain(ids(0, 4), ids(2, 7), values)[1])
+
+
+@pytest.mark.usefixtures("small")
 def test_stages():
     _, at = stages(lambda: run(ids(0, 4), ids(2, 7), table(5, 1)))
     every = {"layout", "secret", "store", "products", "pieces", "bases", "equality", "selection"}
@@ -304,7 +318,8 @@ def test_malformed_messages_are_refused(kind, change, match, monkeypatch):
     ],
 )
 def test_the_form_that_takes_fewer_bytes(keys, rows, columns, octets, ordered, once):
-    assert Sizes(keys, rows, columns, octets, ordered, b"").masked is once
+    assert Sizes(keys, rows, columns, octets, ordered, True, b"").masked is once
+    assert not Sizes(keys, rows, columns, octets, ordered, False, b"").masked
 
 
 def test_the_most_blocks_can_be_hidden_and_both_sides_have_the_same_moduli():
@@ -316,7 +331,7 @@ def test_the_most_blocks_can_be_hidden_and_both_sides_have_the_same_moduli():
 def test_bytes_are_as_they_are_counted():
     left, right = (Traced(end) for end in memory.pair())
     run(ids(0, 500), ids(0, 2000), table(2000, 8), links=lambda: (left, right))
-    counted = Sizes(500, 2000, 8, 8, True, b"")._by_masks()
+    counted = Sizes(500, 2000, 8, 8, True, True, b"")._by_masks()
     seen = left.traffic.sent_bytes + left.traffic.received_bytes
     # What both forms take is not counted: equality, selection, silent transfers.
     assert counted < seen < counted + 2_000_000

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mpc.pb.v1 import columns_pb2 as mpc_dot_pb_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16mpc/pb/v1/lookup.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x85\x01\n\x0bLookupOffer\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\r\n\x05order\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\r\x12\x15\n\rfraction_bits\x18\x05 \x01(\r\x12\x13\n\x0bvalue_bytes\x18\x07 \x01(\r\x12\r\n\x05nonce\x18\x06 \x01(\x0c\"7\n\x0cLookupLayout\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0c\n\x04seed\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x0c\"A\n\x0cLookupSecret\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\x12#\n\x0bpolynomials\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"/\n\x0cLookupMasked\x12\x1f\n\x07\x61nswers\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"-\n\x0bLookupStore\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1e\n\x0eLookupHintSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\",\n\nLookupHint\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"$\n\rLookupChoices\x12\x13\n\x0b\x63orrections\x18\x01 \x01(\x0c\".\n\x0cLookupTables\x12\x1e\n\x06tables\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\",\n\x0bLookupFlips\x12\x1d\n\x05\x66lips\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"L\n\rLookupFactors\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x1c\n\x04\x62its\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16mpc/pb/v1/lookup.proto\x12\x06mpc.v1\x1a\x17mpc/pb/v1/columns.proto\"\x97\x01\n\x0bLookupOffer\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\r\n\x05order\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\r\x12\x15\n\rfraction_bits\x18\x05 \x01(\r\x12\x13\n\x0bvalue_bytes\x18\x07 \x01(\r\x12\r\n\x05nonce\x18\x06 \x01(\x0c\x12\x10\n\x08unmasked\x18\x08 \x01(\x08\"7\n\x0cLookupLayout\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0c\n\x04seed\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x0c\"A\n\x0cLookupSecret\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\x12#\n\x0bpolynomials\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Column\"/\n\x0cLookupMasked\x12\x1f\n\x07\x61nswers\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"-\n\x0bLookupStore\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"\x1e\n\x0eLookupHintSeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\",\n\nLookupHint\x12\x1e\n\x06values\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"$\n\rLookupChoices\x12\x13\n\x0b\x63orrections\x18\x01 \x01(\x0c\".\n\x0cLookupTables\x12\x1e\n\x06tables\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\",\n\x0bLookupFlips\x12\x1d\n\x05\x66lips\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\"L\n\rLookupFactors\x12\x1d\n\x05words\x18\x01 \x01(\x0b\x32\x0e.mpc.v1.Column\x12\x1c\n\x04\x62its\x18\x02 \x01(\x0b\x32\x0e.mpc.v1.Columnb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mpc.pb.v1.lookup_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOOKUPOFFER']._serialized_start=60
-  _globals['_LOOKUPOFFER']._serialized_end=193
-  _globals['_LOOKUPLAYOUT']._serialized_start=195
-  _globals['_LOOKUPLAYOUT']._serialized_end=250
-  _globals['_LOOKUPSECRET']._serialized_start=252
-  _globals['_LOOKUPSECRET']._serialized_end=317
-  _globals['_LOOKUPMASKED']._serialized_start=319
-  _globals['_LOOKUPMASKED']._serialized_end=366
-  _globals['_LOOKUPSTORE']._serialized_start=368
-  _globals['_LOOKUPSTORE']._serialized_end=413
-  _globals['_LOOKUPHINTSEED']._serialized_start=415
-  _globals['_LOOKUPHINTSEED']._serialized_end=445
-  _globals['_LOOKUPHINT']._serialized_start=447
-  _globals['_LOOKUPHINT']._serialized_end=491
-  _globals['_LOOKUPCHOICES']._serialized_start=493
-  _globals['_LOOKUPCHOICES']._serialized_end=529
-  _globals['_LOOKUPTABLES']._serialized_start=531
-  _globals['_LOOKUPTABLES']._serialized_end=577
-  _globals['_LOOKUPFLIPS']._serialized_start=579
-  _globals['_LOOKUPFLIPS']._serialized_end=623
-  _globals['_LOOKUPFACTORS']._serialized_start=625
-  _globals['_LOOKUPFACTORS']._serialized_end=701
+  _globals['_LOOKUPOFFER']._serialized_end=211
+  _globals['_LOOKUPLAYOUT']._serialized_start=213
+  _globals['_LOOKUPLAYOUT']._serialized_end=268
+  _globals['_LOOKUPSECRET']._serialized_start=270
+  _globals['_LOOKUPSECRET']._serialized_end=335
+  _globals['_LOOKUPMASKED']._serialized_start=337
+  _globals['_LOOKUPMASKED']._serialized_end=384
+  _globals['_LOOKUPSTORE']._serialized_start=386
+  _globals['_LOOKUPSTORE']._serialized_end=431
+  _globals['_LOOKUPHINTSEED']._serialized_start=433
+  _globals['_LOOKUPHINTSEED']._serialized_end=463
+  _globals['_LOOKUPHINT']._serialized_start=465
+  _globals['_LOOKUPHINT']._serialized_end=509
+  _globals['_LOOKUPCHOICES']._serialized_start=511
+  _globals['_LOOKUPCHOICES']._serialized_end=547
+  _globals['_LOOKUPTABLES']._serialized_start=549
+  _globals['_LOOKUPTABLES']._serialized_end=595
+  _globals['_LOOKUPFLIPS']._serialized_start=597
+  _globals['_LOOKUPFLIPS']._serialized_end=641
+  _globals['_LOOKUPFACTORS']._serialized_start=643
+  _globals['_LOOKUPFACTORS']._serialized_end=719
 # @@protoc_insertion_point(module_scope)

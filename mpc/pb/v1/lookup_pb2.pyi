@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LookupOffer(_message.Message):
-    __slots__ = ("role", "order", "count", "columns", "fraction_bits", "value_bytes", "nonce")
+    __slots__ = ("role", "order", "count", "columns", "fraction_bits", "value_bytes", "nonce", "unmasked")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +15,7 @@ class LookupOffer(_message.Message):
     FRACTION_BITS_FIELD_NUMBER: _ClassVar[int]
     VALUE_BYTES_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
+    UNMASKED_FIELD_NUMBER: _ClassVar[int]
     role: str
     order: str
     count: int
@@ -22,7 +23,8 @@ class LookupOffer(_message.Message):
     fraction_bits: int
     value_bytes: int
     nonce: bytes
-    def __init__(self, role: _Optional[str] = ..., order: _Optional[str] = ..., count: _Optional[int] = ..., columns: _Optional[int] = ..., fraction_bits: _Optional[int] = ..., value_bytes: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    unmasked: bool
+    def __init__(self, role: _Optional[str] = ..., order: _Optional[str] = ..., count: _Optional[int] = ..., columns: _Optional[int] = ..., fraction_bits: _Optional[int] = ..., value_bytes: _Optional[int] = ..., nonce: _Optional[bytes] = ..., unmasked: bool = ...) -> None: ...
 
 class LookupLayout(_message.Message):
     __slots__ = ("key", "seed", "rows")

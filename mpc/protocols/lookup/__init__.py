@@ -20,10 +20,11 @@ and g is value - m, if the holder has the bin's key, and else they are uniform: 
 for one of the holder's with probability 2^-64 per bin. Values are 0 where a key is not in the
 table. A row is sent three times, once for each bin that it may meet a key in.
 
-**Under masks**, for values in large tables: the holder masks each row with a pseudorandom function
-of its key and sends it once, and both get shares of that function at the asker's keys, in its
-order: Boneh, Lewi, Montgomery, Raghunathan (CRYPTO 2013) by ring-LWE encryption (``masked``). That
-gives y, t, g and m for each key; equality and the last line are the same.
+**Under masks**, for values in large tables, where both sides allow it: the holder masks each row
+with a pseudorandom function of its key and sends it once, and both get shares of that function at
+the asker's keys, in its order: Boneh, Lewi, Montgomery, Raghunathan (CRYPTO 2013) by ring-LWE
+encryption (``masked``). That gives y, t, g and m for each key; equality and the last line are the
+same.
 
 **Learns.** The asker: N and d, the scale and the width of the values. The holder: n. Nobody learns
 which keys are in the table or how many; both get uniform shares. Whoever later sees results learns
@@ -44,7 +45,9 @@ for each bin: which bins are not zero says much of the keys to whoever knows the
 **Model: semi-honest.** A lying holder can program other values, or values for keys that it made up
 (as it could with another table), and can spoil results in ways that depend on the keys, of which it
 learns what the opened results show; under masks it can also send encryptions of its own making, and
-test guesses of keys by what comes back (``primitives.rlwe``). By bins, a lying asker can ask for
+test guesses of keys by what comes back (``primitives.rlwe``), and a lying asker that is shown what
+was opened can get the secret of all masks, and so the table: a side that fears that takes no
+``masks``. By bins, a lying asker can ask for
 other keys than its own, as many as its store has values (``room``), and see by itself, with nothing
 opened, which of them are in the table: put in one bin, those that are decode to the same word
 there. So how many keys may be asked is what a holder must bound (``asked``, and a ``Gate`` that
@@ -168,17 +171,19 @@ def asker(
     *,
     order: Order = "keys",
     value_bytes: int | None = None,
+    masks: bool = True,
     rng: Rng = SYSTEM,
 ) -> Found:
     """Look ``keys`` up; see ``Layout.of`` for what they are.
 
     ``value_bytes`` is the width of the values, where that was agreed on before: another one is a
-    ParameterMismatch.
+    ParameterMismatch. Without ``masks``, rows are not looked up under masks, whatever that saves.
     """
     with span("layout"):
         layout = keys if isinstance(keys, Layout) else Layout.of(keys, rng=rng)
     table = layout.table
-    offer = pb.LookupOffer(role="asker", order=_checked_order(order), count=len(table.places))
+    offer = pb.LookupOffer(role="asker", order=_checked_order(order), unmasked=not masks)
+    offer.count = len(table.places)
     sizes, fraction_bits = _agree(channel, offer, rng, value_bytes)
     places = table.places if order == "table" else None
     if not sizes.keys or not sizes.rows:
@@ -217,6 +222,7 @@ def holder(
     value_bytes: int = 8,
     order: Order = "keys",
     asked: int | None = None,
+    masks: bool = True,
     rng: Rng = SYSTEM,
 ) -> Found:
     """Let the asker look its keys up among ``keys``, with ``values`` (N, d) or (N,), or none.
@@ -225,11 +231,12 @@ def holder(
     raised here, before anything is sent, as are a DataError for a key that occurs twice, and an
     EncodingOverflow for values that do not fit ``value_bytes``, 1 to 8 and public too. ``asked``
     is how many keys the asker has said it asks, where that was agreed on before: another number is
-    a ProtocolError.
+    a ProtocolError. ``masks`` as for the asker: they are used where both sides allow them.
     """
     items = Items.of(keys)
     rows = _encoded(items, values, fraction_bits, value_bytes, rng)
-    offer = pb.LookupOffer(role="holder", order=_checked_order(order), count=len(items))
+    offer = pb.LookupOffer(role="holder", order=_checked_order(order), unmasked=not masks)
+    offer.count = len(items)
     offer.columns, offer.fraction_bits = rows.shape[1], fraction_bits
     offer.value_bytes = value_bytes if offer.columns else 0
     sizes, _ = _agree(channel, offer, rng)
@@ -317,8 +324,8 @@ def _agree(
         raise ParameterMismatch(peer, "value_bytes", str(value_bytes), str(hold.value_bytes))
     session = hashlib.blake2s(ask.nonce + hold.nonce, person=b"lookup:s").digest()
     octets = hold.value_bytes or widths.WHOLE
-    ordered = offer.order == "keys"
-    return Sizes(ask.count, hold.count, hold.columns, octets, ordered, session), hold.fraction_bits
+    how = offer.order == "keys", not (ask.unmasked or hold.unmasked)
+    return Sizes(ask.count, hold.count, hold.columns, octets, *how, session), hold.fraction_bits
 
 
 def _layout(channel: Channel, *, masked: bool) -> pb.LookupLayout:

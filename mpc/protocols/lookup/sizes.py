@@ -23,13 +23,14 @@ MOST_STORED = 1 << 32
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Numbers of keys and rows, values of a row and the octets of one, whether results are in the
-    order of the keys, and a key of this run."""
+    order of the keys, whether both sides allow masks, and a key of this run."""
 
     keys: int
     rows: int
     columns: int
     octets: int
     ordered: bool
+    allowed: bool
     session: bytes = field(repr=False)
 
     @property
@@ -58,7 +59,9 @@ class Sizes:
         Membership alone is always by bins, and so are results that stay in the order of these, more
         keys than answers under one secret can be hidden for, and stores that are too large to hold.
         """
-        if not (self.ordered and self.columns and 0 < self.blocks <= MOST_BLOCKS and self.rows):
+        if not (self.allowed and self.ordered and self.columns and self.rows):
+            return False
+        if not 0 < self.blocks <= MOST_BLOCKS:
             return False
         return self._stored() <= MOST_STORED and self._by_masks() < self._by_bins()
 
