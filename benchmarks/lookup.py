@@ -4,7 +4,8 @@
 18-character keys in Arrow arrays, half of the asker's in the holder's table; wall time of the asker
 from its call to its shares, with both sides starting together. The shares are put together
 afterwards and compared with the table. The floor is the bare exchange of as many bytes in as many
-rounds over the same link. ``order=table`` leaves them in the order of the bins. Values are as large
+rounds over the same link. ``order=table`` leaves them in the order of the bins, and so looks all of
+them up by bins, where ``order=keys`` takes masks if that sends less. Values are as large
 as ``value_bytes`` allow, 2^40 at most. Memory
 is a side's peak above what it held before the run, its input included in that.
 """

@@ -68,14 +68,14 @@ def asker(
     pieces = sizes.pieces
     vectors = _secret(channel, sizes)
     inputs = _inputs(digests, pieces)
-    shares = np.empty((len(inputs), lwr.SIZE), np.uint64)
+    own = np.empty((len(inputs), lwr.SIZE), np.uint64)
 
     def answers() -> Iterator[Octets]:
         for start in range(0, len(inputs), _BLOCKS * BLOCK):
             part = slice(start, start + _BLOCKS * BLOCK)
             with span("products"):
                 answer, masks = vectors.products(_slots(lwr.expand(inputs[part])), rng)
-                shares[part] = lwr.rounded(_negative(_hats(masks, len(inputs[part]))))
+                own[part] = lwr.rounded(_negative(_hats(masks, len(inputs[part]))))
             yield answer
 
     made = answers()
@@ -84,7 +84,7 @@ def asker(
     for answer in chain(ready, made):
         channel.send(pb.LookupMasked(answers=columns.pack(answer)))
     with span("pieces"):
-        shares = np.uint64(2) * decoded + np.uint64(1) - _of_rows(shares, pieces)
+        shares = np.uint64(2) * decoded + np.uint64(1) - _of_rows(own, pieces)
         return pieces.join(shares, transfers.times)
 
 
