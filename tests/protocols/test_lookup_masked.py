@@ -20,10 +20,11 @@ from mpc.net.channel import Channel
 from mpc.net.traced import Traced
 from mpc.pb.v1 import lookup_pb2 as pb
 from mpc.primitives import lwr, rlwe
+from mpc.primitives.rng import uint64
 from mpc.protocols import lookup
 from mpc.protocols.lookup import masked, transfers
 from mpc.protocols.lookup.sizes import MOST_BLOCKS, Sizes
-from mpc.testing import run_pair
+from mpc.testing import run_pair, seeded
 from tests.protocols.test_stages import stages
 
 GOLDEN = "ea536bbfa82291609f27edc88db02ee3530fb186a37d2f96fb8daefd99f4659b"
@@ -228,7 +229,8 @@ def test_shares_are_new_in_every_run():
 
 @pytest.mark.usefixtures("small")
 def test_keys_and_seeds_are_new_in_every_run(monkeypatch):
-    real, answered, seeds, keys = Channel.send, masked._answered, [], []
+    real, answered, hidden = Channel.send, masked._answered, masked._masked
+    seeds, keys, secrets = [], [], []
 
     def send(self, message):
         match message:
@@ -242,13 +244,29 @@ def test_keys_and_seeds_are_new_in_every_run(monkeypatch):
         keys.append(key._secret)
         return answered(channel, key, inputs)
 
+    def hide(*args):
+        secrets.append(args[3].residues)
+        return hidden(*args)
+
     monkeypatch.setattr(Channel, "send", send)
+    monkeypatch.setattr(masked, "_masked", hide)
     monkeypatch.setattr(masked, "_answered", keep)
     for seed in range(2):
         run(ids(0, 4), ids(0, 4), table(4, 1), seed=seed)
     assert len(set(seeds)) == 6
     assert [np.unique(key).tolist() for key in keys] == 2 * [[-1, 0, 1]]
     assert not np.array_equal(*keys)
+    # Of 2880 residues of 23 bits few are equal.
+    assert not np.array_equal(*secrets)
+    assert all(len(np.unique(secret)) > 2800 for secret in secrets)
+
+
+@pytest.mark.parametrize("columns", [8, 9, 40])
+def test_no_two_inputs_of_masks_are_the_same(columns):
+    pieces, digests = masked.Pieces(columns, 8), uint64(seeded("inputs"), (50, 4))
+    inputs = masked._inputs(digests, pieces)
+    assert np.array_equal(inputs[:50], digests[:, :2])
+    assert len(np.unique(inputs, axis=0)) == len(inputs) == 50 * pieces.masks
 
 
 @pytest.mark.usefixtures("small")
