@@ -16,7 +16,7 @@ from mpc import kernels
 from mpc.errors import ConfigError
 from mpc.kernels import lwr as kernel
 from mpc.primitives.lwr import BITS, MODULI, RANK, SIZE, Q, Secret, expand, rounded
-from mpc.primitives.rng import uint64
+from mpc.primitives.rng import Prg, uint64
 from mpc.testing import seeded
 from tests.conftest import BACKENDS
 from tests.primitives import lwr_oracle as oracle
@@ -141,6 +141,22 @@ def test_masks_are_uniform_and_differ():
     others = [secret.masks(close, rng), Secret.draw(rng).masks(seeds, rng)]
     assert not np.any(masks == others[0])
     assert not np.any(masks == others[1])
+
+
+def test_masks_are_rounded_as_their_generator_has_it():
+    """Were all rounded alike, some masks would be had from more numbers than others."""
+    rng = seeded("lwr dithered")
+    secret, seeds = Secret.draw(rng), uint64(rng, (2000, 2))
+    sums, masks = kernel.products(secret.residues, seeds), []
+    for label in ("one", "other"):
+        dither = uint64(Prg(seeded(label).bytes(32)), (2000, SIZE))
+        masks.append(secret.masks(seeds, seeded(label)))
+        assert np.array_equal(masks[-1], kernel.rounded(sums, BITS, dither) & WRAP)
+        # About nine are one more than they would be.
+        more = masks[-1] - kernel.rounded(sums, BITS) & WRAP
+        assert set(more.ravel().tolist()) == {0, 1}
+        assert 1 <= more.sum() <= 25
+    assert np.any(masks[0] != masks[1])
 
 
 def test_equal_seeds_have_equal_sums_whatever_is_beside_them(monkeypatch):
