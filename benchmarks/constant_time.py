@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc import kernels
-from mpc.primitives import paillier, ristretto
+from mpc.primitives import lwr, paillier, ristretto, rlwe
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 from mpc.primitives.paillier.masks import random_exponents, short_exponent_bits
 from mpc.primitives.ristretto import Scalars
@@ -153,7 +153,9 @@ def _probes(secret: SecretKey, public: PublicKey) -> list[Probe]:
         factor(32),
         constant=False,
     )
-    return [power, *([*simd_only, *_of_groups()] if kernels.backend() == "simd" else []), control]
+    if kernels.backend() != "simd":
+        return [power, control]
+    return [power, *simd_only, *_of_groups(), *_of_lattices(), control]
 
 
 def _of_groups() -> list[Probe]:
@@ -177,3 +179,35 @@ def _of_groups() -> list[Probe]:
         multiple(LANES),
         Probe("multiple_of_generator", ristretto.base, single(1), drawn(1)),
     ]
+
+
+def _of_lattices() -> list[Probe]:
+    """What a lookup under masks does with the secret of these, and with that of its encryption, and
+    the asker with what its keys stand for. All that is fixed is zero."""
+    seeds = np.random.default_rng().integers(0, 2**64, (64, 2), np.uint64)
+    read = rlwe.Vectors.read(*rlwe.Key.draw().encrypt(_slots(4, zero=False)), 4)
+    answers, _ = read.products(_slots(4, zero=False)[None])
+
+    def secret(*, zero: bool) -> lwr.Secret:
+        drawn = lwr.Secret.draw()
+        return lwr.Secret(0 * drawn.residues) if zero else drawn
+
+    def key(*, zero: bool) -> rlwe.Key:
+        return rlwe.Key(np.zeros(rlwe.SLOTS, np.int8)) if zero else rlwe.Key.draw()
+
+    def probe(name: str, run: Callable[[Any], object], of: Callable[..., Any]) -> Probe:
+        return Probe(name, run, partial(of, zero=True), partial(of, zero=False))
+
+    return [
+        probe("mask", lambda held: held.masks(seeds), secret),
+        probe("decrypt_sums", lambda held: held.decrypt(answers), key),
+        probe("encrypted_sums", lambda plain: read.products(plain[None]), partial(_slots, 4)),
+    ]
+
+
+def _slots(terms: int, *, zero: bool) -> NDArray[np.uint32]:
+    shape = terms, rlwe.SLOTS
+    if zero:
+        return np.zeros((terms, 2, rlwe.SLOTS), np.uint32)
+    drawn = [np.random.default_rng().integers(0, t, shape, np.uint32) for t in rlwe.T]
+    return np.stack(drawn, axis=1)
