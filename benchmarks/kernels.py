@@ -4,7 +4,8 @@
 ``modulo`` is the ring modulo a number of so many bits, ``square`` the one modulo its square, which
 GMP works in as numbers of twice the bits. The floor of a single product or square is what one costs
 inside GMP's ``powmod``, the fastest that GMP has; that of the others is one ``powmod`` for each
-power. GMP runs on one core always. Every result is compared with GMP's.
+power. GMP runs on one core always. Speed beside "one core" is that of quiet turns, see
+``harness.cores``. Every result is compared with GMP's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from mpc.kernels.bigint import Residues, Ring
 
 from ._options import several, whole
 from .harness import machine
-from .harness.timing import turns
+from .harness.cores import Scaling
+from .harness.timing import Work, seconds_each, turns
 from .record import Record, middle
 
 QUICK = "--bits 1024 --count 128 --repeat 3"
@@ -75,19 +77,16 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 
 def _measured(case: Case, ring: str, bits: int, cores: list[int], repeat: int) -> Iterator[Record]:
-    gmp = []
-    rates: dict[int, list[float]] = {count: [] for count in cores}
     checked = {}
     for count in cores:
         with kernels.use(threads=count):
             checked[count] = case.right(case.run())
-    for _ in turns({**rates, None: gmp}, at_least=repeat):
-        for count in cores:
-            with kernels.use(threads=count):
-                rates[count].append(case.count / _seconds(case.run))
-        gmp.append(case.gmp_count / _seconds(case.gmp))
+    ours, gmp = Scaling(cores), list[float]()
+    for _ in turns({**ours.series(), "gmp": gmp}, at_least=repeat):
+        ours.measure(Work(case.run, case.count))
+        gmp.append(case.gmp_count / seconds_each(Work(case.gmp), time.perf_counter))
     for count in cores:
-        median, spread = middle(rates[count])
+        median, spread = middle(ours.rates[count])
         yield Record(
             benchmark=f"kernels.{case.name}",
             params={"ring": ring, "bits": bits, "cores": count, "kernels": kernels.backend()},
@@ -95,14 +94,10 @@ def _measured(case: Case, ring: str, bits: int, cores: list[int], repeat: int) -
             median=median,
             spread=spread,
             floor=("gmp.powmod", median / middle(gmp)[0]),
+            peers=ours.beside_one(count) or None,
+            quiet=ours.quiet(count),
             checked=checked[count],
         )
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def _cases(ring: Ring, bits: int, count: int, rng: random.Random) -> Iterator[Case]:

@@ -4,14 +4,14 @@
 Every operation is measured on 1, 2, 4 cores and so on, up to all of them, in turn with
 ``phe`` on the same key and with what it comes to in plain GMP calls, so that what else the machine
 does falls on all alike. "floor" is that ratio; GMP and ``phe`` run on one core always. On all cores
-"one core" stands among the peers: how much faster it is than that. Every result is compared with
-the plain numbers, on one core and on all.
+"one core" stands among the peers: how much faster it is than that, in the "quiet turns" during
+which nothing else ran (``harness.cores``), or nothing where there was none. Every result is
+compared with the plain numbers, on one core and on all.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import secrets
 import time
 from collections.abc import Callable
@@ -28,7 +28,8 @@ from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
 from ._options import several_key_bits, whole
 from .harness import floors, machine
-from .harness.timing import Work, turns
+from .harness.cores import MOMENT, Scaling
+from .harness.timing import Work, seconds_each, turns
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
@@ -37,7 +38,6 @@ GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product
 MANY = 10_000  # ciphertexts of a large batch
-MOMENT = 0.03
 
 
 @dataclass(frozen=True)
@@ -80,54 +80,45 @@ def run(options: argparse.Namespace) -> list[Record]:
 
 def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) -> list[Record]:
     others = {"phe": operation.phe, "floor": operation.floor}
-    for work in others.values():
-        if work is not None:
-            work.run()
-    rates: dict[object, list[float]] = {}
+    works = {name: work for name, work in others.items() if work is not None}
+    for work in works.values():
+        work.run()
+    theirs: dict[str, list[float]] = {name: [] for name in works}
     right = {}
     for count in cores:
         with kernels.use(threads=count):
             right[count] = bool(operation.right(operation.ours.run()))
-    for _ in turns(rates, at_least=repeat):
-        for count in cores:
-            with kernels.use(threads=count):
-                rates.setdefault(count, []).append(_rate(operation.ours))
-        for name, work in others.items():
-            if work is not None:
-                rates.setdefault(name, []).append(_rate(work))
-    return [_record(operation, bits, count, rates, checked=right[count]) for count in cores]
+    ours = Scaling(cores)
+    for _ in turns({**ours.series(), **theirs}, at_least=repeat):
+        ours.measure(operation.ours)
+        for name, work in works.items():
+            theirs[name].append(1 / seconds_each(work, time.perf_counter, MOMENT))
+    return [_record(operation, bits, count, ours, theirs, checked=right[count]) for count in cores]
 
 
 def _record(
-    operation: Operation, bits: int, count: int, rates: dict[object, list[float]], *, checked: bool
+    operation: Operation,
+    bits: int,
+    count: int,
+    ours: Scaling,
+    theirs: dict[str, list[float]],
+    *,
+    checked: bool,
 ) -> Record:
-    median, spread = middle(rates[count])
-    ratios = {n: median / middle(rates[n])[0] for n in ("phe", "floor") if n in rates}
-    peers = {"phe": ratios["phe"]} if "phe" in ratios else {}
-    if count > 1:
-        turns_of_both = zip(rates[count], rates[1], strict=True)
-        peers["one core"] = middle([many / one for many, one in turns_of_both])[0]
+    median, spread = middle(ours.rates[count])
+    ratios = {name: median / middle(rates)[0] for name, rates in theirs.items()}
+    floor = ratios.pop("floor", None)
     return Record(
         benchmark=f"paillier.{operation.name}",
         params={"bits": bits, "cores": count, "kernels": kernels.backend()},
         unit="op/s",
         median=median,
         spread=spread,
-        floor=(operation.floor_name, ratios["floor"]) if "floor" in ratios else None,
-        peers=peers or None,
+        floor=None if floor is None else (operation.floor_name, floor),
+        peers=ratios | ours.beside_one(count) or None,
+        quiet=ours.quiet(count),
         checked=checked,
     )
-
-
-def _rate(work: Work) -> float:
-    """Operations in a second, over at least ``MOMENT`` seconds."""
-    gc.collect()
-    rounds, elapsed, start = 0, 0.0, time.perf_counter()
-    while elapsed < MOMENT:
-        work.run()
-        rounds += 1
-        elapsed = time.perf_counter() - start
-    return work.count * rounds / elapsed
 
 
 def _key_generation(bits: int) -> Record:

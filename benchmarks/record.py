@@ -27,8 +27,9 @@ class Record:
     one core; both hold this median divided by theirs, measured in the same run. ``bytes`` is what
     was sent, both ways; ``rounds`` are the messages of the longest chain each of which waited for
     the one before, so an exchange is one and a question with its answer is two. ``peak_rss_mb`` is
-    what the benchmark says a party took, or else the peak of the process that measured. ``checked``
-    says that the result was compared with the right answer.
+    what the benchmark says a party took, or else the peak of the process that measured. ``quiet``
+    is in how many turns, of all, nothing else ran: the ratio to one core is of these, and is left
+    out where there was none. ``checked`` says that the result was compared with the right answer.
     """
 
     benchmark: str
@@ -41,6 +42,7 @@ class Record:
     peak_rss_mb: float | None = None
     floor: tuple[str, float] | None = None
     peers: Mapping[str, float] | None = None
+    quiet: tuple[int, int] | None = None
     checked: bool
 
     def as_json(self) -> dict[str, object]:
@@ -56,9 +58,15 @@ class Record:
             "peak_rss_mb": self.peak_rss_mb,
             "floor": self.floor and {"name": self.floor[0], "ratio": self.floor[1]},
             "peers": self.peers and dict(self.peers),
+            "quiet": self.quiet and {"turns": self.quiet[0], "of": self.quiet[1]},
             "checked": self.checked,
         }
         return {key: value for key, value in fields.items() if value is not None}
+
+    @property
+    def quiet_turns(self) -> str:
+        """``quiet`` in words."""
+        return "" if self.quiet is None else f"{self.quiet[0] or 'none'} of {self.quiet[1]}"
 
 
 def middle(values: Sequence[float]) -> tuple[float, float]:
@@ -121,6 +129,7 @@ def _row(record: Record) -> dict[str, str]:
         "unit": record.unit,
         "ours ÷ floor": f"{record.floor[0]} {quantity(record.floor[1])}" if record.floor else "",
         "ours ÷ peer": "\n".join(f"{name} {quantity(ratio)}" for name, ratio in peers),
+        "quiet turns": record.quiet_turns,
         "bytes": "" if record.bytes is None else f"{record.bytes:,}",
         "rounds": "" if record.rounds is None else str(record.rounds),
         "RSS MB": "" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",
@@ -134,8 +143,12 @@ def read_json(path: Path) -> list[Record]:
 
 
 def _read(fields: dict[str, Any]) -> Record:
-    floor = fields.pop("floor", None)
-    return Record(**fields, floor=floor and (floor["name"], floor["ratio"]))
+    floor, quiet = fields.pop("floor", None), fields.pop("quiet", None)
+    return Record(
+        **fields,
+        floor=floor and (floor["name"], floor["ratio"]),
+        quiet=quiet and (quiet["turns"], quiet["of"]),
+    )
 
 
 def write_json(records: Sequence[Record], path: Path) -> None:

@@ -11,10 +11,14 @@ import pytest
 
 from benchmarks import constant_time
 from benchmarks.__main__ import main
+from benchmarks.harness import cores
 from mpc import kernels
 
 
-def test_every_operation_is_measured_and_right(tmp_path: Path) -> None:
+def test_every_operation_is_measured_and_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "TURN", 0.0)
     report = tmp_path / "report.json"
     arguments = ["--bits", "512", "--count", "9", "--repeat", "1", "--json", str(report)]
     with kernels.use(threads=2):
@@ -41,8 +45,12 @@ def test_every_operation_is_measured_and_right(tmp_path: Path) -> None:
     } <= measured
     beside = [record for record in records if record["benchmark"] == "paillier.decrypt"]
     assert all({"floor", "peers"} <= record.keys() for record in beside)
-    scaled = {r["benchmark"] for r in records if "one core" in r.get("peers", {})}
-    assert scaled == measured - {"paillier.keygen"}
+    scaled = {r["benchmark"]: r for r in records if "quiet" in r}
+    assert scaled.keys() == measured - {"paillier.keygen"}
+    for found in scaled.values():
+        quiet = found["quiet"]
+        assert quiet["of"] == 1
+        assert ("one core" in found.get("peers", {})) == (quiet["turns"] > 0)
 
 
 @pytest.mark.parametrize("backend", ["portable", None])

@@ -81,7 +81,7 @@ def plots(records: Sequence[Record]) -> Iterator[tuple[str, str, bytes]]:
         text = f"{subject}: time over longer links, beside what bytes and rounds alone take there."
         yield f"{subject}-links", text, pictures.links(links, f"{subject} over longer links")
     if cores := _core_rows(records):
-        text = "Speed on all cores over the speed on one, of the same operation."
+        text = "Speed on all cores over the speed on one, where nothing else ran."
         yield "cores", text, pictures.ratios(cores, "More cores")
 
 
@@ -127,17 +127,12 @@ def _link_rows(records: Sequence[Record]) -> dict[str, list[tuple[str, float, fl
 
 
 def _core_rows(records: Sequence[Record]) -> list[tuple[str, str, float]]:
-    ones: dict[str, float] = {}
     rows: dict[str, tuple[str, str, float]] = {}
     for record in records:
-        cores = record.params.get("cores")
-        name = pictures.label(record)
-        if cores == 1:
-            ones[name] = record.median
-        elif isinstance(cores, int) and name in ones:
-            times = record.median / ones[name] if record.unit.endswith("/s") else 0.0
-            rows[record.benchmark] = (name, f"{cores} cores over 1", times)
-    return [row for row in rows.values() if row[2]]
+        if times := (record.peers or {}).get("one core"):
+            whose = f"{record.params['cores']} cores over 1"
+            rows[record.benchmark] = (pictures.label(record), whose, times)
+    return list(rows.values())
 
 
 def _page(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:
@@ -174,7 +169,8 @@ def _page(records: Sequence[Record], facts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _table(records: Sequence[Record]) -> Iterator[str]:
-    heads = "median", "spread", "unit", "ours ÷ floor", "ours ÷ peers", "bytes", "rounds", "MB"
+    ratios = "ours ÷ floor", "ours ÷ peers", "quiet turns"
+    heads = "median", "spread", "unit", *ratios, "bytes", "rounds", "MB"
     yield '<div class="scroll"><table><tr><th>figure</th><th>of</th>'
     yield "".join(f'<th class="n">{head}</th>' for head in heads) + "<th>right</th></tr>"
     for record in records:
@@ -186,6 +182,7 @@ def _table(records: Sequence[Record]) -> Iterator[str]:
             record.unit,
             f"{record.floor[0]} {quantity(record.floor[1])}" if record.floor else "",
             "<br>".join(html.escape(peer) for peer in peers),
+            record.quiet_turns,
             "" if record.bytes is None else f"{record.bytes:,}",
             "" if record.rounds is None else str(record.rounds),
             "" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",
