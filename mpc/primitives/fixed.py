@@ -72,6 +72,8 @@ def integers(values: ArrayLike, fraction_bits: int = 0) -> Integers:
     array = _numbers(values)
     if array.dtype.kind == "f":
         return _from_floats(array.astype(np.float64), fraction_bits)
+    if array.dtype.kind in "bi" and fraction_bits == 0:
+        return array.astype(np.int64)
     if array.dtype == object:
         return _narrow(_scaled(array, fraction_bits))
     if array.dtype == np.uint64 or _might_leave_int64(array, fraction_bits):

@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+from gmpy2 import mpz
 
 from mpc import kernels
 
@@ -14,7 +15,16 @@ if kernels.backend() != "simd":
     pytest.skip("no simd kernels here", allow_module_level=True)
 
 from mpc.kernels.bigint import modulo, modulo_square
-from mpc.kernels.bigint.limbs import cut, split_integers, split_packed
+from mpc.kernels.bigint.integers import wrap_all
+from mpc.kernels.bigint.limbs import (
+    by_element,
+    cut,
+    in_rows,
+    joined,
+    lane_groups_of,
+    split_integers,
+    split_packed,
+)
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 BOUND = 10  # times the modulus; what a product may be given
@@ -180,3 +190,30 @@ def test_digits_of_exponents(window):
             found = [int(digit) for digit in digits[i // LANES, :, i % LANES]]
             assert sum(d << (window * j) for j, d in enumerate(found)) == value % (1 << bits)
             assert max(found) < 1 << window
+
+
+@pytest.mark.parametrize("limbs", [5, 10, 15, 40])
+@pytest.mark.parametrize("digits", [1, 2])
+def test_a_few_numbers_become_elements_and_come_back(limbs, digits):
+    root = mpz((1 << (52 * limbs - 8)) - 1)
+    edges = [0, 1, root - 1, root**digits - 1, (1 << 52) - 1, 1 << 52, 1 << (104 * (limbs // 2))]
+    values = [mpz(value) % root**digits for value in edges + edges[::-1]]
+    elements = in_rows(values, root, digits, limbs)
+    assert elements.shape == (len(values), digits * limbs)
+    assert int(elements.max()) < 1 << 52
+    assert joined(elements, root, limbs) == values
+    for value, row in zip(values, elements[:, :limbs], strict=True):
+        assert sum(int(limb) << 52 * i for i, limb in enumerate(row)) == value % root
+    assert np.array_equal(by_element(Residues(lane_groups_of(elements), len(values))), elements)
+
+
+@pytest.mark.parametrize("bits", [1, 64, 65, 130])
+def test_integers_of_either_sign_wrap_around(bits):
+    values = [0, 1, -1, (1 << 63) - 1, -(1 << 63), -12345678901]
+    for integers in (np.array(values), np.array(values, object)):
+        packed = wrap_all(integers.reshape(2, 3), bits)
+        width = packed.shape[-1]
+        assert packed.shape[:2] == (2, 3)
+        assert 8 * width >= bits
+        found = [int.from_bytes(row, "little") for row in packed.reshape(6, width)]
+        assert found == [value % (1 << (8 * width)) for value in values]

@@ -58,8 +58,10 @@ def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Integers of either sign modulo a power of two of at least ``bits`` bits, (*shape, width)."""
     count = -(-bits // 64)
     if integers.dtype.kind == "i":
-        lowest = integers.astype("<i8")
-        words = np.stack([lowest] + (count - 1) * [lowest >> 63], axis=-1)
+        words = np.empty((*integers.shape, count), "<i8")
+        words[..., 0] = integers
+        if count > 1:
+            words[..., 1:] = words[..., :1] >> 63
         return words.view(np.uint8)
     packed = b"".join(
         index(value).to_bytes(8 * count, "little", signed=True) for value in integers.ravel()
@@ -75,15 +77,17 @@ def inverted(value: Any, modulus: Any) -> Any:
         raise CryptoError("an element shares a factor with the modulus") from None
 
 
-def inverted_all(values: Iterable[Any], modulus: Any) -> list[Any]:
-    """All inverses modulo one mpz, by one extended gcd and three products each."""
-    left = list(values)
-    before = list(accumulate(left, lambda a, b: a * b % modulus, initial=gmpy2.mpz(1)))
-    inverse, found = inverted(before.pop(), modulus), []
-    while left:
+def inverted_all(values: Iterable[Any], modulus: Any, scale: int = 1) -> list[Any]:
+    """``scale`` over each value modulo an mpz, by one extended gcd, and three products for each
+    further one."""
+    if not (left := list(values)):
+        return []
+    before = list(accumulate(left, lambda a, b: a * b % modulus))
+    inverse, found = scale * inverted(before.pop(), modulus) % modulus, []
+    while before:
         found.append(inverse * before.pop() % modulus)
         inverse = inverse * left.pop() % modulus
-    return found[::-1]
+    return [inverse, *found[::-1]]
 
 
 def bit_length(packed: NDArray[np.uint8]) -> int:
@@ -92,6 +96,11 @@ def bit_length(packed: NDArray[np.uint8]) -> int:
     rows = rows.view(np.uint64) if rows.shape[1] % 8 == 0 else rows
     seen = np.bitwise_or.reduce(rows, axis=0).tobytes()
     return int.from_bytes(seen, "little").bit_length()
+
+
+def widest(integers: NDArray[Any]) -> int:
+    """The bit length of the largest magnitude of public integers of either sign."""
+    return max(int(integers.max(initial=0)), -int(integers.min(initial=0))).bit_length()
 
 
 def nonzero(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -140,5 +149,8 @@ def spaced_words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Little-endian words of each element (count, width), and one of zero."""
     count, width = packed.shape
     words = np.zeros((count, -(-width // 8) + 1), np.uint64)
-    words.view(np.uint8)[:, :width] = packed
+    if width % 8 == 0 and packed.flags.c_contiguous:
+        words[:, :-1] = packed.view(np.uint64)
+    else:
+        words.view(np.uint8)[:, :width] = packed
     return words

@@ -74,13 +74,45 @@ def in_digits(values: Sequence[int], roots: Sequence[int], digits: int, limbs: i
     return side_by_side(found.reshape(digits, groups, limbs, LANES))
 
 
-def joined(x: Residues, root: Any, limbs: int) -> list[Any]:
-    """The numbers, not reduced, of which elements are digits of ``limbs`` limbs: as mpz."""
-    rows = x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1] // limbs, limbs)
+def lane_groups_of(columns: NDArray[np.integer]) -> Words:
+    """(count, columns) as (groups, columns, 8), zero in the lanes that are left."""
+    count, width = columns.shape
+    out = zero_groups(-(-count // LANES), width)
+    whole = count // LANES
+    out[:whole] = columns[: whole * LANES].reshape(whole, LANES, width).transpose(0, 2, 1)
+    if count % LANES:
+        out[whole, :, : count % LANES] = columns[whole * LANES :].T
+    return out
+
+
+def by_element(x: Residues) -> Words:
+    """Limbs of each element: (count, rows)."""
+    return x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1])[: len(x)]
+
+
+def joined(elements: Words, root: Any, limbs: int) -> list[Any]:
+    """The numbers, not reduced, whose digits of ``limbs`` limbs the elements (count, rows) are: as
+    mpz."""
     return [
         sum(pack(digit, LIMB_BITS) * root**place for place, digit in enumerate(element))
-        for element in rows[: len(x)].tolist()
+        for element in elements.reshape(len(elements), -1, limbs).tolist()
     ]
+
+
+def in_rows(values: Sequence[Any], root: Any, digits: int, limbs: int) -> Words:
+    """The opposite, of reduced numbers; it takes as long as kernels where these are few."""
+    # Two limbs are 13 bytes; of the last ones eight are read where there are one or six.
+    pairs, packed, width = -(-limbs // 2), b"", 13 * -(-limbs // 2) + 8
+    for value in values:
+        for _ in range(digits):
+            value, digit = divmod(value, root)  # noqa: PLW2901 -- what is left of it
+            packed += digit.to_bytes(width, "little")
+    shape, strides = (len(values) * digits, pairs), (width, 13)
+    limb = np.empty((*shape, 2), np.uint64)
+    limb[..., 0] = np.ndarray(shape, "<u8", packed, 0, strides)
+    limb[..., 1] = np.ndarray(shape, "<u8", packed, 6, strides) >> 4
+    limb &= (1 << LIMB_BITS) - 1
+    return limb.reshape(len(values), digits, 2 * pairs)[..., :limbs].reshape(len(values), -1)
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

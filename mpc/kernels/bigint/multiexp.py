@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
-from mpc.kernels.bigint.integers import bit_length, magnitudes, nonzero, wrap_all
+from mpc.kernels.bigint.integers import bit_length, magnitudes, nonzero, widest, wrap_all
 from mpc.kernels.bigint.ladders import straus_all
-from mpc.kernels.bigint.limbs import Words
+from mpc.kernels.bigint.limbs import Words, by_element, lane_groups_of
 from mpc.kernels.bigint.limbs import cut as cut_digits
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
 from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, halves, pippenger
@@ -34,7 +34,6 @@ from mpc.kernels.bigint.residues import (
     Residues,
     concatenate,
     lane_groups,
-    zero_groups,
 )
 from mpc.kernels.compiled import threads_for
 
@@ -74,7 +73,7 @@ def laid_out(arithmetic: SimdArithmetic, powers: list[Residues]) -> NDArray[np.u
     count, size = len(powers[0]), entries(len(powers))
     out = np.zeros((count, arithmetic.rows, size // SIXTEEN, BYTES, SIXTEEN), np.uint8)
     for power, x in enumerate(powers):
-        limbs = np.ascontiguousarray(_by_element(x))
+        limbs = np.ascontiguousarray(by_element(x))
         octets = limbs.view(np.uint8).reshape(count, arithmetic.rows, -1)
         out[:, :, power // SIXTEEN, :, power % SIXTEEN] = octets[:, :, :BYTES]
     return out
@@ -159,10 +158,8 @@ def multiexp_signed(
     With a sign in the highest digit, or by the quotients of products of powers of either sign.
     """
     outputs, terms = exponents.shape
-    packed, negative = magnitudes(exponents.ravel())
-    packed, negative = packed.reshape(outputs, terms, -1), negative.reshape(outputs, terms, 1)
-    rows, bits = len(bases) // terms, bit_length(packed) + 1
-    used, below = np.count_nonzero(exponents, axis=1), negative.sum(axis=(1, 2))
+    rows, bits, negative = len(bases) // terms, widest(exponents) + 1, exponents < 0
+    used, below = np.count_nonzero(exponents, axis=1), np.count_nonzero(negative, axis=1)
     fuller = int(np.maximum(below, used - below).max())
     whole = _Task(terms, _about(int(used.max()), terms), outputs, rows, bits, signed=True)
     apart = _Task(terms, _about(fuller, terms), 2 * outputs, rows, bits - 1)
@@ -171,7 +168,8 @@ def multiexp_signed(
     if isinstance(plan.way, Cut) and plan.cost <= _plan(apart, threads).cost:
         wrapped = wrap_all(exponents, plan.way.window * plan.way.spans)
         return _by_buckets(arithmetic, bases, wrapped, bits, plan.way)
-    words = packed.view(np.uint64)
+    packed, negative = magnitudes(exponents.ravel())[0], negative[..., np.newaxis]
+    words = packed.view(np.uint64).reshape(outputs, terms, -1)
     both = np.concatenate([words * ~negative, words * negative])
     found = multiexp(arithmetic, bases, both.view(np.uint8))
     # Each row of bases gave its positive outputs, then its negative ones.
@@ -196,7 +194,7 @@ def _straus(
     for start in range(0, outputs, slab):
         part = exponents[start : start + slab]
         digits = _digits(part.reshape(-1, width), bits, window).reshape(len(part), terms, passes)
-        lanes = _lane_groups_of(digits.transpose(0, 2, 1).reshape(len(part), -1))
+        lanes = lane_groups_of(digits.transpose(0, 2, 1).reshape(len(part), -1))
         found.append(straus(arithmetic, table, lanes, window, passes=passes, count=len(part)))
     return concatenate(found)
 
@@ -279,19 +277,3 @@ def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.
     """Digits (count, windows), lowest first."""
     groups = cut_digits(exponents, bits, window)
     return groups.transpose(0, 2, 1).reshape(-1, groups.shape[1])[: len(exponents)]
-
-
-def _by_element(x: Residues) -> NDArray[np.uint64]:
-    """Limbs of each element: (count, rows)."""
-    return x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1])[: len(x)]
-
-
-def _lane_groups_of(columns: NDArray[np.integer]) -> Words:
-    """(count, columns) as (groups, columns, 8), zero in the lanes that are left."""
-    count, width = columns.shape
-    out = zero_groups(-(-count // LANES), width)
-    whole = count // LANES
-    out[:whole] = columns[: whole * LANES].reshape(whole, LANES, width).transpose(0, 2, 1)
-    if count % LANES:
-        out[whole, :, : count % LANES] = columns[whole * LANES :].T
-    return out

@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import pippenger_all
 from mpc.kernels.bigint.folds import rejoin_all
-from mpc.kernels.bigint.limbs import Words, aligned
+from mpc.kernels.bigint.limbs import Words, aligned, by_element
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
+
+Positions = NDArray[np.intp]
 
 SQUARING = 0.7
 """What a squaring costs, in products."""
@@ -173,18 +175,20 @@ def _masks(cut: Cut, groups: int) -> Words:
 
 def _invert_negative(arithmetic: SimdArithmetic, out: Words, tasks: int, cut: Cut) -> None:
     """In place, of each output and share and magnitude's kind the task of negative digits."""
-    negative = _negative(cut, tasks)
-    found = arithmetic.inverse(Residues(out, tasks)[negative])
-    group, lane = np.divmod(negative, LANES)
-    order = np.arange(len(negative))
-    out[group, :, lane] = found.data[order // LANES, :, order % LANES]
+    negative, group, lane = _negative(cut, tasks)
+    if len(negative) < 2 * LANES:
+        out[group, :, lane] = arithmetic.inverses(out[group, :, lane])
+    else:
+        found = arithmetic.inverse(Residues(out, tasks)[negative])
+        out[group, :, lane] = by_element(found)
 
 
 @lru_cache(maxsize=16)
-def _negative(cut: Cut, tasks: int) -> NDArray[np.intp]:
-    """Which tasks have negative digits."""
+def _negative(cut: Cut, tasks: int) -> tuple[Positions, Positions, Positions]:
+    """Which tasks have negative digits, and their lane groups and lanes."""
     every = np.arange(tasks)
-    return every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
+    found = every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
+    return found, *np.divmod(found, LANES)
 
 
 def _rejoined(arithmetic: SimdArithmetic, x: Residues, cut: Cut, windows: int) -> Residues:
@@ -196,4 +200,4 @@ def _rejoined(arithmetic: SimdArithmetic, x: Residues, cut: Cut, windows: int) -
     args = (cut.block, cut.tasks, cut.spans, bits)
     products = cut.rejoining(bits * cut.spans)
     arithmetic.run(rejoin_all, products, blocks, *args, extra=arithmetic.rows)
-    return x[:: cut.tasks]
+    return x[:1] if len(x) == cut.tasks else x[:: cut.tasks]

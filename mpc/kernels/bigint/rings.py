@@ -24,6 +24,7 @@ from mpc.kernels.bigint.integers import (
     magnitudes,
     packed_exponents,
     raise_all,
+    widest,
 )
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 
@@ -205,16 +206,16 @@ class Ring:
             raise ConfigError(f"{len(bases)} bases do not make rows of {terms}")
         if outputs == 0 or len(bases) == 0:
             return self.ones(0)
-        packed, negative = magnitudes(exponents.ravel())
-        if not negative.any():
+        if not (exponents < 0).any():
+            packed, _ = magnitudes(exponents.ravel())
             return self.arithmetic.multiexp(bases, packed.reshape(outputs, terms, -1))
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
-            return self._multiexp_raised(bases, exponents, bit_length(packed))
+            return self._multiexp_raised(bases, exponents)
         return self.arithmetic.multiexp_signed(bases, exponents)
 
-    def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+    def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
         """Add 2**bits to all exponents, and divide by the product of the bases to that power."""
-        outputs, terms = exponents.shape
+        (outputs, terms), bits = exponents.shape, widest(exponents)
         rows = len(bases) // terms
         raised = self.arithmetic.multiexp(bases, raise_all(exponents, bits))
         excess = self.power(self.product(bases, rows), 1 << bits)

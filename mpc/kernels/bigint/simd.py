@@ -25,10 +25,13 @@ from mpc.kernels.bigint.limbs import (
     Words,
     aligned,
     begin,
+    by_element,
     cut,
     in_all_lanes,
     in_digits,
+    in_rows,
     joined,
+    lane_groups_of,
     powers_of_radix,
     radix,
     side_by_side,
@@ -216,33 +219,32 @@ class SimdArithmetic:
         return Residues(out, 1)
 
     def inverse(self, x: Residues) -> Residues:
+        if len(x) == 0:
+            return x
         groups = len(x) // LANES
         runs = min(groups // 2, threads_for(self.seconds(2 * groups)))
         if runs == 0:
-            return self._inverse_of_few(x)
+            return Residues(lane_groups_of(self.inverses(by_element(x))), len(x))
         whole, before = x.data[:groups], lane_groups(groups, self.rows)
         ends = lane_groups(runs, self.rows)
         self.run(chain_all, groups / runs, ends, whole, before)
-        found = self._inverse_of_few(
-            concatenate([Residues(ends, LANES * runs), x[LANES * groups :]])
-        )
-        out = self._new(x)
-        out[groups:] = found.data[runs:]
-        self.run(unchain_all, 2 * groups / runs, found.data[:runs], whole, before, out)
+        few = concatenate([Residues(ends, LANES * runs), x[LANES * groups :]])
+        found, out = lane_groups_of(self.inverses(by_element(few))), self._new(x)
+        out[groups:] = found[runs:]
+        self.run(unchain_all, 2 * groups / runs, found[:runs], whole, before, out)
         return Residues(out, len(x))
 
-    def _inverse_of_few(self, x: Residues) -> Residues:
-        """By one extended gcd, in integers: for a few elements lanes take longer.
+    def inverses(self, elements: Words) -> Words:
+        """Of a few elements (count, rows), likewise: by one extended gcd, in integers, since lanes
+        take longer. There is at least one.
 
         The inverse of v*R, which is how v is kept, times R**2 is how 1/v is kept.
         """
         n = mpz(self.roots[0])
         modulus = n**self.digits
+        kept = joined(elements, n, self.limbs)
         square = mpz(radix(self.limbs)) ** 2 % modulus
-        kept = inverted_all(joined(x, n, self.limbs), modulus)
-        return Residues(
-            in_digits([v * square % modulus for v in kept], [n], self.digits, self.limbs), len(x)
-        )
+        return in_rows(inverted_all(kept, modulus, square), n, self.digits, self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
