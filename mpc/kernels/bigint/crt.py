@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mpc.kernels.bigint.limbs import Words, powers_of_radix, radix, side_by_side
-from mpc.kernels.bigint.residues import LANES, Residues, zero_groups
+from mpc.kernels.bigint.limbs import Words, powers_of_radix, radix
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
@@ -36,15 +36,13 @@ class SimdCrt:
         out = []
         for part, factors in zip(self.parts, self.splitting, strict=True):
             chunks = -(-self.whole.limbs // part.limbs)
-            padded = _padded(x, self.whole, chunks * part.limbs)
+            padded = _padded([x], [self.whole], chunks * part.limbs)
             out.append(part.combine(padded, len(x), factors))
         return out
 
     def join(self, parts: Sequence[Residues]) -> Residues:
-        columns = [
-            _padded(x, part, self.whole.limbs) for part, x in zip(self.parts, parts, strict=True)
-        ]
-        return self.whole.combine(side_by_side(columns), len(parts[0]), self.joining)
+        padded = _padded(parts, self.parts, self.whole.limbs)
+        return self.whole.combine(padded, len(parts[0]), self.joining)
 
 
 def _splitting(whole: SimdArithmetic, part: SimdArithmetic) -> list[int]:
@@ -67,10 +65,16 @@ def _joining(whole: SimdArithmetic, part: SimdArithmetic, scale: int) -> list[in
     return [scale * part.roots[0] ** digit for digit in range(part.digits)]
 
 
-def _padded(x: Residues, arithmetic: SimdArithmetic, limbs: int) -> Words:
-    """Each digit's limbs, followed by zeros up to ``limbs``."""
-    groups, digits, size = len(x.data), arithmetic.digits, arithmetic.limbs
-    out = zero_groups(groups, digits * limbs)
-    places = out.reshape(groups, digits, limbs, LANES)
-    places[:, :, :size] = x.data.reshape(groups, digits, size, LANES)
+def _padded(vectors: Sequence[Residues], of: Sequence[SimdArithmetic], limbs: int) -> Words:
+    """For each element the digits of all vectors: their limbs, followed by zeros up to ``limbs``.
+
+    Each is written once: all of this is done while other threads wait.
+    """
+    groups, digits = len(vectors[0].data), sum(arithmetic.digits for arithmetic in of)
+    out = lane_groups(groups, digits * limbs)
+    places, end = out.reshape(groups, digits, limbs, LANES), 0
+    for x, arithmetic in zip(vectors, of, strict=True):
+        start, end, size = end, end + arithmetic.digits, arithmetic.limbs
+        places[:, start:end, :size] = x.data.reshape(groups, end - start, size, LANES)
+        places[:, start:end, size:] = 0
     return out
