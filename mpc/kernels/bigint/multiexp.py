@@ -101,7 +101,8 @@ def straus(
     if split:
         args = (table, digits, groups, terms, shares, entries(1 << window), comb_routines())
         extra = 9 * rows + INDEX_ROWS + TOGETHER * arithmetic.limbs
-        arithmetic.run(comb_all, SPLIT * terms / shares, out, *args, extra=extra, least=2 * FOUR)
+        # With fewer groups at a time, each thread would read the tables more often.
+        arithmetic.run(comb_all, SPLIT * terms / shares, out, *args, extra=extra, least=TOGETHER)
     else:
         products = passes * terms / shares + squarings
         size = entries(1 << window)
