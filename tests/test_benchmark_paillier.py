@@ -61,8 +61,11 @@ def test_timing_test_runs(tmp_path: Path, backend: str | None) -> None:
     simd = (backend or kernels.backend()) == "simd"
     found = [record["benchmark"] for record in json.loads(report.read_text())]
     assert found[0] == "constant_time.power"
-    groups = [f"constant_time.multiple_of_{what}" for what in ("1", "8", "generator")]
-    assert [name for name in found if name in groups] == (groups if simd else [])
+    multiples = [f"multiple_of_{what}" for what in ("1", "8", "generator")]
+    others = [
+        f"constant_time.{name}" for name in (*multiples, "mask", "decrypt_sums", "encrypted_sums")
+    ]
+    assert [name for name in found if name in others] == (others if simd else [])
 
 
 def test_the_statistic_tells_two_classes_apart() -> None:
