@@ -148,9 +148,8 @@ class Rows:
 
 def _scaled(chance: Words, bound: int) -> Words:
     """Uniform words to uniform numbers below ``bound`` < 2^32, but for bound / 2^64."""
-    return (chance >> _HALF) * np.uint64(bound) + ((chance & _LOW) * np.uint64(bound) >> _HALF) >> (
-        _HALF
-    )
+    most = np.uint64(bound)
+    return (chance >> _HALF) * most + ((chance & _LOW) * most >> _HALF) >> _HALF
 
 
 def _bands(schedule: Words, places: Words, width: int) -> Words:

@@ -34,6 +34,7 @@ def test_kernels_on_wide_lanes(tmp_path: Path) -> None:
         pytest.skip("this CPU has them, so every test is one of them")
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     options = ["-q", "-p", "tests.wide_lanes", "-p", "no:cacheprovider", "-k", "not portable"]
+    options += ["-n", "2", "--dist", "loadfile"]
     options += ["--timeout", "900"]  # of one test, with compiling, which takes long here
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *(str(HERE / name) for name in FILES)],
