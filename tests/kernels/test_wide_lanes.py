@@ -15,6 +15,7 @@ from mpc import kernels
 HERE = Path(__file__).parent
 FILES = [
     "test_lanes.py",
+    "test_lwr_kernels.py",
     "test_bigint.py",
     "test_bigint_fermat.py",
     "test_bigint_forms.py",
