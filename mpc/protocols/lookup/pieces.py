@@ -39,7 +39,10 @@ TAGS, _TAG_BITS = 2, 32
 """Pieces that say whether a key is in the table, and their bits."""
 
 _HALF = 32  # bits of the lowest piece of two
-_PIECE_OCTETS = 5  # of the longest
+
+PIECE_OCTETS = 5
+"""Of the longest piece: its 34 bits."""
+
 _ROWS = 1 << 12  # at a time, so that they stay in a cache
 
 
@@ -120,7 +123,7 @@ class Pieces:
         values (n, ``columns``) modulo 2^(8 ``octets``)."""
         bits = np.array(self.bits)
         lowest = (shares & np.uint64(1)).astype(np.uint8)
-        shares = ((shares & _low(bits + 1)) >> np.uint64(1)) + times(lowest, _PIECE_OCTETS)
+        shares = ((shares & _low(bits + 1)) >> np.uint64(1)) + times(lowest, PIECE_OCTETS)
         lowest = (shares & np.uint64(1)).astype(np.uint8)
         shares = (shares & _low(bits)) >> np.uint64(1)
         tags = shares[:, :TAGS] + times(lowest[:, :TAGS], _TAG_BITS // 8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mpc.primitives import band, cuckoo, lwr, okvs, rlwe
 from mpc.primitives.switches import Network
 from mpc.protocols.lookup.packing import Packing
-from mpc.protocols.lookup.pieces import Pieces
+from mpc.protocols.lookup.pieces import PIECE_OCTETS, Pieces
 
 BLOCK = rlwe.SLOTS // lwr.SIZE
 """Inputs whose masks one answer gives."""
@@ -76,7 +76,8 @@ class Sizes:
         pieces = self.pieces
         secret = (lwr.RANK + 1) * rlwe.POLYNOMIAL_BYTES
         answers = self.blocks * rlwe.ANSWER_BYTES
-        joined = self.keys * pieces.transfers * 5
+        # A product takes 1 to 8 octets, half of them those of a piece.
+        joined = self.keys * pieces.transfers * PIECE_OCTETS
         return secret + answers + joined + self._stored()
 
     def _stored(self) -> int:
