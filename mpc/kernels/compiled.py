@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import _thread
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,14 +16,10 @@ from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import event
 
-from mpc import kernels
-from mpc.kernels import doubles
+from mpc.kernels import doubles, helpers
 from mpc.kernels.lanes import WORD, address, emits
 
 log = logging.getLogger("mpc.kernels")
-
-# Starting a thread costs about as much as 0.04 ms of work, so parts below this are not worth one.
-LEAST_SECONDS = 0.15e-3
 
 TURNS = 32
 """How often a thread takes a part of a loop, at most, if such parts may be small."""
@@ -167,69 +161,11 @@ class Kernel:
         ones, of about so many at least, as long as there are some: then a thread that begins late,
         or is kept waiting by other work of the machine, just does fewer.
         """
-        threads = min(count, threads_for(count * seconds))
+        threads = min(count, helpers.threads_for(count * seconds))
         if threads <= 1:
             self(0, count, *args, scratch())
             return
         rounds = 1 if least is None else max(1, min(TURNS, -(-count // threads) // least))
         many = -(-count // (threads * rounds))
         taken = np.zeros(1, np.int64)
-        work = _Work(threads - 1, lambda: self._run(taken, count, many, *args, scratch()))
-        # Bare threads: those of ``threading`` cost twice as much to start. They end with the work,
-        # so that there is nothing to lose at a fork.
-        for _ in range(threads - 1):
-            _thread.start_new_thread(work.help, ())
-        work.finish()
-
-
-def threads_for(seconds: float) -> int:
-    """How many threads are worth starting for so much work."""
-    most = int(seconds / LEAST_SECONDS)
-    return 1 if most <= 1 else min(most, kernels.threads())
-
-
-class _Work:
-    """A loop that several threads go through together, each until nothing of it is left.
-
-    Whoever waits for them goes through it too: on a busy machine a thread may be late, and then
-    nothing is lost by having started it, and it is not waited for.
-    """
-
-    __slots__ = ("_begun", "_do", "_error", "_waiting")
-
-    def __init__(self, helpers: int, do: Callable[[], None]) -> None:
-        self._do = do
-        self._begun = [_thread.allocate_lock() for _ in range(helpers)]
-        self._waiting = deque(self._begun)
-        self._error: BaseException | None = None
-        for done in self._begun:
-            done.acquire()
-
-    def help(self) -> None:
-        """Take part, unless all is done."""
-        try:
-            done = self._waiting.popleft()
-        except IndexError:
-            return
-        try:
-            self._do()
-        except BaseException as error:
-            self._error = error
-        finally:
-            done.release()
-
-    def finish(self) -> None:
-        """Take part, wait for those who do, and raise what one of them raised."""
-        try:
-            self._do()
-        finally:
-            # Nobody is to begin any more: whom this takes from the list is not waited for.
-            while True:
-                try:
-                    self._waiting.popleft().release()
-                except IndexError:
-                    break
-            for done in self._begun:
-                done.acquire()
-        if self._error is not None:
-            raise self._error
+        helpers.together(threads, lambda: self._run(taken, count, many, *args, scratch()))

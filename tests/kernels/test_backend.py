@@ -171,9 +171,9 @@ def test_compiling_is_said_once_and_kept_on_disk(tmp_path):
 
 @pytest.mark.skipif(kernels.backend() != "simd", reason="no simd kernels here")
 def test_threads_give_what_one_gives(monkeypatch):
-    from mpc.kernels import compiled
+    from mpc.kernels import helpers
 
-    monkeypatch.setattr(compiled, "LEAST_SECONDS", 1e-12)
+    monkeypatch.setattr(helpers, "LEAST_SECONDS", 1e-12)
     values = [(i * N // 97 + i) % N for i in range(67)]
     exponents = np.arange(67 * 4, dtype=np.uint8).reshape(67, 4)
     for threads in (1, 2, 3, 8, 50):
@@ -191,8 +191,8 @@ def test_works_on_both_sides_of_a_fork():
     code = f"""
 import os
 from mpc import kernels
-from mpc.kernels import bigint, compiled
-compiled.LEAST_SECONDS = 1e-12
+from mpc.kernels import bigint, helpers
+helpers.LEAST_SECONDS = 1e-12
 with kernels.use("simd", threads=2):
     ring = bigint.modulo({N})
     x = ring.encode(range(64))

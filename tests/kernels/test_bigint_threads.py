@@ -7,6 +7,9 @@ import _thread
 import os
 import random
 import threading
+import time
+import weakref
+from collections import deque
 from itertools import product
 from math import prod
 
@@ -15,7 +18,7 @@ import pytest
 
 from mpc import kernels
 from mpc.errors import ConfigError
-from mpc.kernels import bigint
+from mpc.kernels import bigint, helpers
 
 P, Q = (1 << 127) - 1, (1 << 521) - 1
 SIMD = kernels.backend() == "simd"
@@ -29,9 +32,7 @@ needs_simd = pytest.mark.skipif(not SIMD, reason="no simd kernels here")
 def cut_all(monkeypatch):
     """Cut the smallest batches too."""
     if SIMD:
-        from mpc.kernels import compiled
-
-        monkeypatch.setattr(compiled, "LEAST_SECONDS", 1e-12)
+        monkeypatch.setattr(helpers, "LEAST_SECONDS", 1e-12)
 
 
 def everything(count):
@@ -148,18 +149,105 @@ def test_terms_are_shared_where_groups_are_few():
 # --- the threads themselves ----------------------------------------------------------------------
 
 
+@pytest.fixture
+def no_helpers(monkeypatch):
+    """None from before: what they get to do is counted."""
+    monkeypatch.setattr(helpers, "_helpers", set())
+    monkeypatch.setattr(helpers, "_idle", deque())
+
+
+def none_left(_run, _args):
+    raise RuntimeError("can't start new thread")
+
+
 @needs_simd
-def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch):
+@pytest.mark.parametrize("start", [none_left, lambda *_: 0], ids=["refused", "never run"])
+def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers, start):
     with kernels.use("simd", threads=4):
         expected = everything(67)
-        monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 0)
+        helpers._idle.clear()
+        monkeypatch.setattr(_thread, "start_new_thread", start)
         assert everything(67) == expected
+    assert len(helpers._helpers) <= helpers.MOST
+
+
+def settle(is_so):
+    """Wait until it is: a helper waits again a moment after it has said that it is done."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def meet(threads):
+    """Who takes part in something that nobody leaves before so many have come."""
+    barrier, found = threading.Barrier(threads), []
+
+    def do():
+        found.append(threading.get_ident())
+        barrier.wait(60)
+
+    helpers.together(threads, do)
+    assert len(set(found)) == threads
+    return set(found) - {threading.get_ident()}
+
+
+def test_helpers_are_woken_again_and_leave_in_the_end(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    first = meet(3)
+    for _ in range(5):
+        settle(lambda: len(helpers._idle) == 2)
+        assert meet(3) == first
+    settle(lambda: len(helpers._idle) == 2)
+    monkeypatch.setattr(helpers, "LINGER", 0.001)
+    assert meet(3) == first
+    settle(lambda: not helpers._helpers)
+    assert not helpers._idle
+    assert meet(2)
+
+
+def test_a_helper_that_is_about_to_leave_is_kept(monkeypatch, no_helpers):
+    """The moment between its time and its leaving may be the one in which it is taken."""
+    monkeypatch.setattr(helpers, "LINGER", 0.0005)
+    for _ in range(300):
+        assert len(meet(2)) == 1
+        time.sleep(0.0005)
+
+
+def test_a_waiting_helper_holds_nothing(monkeypatch, no_helpers):
+    class Held:
+        def __init__(self):
+            self.barrier = threading.Barrier(2)
+
+        def do(self):
+            self.barrier.wait(60)
+
+    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    held = Held()
+    gone = weakref.ref(held)
+    helpers.together(2, held.do)
+    settle(lambda: len(helpers._idle) == 1)
+    del held
+    assert gone() is None
+    monkeypatch.setattr(helpers, "LINGER", 0.001)
+    meet(2)
+
+
+def test_helpers_are_bounded(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "MOST", 3)
+    found = []
+    barrier = threading.Barrier(4)
+
+    def do():
+        found.append(threading.get_ident())
+        barrier.wait(60)
+
+    helpers.together(50, do)
+    assert len(found) == 4
 
 
 @needs_simd
 def test_an_error_in_a_thread_is_raised():
-    from mpc.kernels.compiled import _Work
-
     began = threading.Event()
 
     def do():
@@ -169,7 +257,7 @@ def test_an_error_in_a_thread_is_raised():
             began.set()
             raise ValueError("in a thread")
 
-    work = _Work(1, do)
+    work = helpers._Work(1, do)
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in a thread"):
         work.finish()
@@ -178,8 +266,6 @@ def test_an_error_in_a_thread_is_raised():
 @needs_simd
 def test_an_error_of_the_caller_waits_for_the_threads():
     """They write to arrays that the caller lets go."""
-    from mpc.kernels.compiled import _Work
-
     began, failed, ended = threading.Event(), threading.Event(), threading.Event()
 
     def do():
@@ -191,7 +277,7 @@ def test_an_error_of_the_caller_waits_for_the_threads():
         assert failed.wait(60)
         ended.set()
 
-    work = _Work(1, do)
+    work = helpers._Work(1, do)
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in the caller"):
         work.finish()
@@ -201,10 +287,8 @@ def test_an_error_of_the_caller_waits_for_the_threads():
 @needs_simd
 @pytest.mark.timeout(60)
 def test_who_comes_late_is_not_waited_for():
-    from mpc.kernels.compiled import _Work
-
     done = []
-    work = _Work(2, lambda: done.append(threading.get_ident()))
+    work = helpers._Work(2, lambda: done.append(threading.get_ident()))
     work.finish()
     work.help()
     assert done == [threading.get_ident()]

@@ -35,7 +35,7 @@ from mpc.kernels.bigint.residues import (
     concatenate,
     lane_groups,
 )
-from mpc.kernels.compiled import threads_for
+from mpc.kernels.helpers import threads_for
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic

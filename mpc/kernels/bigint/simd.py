@@ -50,7 +50,8 @@ from mpc.kernels.bigint.loops import (
 )
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
-from mpc.kernels.compiled import Kernel, threads_for
+from mpc.kernels.compiled import Kernel
+from mpc.kernels.helpers import threads_for
 from mpc.kernels.lanes import LIMB_BITS
 
 SPARE_BITS = 8
