@@ -9,9 +9,9 @@ The choice is made at first use: what :func:`use` asks for, else the environment
 ``MPC_KERNELS`` (``auto``, ``simd`` or ``portable``), else ``simd`` where the CPU and numba allow
 it. An object made by a kernel module keeps the backend it was made under.
 
-Batches of more than some tenths of a millisecond are cut over threads, as many as :func:`threads`
-says: what :func:`use` asks for, else ``MPC_THREADS``, else one per CPU that this process may run on.
-They wait half a second for more before they end.
+Batches of more than some tenths of a millisecond are cut over threads, which then wait half a
+second for more. They are as many as :func:`threads` says: what :func:`use` asks for, else
+``MPC_THREADS``, else one per CPU that this process may run on.
 """
 
 from __future__ import annotations

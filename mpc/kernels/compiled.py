@@ -168,4 +168,9 @@ class Kernel:
         rounds = 1 if least is None else max(1, min(TURNS, -(-count // threads) // least))
         many = -(-count // (threads * rounds))
         taken = np.zeros(1, np.int64)
-        helpers.together(threads, lambda: self._run(taken, count, many, *args, scratch()))
+        own = scratch()  # first, because whoever is woken waits for the interpreter until this runs
+        helpers.together(
+            threads,
+            lambda: self._run(taken, count, many, *args, own),
+            lambda: self._run(taken, count, many, *args, scratch()),
+        )

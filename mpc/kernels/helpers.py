@@ -31,17 +31,18 @@ def threads_for(seconds: float) -> int:
     return 1 if most <= 1 else min(most, kernels.threads())
 
 
-def together(threads: int, do: Callable[[], None]) -> None:
-    """Run ``do`` in this thread and up to ``threads`` - 1 others: each until nothing is left.
+def together(threads: int, do: Callable[[], None], help_with: Callable[[], None]) -> None:
+    """Run ``do`` in this thread and ``help_with`` in up to ``threads`` - 1 others: each goes
+    through the same loop until nothing is left.
 
     On a busy machine a thread may be late, or none may be had. Then nothing is lost by having asked
-    for it, and it is not waited for. What ``do`` raises in one of them is raised here.
+    for it, and it is not waited for. What one of them raises is raised here.
     """
-    work = _Work(threads - 1, do)
+    work = _Work(threads - 1, help_with)
     for _ in range(threads - 1):
         if not _call_for(work):
             break
-    work.finish()
+    work.finish(do)
 
 
 class _Work:
@@ -70,10 +71,10 @@ class _Work:
         finally:
             done.release()
 
-    def finish(self) -> None:
+    def finish(self, do: Callable[[], None]) -> None:
         """Take part, wait for those who do, and raise what one of them raised."""
         try:
-            self._do()
+            do()
         finally:
             # Nobody is to begin any more: whom this takes from the list is not waited for.
             while True:

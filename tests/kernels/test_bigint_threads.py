@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from itertools import product
+from itertools import chain, product
 from math import prod
 
 import numpy as np
@@ -111,28 +111,43 @@ def test_every_cut_of_a_product_of_powers(window):
     """By runs of bits, of terms, and by kinds of digits; of either sign where a span is a digit."""
     from mpc.kernels.bigint import pippenger
     from mpc.kernels.bigint.integers import wrap_all
-    from mpc.kernels.bigint.limbs import cut
 
     rng = random.Random(window)
-    ring = bigint.modulo(P)
     bases = [rng.randrange(1, P) for _ in range(2 * 7)]
     rows = [[rng.getrandbits(13) for _ in range(7)], [0] * 7, [2] * 7, [(1 << 13) - 1] * 7]
     mixed = [[rng.randint(-(1 << 12), (1 << 12) - 1) for _ in range(7)], [-(1 << 12)] * 7, [-1] * 7]
     shapes = product((1, 2, 4, 16), (1, 2, 4), (0, 1, 2, 3), (False, True))
     cuts = [pippenger.Cut(window, *shape) for shape in shapes]
     for exponents, way in product((rows, mixed), cuts):
-        if way.signed is (exponents is mixed) and way.serves(7, 13):
-            bits = window * way.spans if way.signed else 13
-            packed = wrap_all(np.array(exponents).ravel(), bits)
-            digits, shape = cut(packed, bits, window), (len(exponents), 7)
-            found = pippenger.pippenger(
-                ring.arithmetic, ring.encode(bases), digits, shape, bits, way
-            )
+        if way.signed is not (exponents is mixed) or not way.serves(7, 13):
+            continue
+        bits = window * way.spans if way.signed else 13
+        # Several outputs are rejoined in lanes, and one in integers.
+        for ring, chosen, runs in product(
+            (bigint.modulo(P), bigint.modulo_square(P)),
+            (exponents, exponents[:1], exponents[1:2]),
+            ((bases[:7],), (bases[:7], bases[7:])),
+        ):
+            packed, shape = wrap_all(np.array(chosen).ravel(), bits), (len(chosen), 7)
+            x, [n] = ring.encode([*chain.from_iterable(runs)]), ring.moduli
+            found = pippenger.pippenger(ring.arithmetic, x, packed, shape, bits, way)
             assert ring.decode(found) == [
-                prod(pow(x, e, P) for x, e in zip(run, row, strict=True)) % P
-                for run in (bases[:7], bases[7:])
-                for row in exponents
+                prod(pow(x, e, n) for x, e in zip(run, row, strict=True)) % n
+                for run in runs
+                for row in chosen
             ]
+
+
+@needs_simd
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_digit_is_all_sign(threads):
+    """A negative number's digits above its highest would each put it into one bucket."""
+    from mpc.kernels.bigint.multiexp import _plan, _Task
+    from mpc.kernels.bigint.pippenger import Cut
+
+    for bits in range(2, 130):
+        way = _plan(_Task(1000, 1000, 1, 1, bits, signed=True), threads).way
+        assert not isinstance(way, Cut) or way.window * (way.spans - 1) < bits <= 16 * way.window
 
 
 @needs_simd
@@ -187,7 +202,7 @@ def meet(threads):
         found.append(threading.get_ident())
         barrier.wait(60)
 
-    helpers.together(threads, do)
+    helpers.together(threads, do, do)
     assert len(set(found)) == threads
     return set(found) - {threading.get_ident()}
 
@@ -225,7 +240,7 @@ def test_a_waiting_helper_holds_nothing(monkeypatch, no_helpers):
     monkeypatch.setattr(helpers, "LINGER", 60.0)
     held = Held()
     gone = weakref.ref(held)
-    helpers.together(2, held.do)
+    helpers.together(2, held.do, held.do)
     settle(lambda: len(helpers._idle) == 1)
     del held
     assert gone() is None
@@ -242,7 +257,7 @@ def test_helpers_are_bounded(monkeypatch, no_helpers):
         found.append(threading.get_ident())
         barrier.wait(60)
 
-    helpers.together(50, do)
+    helpers.together(50, do, do)
     assert len(found) == 4
 
 
@@ -260,7 +275,7 @@ def test_an_error_in_a_thread_is_raised():
     work = helpers._Work(1, do)
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in a thread"):
-        work.finish()
+        work.finish(work._do)
 
 
 @needs_simd
@@ -280,7 +295,7 @@ def test_an_error_of_the_caller_waits_for_the_threads():
     work = helpers._Work(1, do)
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in the caller"):
-        work.finish()
+        work.finish(work._do)
     assert ended.is_set()
 
 
@@ -289,7 +304,7 @@ def test_an_error_of_the_caller_waits_for_the_threads():
 def test_who_comes_late_is_not_waited_for():
     done = []
     work = helpers._Work(2, lambda: done.append(threading.get_ident()))
-    work.finish()
+    work.finish(work._do)
     work.help()
     assert done == [threading.get_ident()]
 

@@ -18,6 +18,9 @@ from numba import types
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import WORDS
+from mpc.kernels.bigint.digits import Cut, Exponents, Integers, arrange
+from mpc.kernels.bigint.folds import Modulus, rejoin
+from mpc.kernels.bigint.loops import finish, put_words
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel, take
@@ -27,6 +30,7 @@ from mpc.kernels.lanes import (
     address,
     emits,
     load,
+    load_word,
     pointer,
     read,
     select,
@@ -39,14 +43,8 @@ Words = NDArray[np.uint64]
 
 Lanes = Any
 
-Modulus = tuple[int, int, int, int, Routines]
-"""Where a modulus and the scratch of products begin; limbs, digits, and the products."""
-
-Cut = tuple[int, int, int, int, int, int, int, int, int]
-"""How outputs are cut into tasks: tasks, outputs, terms, shares, bits of a kind, spans, windows of
-a span, bits of a window, and 1 if the highest digit has a sign."""
-
-Integers = NDArray[np.int64]
+TOGETHER = 8
+"""Groups that are laid out at a time: what is counted for each of them binds threads together."""
 
 Table = tuple[int, int, int, int]
 """Where the element one, the bases and the buckets begin; words from one element to the next."""
@@ -110,96 +108,25 @@ def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
 
 
 @inner
-def flatten(flat: Words, x: Words, rows: int, taken: Words, work: int) -> None:
-    """The limbs of each element of x in a row of ``flat``: by all threads, one group at a time.
+def flatten(flat: Words, x: Words, rows: int, taken: Integers, work: int) -> None:
+    """The limbs of each element of x in a row of ``flat``: by all threads, some groups at a time.
 
     ``taken`` counts the groups that are begun and those that are done. Whoever finds no more waits
     for these: the thread that begins last has slept until now, and delays nobody.
     """
     pitch, held, begun = 8 * flat.shape[1], work + ROW, address(taken)
     done, places = begun + 8, address(flat)
-    group = take(begun, 1)
-    while group < len(x):
-        for lane in range(COUNT):
-            store_word(work, lane, places + 8 * pitch * (COUNT * group + lane))
-        copy(held, address(x) + ROW * rows * group, rows)
-        spread(held, work, pitch)
-        take(done, 1)
-        group = take(begun, 1)
+    first = take(begun, TOGETHER)
+    while first < len(x):
+        for group in range(first, min(first + TOGETHER, len(x))):
+            for lane in range(COUNT):
+                store_word(work, lane, places + 8 * pitch * (COUNT * group + lane))
+            copy(held, address(x) + ROW * rows * group, rows)
+            spread(held, work, pitch)
+        take(done, TOGETHER)
+        first = take(begun, TOGETHER)
     while take(done, 0) < len(x):
         pass
-
-
-@inner
-def bucket_of(digit: int, kind: int, kinds: int, window: int, signed: bool) -> int:
-    """Which bucket a digit goes to in a task of digits of one kind; -1 if to none.
-
-    There are 2**kinds kinds: of digits whose lowest bits are ``kind``, and the others the number of
-    the bucket. Of ``signed`` digits the lowest bit of the kind is the sign, and the other bits are
-    the lowest of the magnitude.
-    """
-    if signed:
-        negative = digit >> (window - 1)
-        if negative != kind & 1:
-            return -1
-        if negative:
-            digit = (1 << window) - digit
-        kind, kinds = kind >> 1, kinds - 1
-    if digit == 0 or digit & ((1 << kinds) - 1) != kind:
-        return -1
-    return digit >> kinds
-
-
-@inner
-def count_or_place(
-    ends: Integers,
-    terms_of: Integers,
-    digits: NDArray[Any],
-    group: int,
-    window: int,
-    cut: Cut,
-    place: bool,
-) -> None:
-    """Count the terms in each bucket of a group of tasks, or put their numbers where they belong.
-
-    Bucket ``b`` of a lane is number 8*b + lane, and its end is counted up. A task is one of the
-    spans of windows, of digits of one kind, of one share of the terms, of one output, of one row of
-    bases, in this order. ``digits`` are those of the exponents of all outputs and terms.
-    """
-    tasks, outputs, terms, shares, kinds, spans, windows, width, signed = cut
-    for lane in range(min(COUNT, tasks - COUNT * group)):
-        task = COUNT * group + lane
-        span, rest = task % spans, task // spans
-        kind, rest = rest & ((1 << kinds) - 1), rest >> kinds
-        share, rest = rest % shares, rest // shares
-        output, row = rest % outputs, rest // outputs
-        at = span * windows + window
-        if at >= digits.shape[1]:
-            continue
-        highest = signed > 0 and span == spans - 1
-        for term in range(share, terms, shares):
-            element = output * terms + term
-            digit = digits[element // COUNT, at, element % COUNT]
-            bucket = bucket_of(digit, kind, kinds, width, highest)
-            if bucket >= 0:
-                bucket = COUNT * bucket + lane
-                if place:
-                    terms_of[ends[bucket]] = row * terms + term
-                ends[bucket] += 1
-
-
-@inner
-def arrange(
-    ends: Integers, terms_of: Integers, digits: NDArray[Any], group: int, window: int, cut: Cut
-) -> None:
-    """The terms of all buckets one after the other, and where those of each end."""
-    ends[:] = 0
-    count_or_place(ends, terms_of, digits, group, window, cut, False)
-    before = 0
-    for bucket in range(len(ends)):
-        count, ends[bucket] = ends[bucket], before
-        before += count
-    count_or_place(ends, terms_of, digits, group, window, cut, True)
 
 
 @inner
@@ -325,9 +252,10 @@ def pippenger_all(
     out: Words,
     x: Words,
     bases: Words,
-    taken: Words,
-    exponents: Words,
+    taken: Integers,
+    exponents: Exponents,
     cut: Cut,
+    packed: Words,
     masks: Words,
     entries: int,
     room: int,
@@ -340,11 +268,15 @@ def pippenger_all(
 ) -> None:
     """out = the product over the terms of each task of base**digit, window by window.
 
-    ``bases`` are made of x by :func:`flatten`, and after them come ones. ``exponents`` are
-    digits, see :func:`count_or_place`; ``masks`` (groups, 2*kinds, 8), see :func:`add_kind`.
-    ``entries`` are the buckets of a task, and ``room`` is for the terms of a group.
+    ``bases`` are made of x by :func:`flatten`; for ``masks`` (groups, 2*kinds, 8) see
+    :func:`add_kind`. ``entries`` are the buckets of a task, and ``room`` is for the terms of a
+    group. Whoever finds that the other groups of an output are done, by what ``taken`` counts from
+    its third word on, rejoins them, see :func:`rejoin`; or all but the spans, if ``packed`` has
+    room for their words.
     """
-    kinds, windows, width = cut[4], cut[6], cut[7]
+    shares, kinds, spans, windows, width, signed = cut[3:]
+    tasks = spans * shares << kinds
+    size = -(-tasks // COUNT)
     rows, pitch, buckets = limbs * digits, 8 * bases.shape[1], COUNT * entries
     words, at = scratch.reshape(-1).view(np.int64), COUNT * SCRATCH * limbs
     table, at = words[at : at + buckets], at + buckets
@@ -352,17 +284,21 @@ def pippenger_all(
     active, at = words[at : at + buckets], at + buckets
     places, at = words[at : at + 3 * COUNT], at + 3 * COUNT
     terms_of, at = words[at : at + room], at + room
+    keys, at = words[at : at + room], at + room
     work = address(scratch)
-    factor, held = work + 8 * at, work + 8 * at + ROW * 3 * pitch
+    factor, canonical = work + 8 * at, at // COUNT + 2 * pitch
     running, total = factor + ROW * pitch, factor + ROW * 2 * pitch
-    one = address(bases) + 8 * pitch * (len(bases) - COUNT)
-    spaces = one, address(bases), held, pitch
-    flatten(bases, x, rows, taken, work)
+    one = factor + ROW * 3 * pitch
+    spaces = one, address(bases), one + 8 * pitch, pitch
+    for row in range(rows):
+        store_word(one, row, np.int64(load_word(one_of(address(n), limbs), COUNT * row)))
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         ring = (modulus, work, limbs, digits, routines)
         for window in range(windows - 1, -1, -1):
-            arrange(ends, terms_of, exponents.view(np.int64), group, window, cut)
+            arrange(ends, terms_of, keys, exponents, group, window, cut)
+            # The first time, and not before: a thread that begins late would be waited for.
+            flatten(bases, x, rows, taken, work)
             last = multiply_into_buckets(
                 table, spaces, ends, terms_of, active, places, factor, running, ring
             )
@@ -376,3 +312,14 @@ def pippenger_all(
             for _ in range(width):
                 square(routines, to, to, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)
+        block = group // size
+        if take(address(taken) + 8 * (2 + block), 1) == size - 1:
+            first, bits = address(out) + ROW * rows * size * block, windows * width
+            if len(packed) > 0:
+                bits = 0
+            rejoin(first, tasks, spans, bits, signed, factor, running, ring)
+            for element in range(len(packed)):
+                if element % COUNT == 0:
+                    of = first + ROW * rows * (element // COUNT)
+                    finish(total, of, factor, running, modulus, work, limbs, digits, routines)
+                put_words(packed[element], scratch[0, canonical:], rows, element % COUNT)

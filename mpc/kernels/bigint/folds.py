@@ -6,12 +6,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, square
+from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
-from mpc.kernels.lanes import COUNT, address, load, store
+from mpc.kernels.lanes import COUNT, address, load, load_word, store, store_word
 
 Words = NDArray[np.uint64]
+
+Modulus = tuple[int, int, int, int, Routines]
+"""Where a modulus and the scratch of products begin; limbs, digits, and the products."""
 
 
 @kernel
@@ -79,24 +82,14 @@ def across_all(
 
 
 @inner
-def join_pairs(
-    x: int,
-    groups: int,
-    apart: int,
-    squarings: int,
-    modulus: int,
-    work: int,
-    limbs: int,
-    digits: int,
-    routines: Routines,
-) -> int:
+def join_pairs(x: int, groups: int, apart: int, squarings: int, factor: int, ring: Modulus) -> int:
     """Multiply elements by those ``apart`` elements further, squared so often.
 
     Of elements further apart than a group, those of the first half of ``groups`` groups by those of
     the second; returns how many groups hold the products.
     """
+    modulus, work, limbs, digits, routines = ring
     rows, further = limbs * digits, max(1, apart // COUNT)
-    factor = work + ROW * SCRATCH * limbs
     for group in range(min(groups, further) if apart >= COUNT else groups):
         to = x + ROW * rows * group
         if apart < COUNT:
@@ -109,41 +102,70 @@ def join_pairs(
     return groups if apart < COUNT else further
 
 
-@kernel
-def rejoin_all(
-    start: int,
-    stop: int,
-    x: Words,
-    size: int,
+@inner
+def join_spans(x: int, groups: int, spans: int, bits: int, factor: int, ring: Modulus) -> None:
+    """The first of each run gets the product of all, each to the power of 2**bits of the one
+    before."""
+    apart = 1
+    while apart < spans:
+        groups = join_pairs(x, groups, apart, bits * apart, factor, ring)
+        apart *= 2
+
+
+@inner
+def join_all_but_last(x: int, spans: int, factor: int, product: int, ring: Modulus) -> None:
+    """Multiply the elements of a run by those of the next, in which ones are left; but not the
+    last of either run."""
+    modulus, work, limbs, digits, routines = ring
+    rows, further, one = limbs * digits, spans // COUNT, one_of(modulus, limbs)
+    for group in range(max(1, further)):
+        to = x + ROW * rows * group
+        if further == 0:
+            turn(factor, to, spans, rows, work)
+        else:
+            copy(factor, to + ROW * rows * further, rows)
+        mul(routines, product, to, factor, modulus, work, limbs, digits)
+        for lane in range(COUNT):
+            if (COUNT * group + lane) % (2 * spans) < spans - 1:
+                next_lane = lane + spans * (further == 0)
+                for word in range(0, COUNT * rows, COUNT):
+                    store_word(to, word + lane, load_word(product, word + lane))
+                    left = to + ROW * rows * further
+                    store_word(left, word + next_lane, load_word(one, word + next_lane))
+
+
+@inner
+def rejoin(
+    x: int,
     tasks: int,
     spans: int,
     bits: int,
-    n: Words,
-    _n_step: int,
-    limbs: int,
-    digits: int,
-    routines: Routines,
-    scratch: Words,
+    signed: int,
+    factor: int,
+    product: int,
+    ring: Modulus,
 ) -> None:
     """In place: the product of ``tasks`` elements, a power of two, in the first of them.
 
-    They are runs of ``spans``, of which each is to the power of 2**bits of the one before. ``size``
-    groups hold the tasks of one product, or a group those of several.
+    They are runs of ``spans``, of which each is to the power of 2**bits of the one before; with 0
+    ``bits`` a run is left, of products. They are in as many groups as they take, or some of several
+    products in one.
+
+    If ``signed``, the last of every other run stays apart: element ``spans`` is the product of
+    these, to the power that is theirs; or with 0 ``bits`` the last element of a second run.
     """
-    for block in range(start, stop):
-        to, groups = address(x) + ROW * limbs * digits * size * block, size
-        modulus, work = address(n), address(scratch)
-        apart = tasks // 2
-        while apart >= spans:
-            groups = join_pairs(to, groups, apart, 0, modulus, work, limbs, digits, routines)
-            apart //= 2
-        apart = 1
-        while apart < spans:
-            squarings = bits * apart
-            groups = join_pairs(
-                to, groups, apart, squarings, modulus, work, limbs, digits, routines
-            )
-            apart *= 2
+    rows, groups, apart = ring[2] * ring[3], -(-tasks // COUNT), tasks // 2
+    while apart >= spans << signed:
+        groups = join_pairs(x, groups, apart, 0, factor, ring)
+        apart //= 2
+    if signed and spans > 1:
+        join_all_but_last(x, spans, factor, product, ring)
+    if bits == 0:
+        return
+    if signed and spans >= COUNT:
+        groups //= 2
+        join_spans(x + ROW * rows * groups, groups, spans, bits, factor, ring)
+    join_spans(x, groups, spans, bits, factor, ring)
 
 
 @kernel

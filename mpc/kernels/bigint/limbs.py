@@ -11,8 +11,9 @@ import numpy as np
 from gmpy2 import pack
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.digits import digits_all
 from mpc.kernels.bigint.integers import spaced_words
-from mpc.kernels.bigint.loops import digits_all, split_all
+from mpc.kernels.bigint.loops import split_all
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
 from mpc.kernels.lanes import LIMB_BITS
 
@@ -117,18 +118,13 @@ def in_rows(values: Sequence[Any], root: Any, digits: int, limbs: int) -> Words:
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
     """The lowest ``bits`` of exponents (count, width) in digits: (groups, windows, 8)."""
-    words, windows = spaced_words(exponents), -(-bits // window)
+    words, windows = whole_words(exponents), -(-bits // window)
     out = zero_groups(-(-len(exponents) // LANES), windows)
     digits_all.over(
         len(exponents),
         _SECONDS * windows,
-        out,
-        words,
-        words.shape[1] - 1,
-        bits,
-        window,
-        windows,
-        scratch=lambda: words,
+        *(out, begin(words), words.shape[1] // 8, bits, window, windows),
+        scratch=lambda: out,
         least=LANES,
     )
     return out

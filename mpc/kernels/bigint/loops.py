@@ -229,6 +229,39 @@ def put_words(out: Words, limbs: Words, rows: int, lane: int) -> None:
         out[word] = value
 
 
+@inner
+def finish(
+    out: int,
+    x: int,
+    value: int,
+    wide: int,
+    modulus: int,
+    work: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+) -> None:
+    """The canonical limbs of the numbers that x stands for, out of Montgomery form; ``value`` and
+    ``wide`` are rooms for as many."""
+    rows = limbs * digits
+    clear(wide, rows)
+    store(wide, 0, broadcast(np.uint64(1)))
+    mul(routines, value, x, wide, modulus, work, limbs, digits)
+    over = subtract_once(value, value, modulus, work, limbs)
+    if digits == 1:
+        copy(out, value, limbs)
+    else:
+        high = value + ROW * limbs
+        store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))
+        carry(high, high, limbs)
+        for _ in range(2):
+            subtract_once(high, high, modulus, work, limbs)
+        clear(wide, rows)
+        copy(wide, value, limbs)
+        add_exactly(routines, wide, high, modulus, work, limbs)
+        carry(out, wide, rows)
+
+
 @kernel
 def finish_all(
     start: int,
@@ -245,27 +278,11 @@ def finish_all(
     """The words of the numbers that x stands for, out of Montgomery form, (elements, words)."""
     rows, work = limbs * digits, address(scratch)
     value, wide = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
-    to = wide + ROW * rows
+    to, canonical = wide + ROW * rows, scratch[0, SCRATCH * limbs + 2 * rows :]
     for group in range(start, stop):
-        modulus = address(n) + n_step * group
-        clear(wide, rows)
-        store(wide, 0, broadcast(np.uint64(1)))
-        mul(routines, value, address(x) + ROW * rows * group, wide, modulus, work, limbs, digits)
-        over = subtract_once(value, value, modulus, work, limbs)
-        if digits == 1:
-            copy(to, value, limbs)
-        else:
-            high = value + ROW * limbs
-            store(high, 0, add(load(high, 0), add(over, broadcast(np.uint64(1)))))
-            carry(high, high, limbs)
-            for _ in range(2):
-                subtract_once(high, high, modulus, work, limbs)
-            clear(wide, rows)
-            copy(wide, value, limbs)
-            add_exactly(routines, wide, high, modulus, work, limbs)
-            carry(to, wide, rows)
+        modulus, of = address(n) + n_step * group, address(x) + ROW * rows * group
+        finish(to, of, value, wide, modulus, work, limbs, digits, routines)
         for lane in range(min(COUNT, len(packed) - COUNT * group)):
-            canonical = scratch[0, SCRATCH * limbs + 2 * rows :]
             put_words(packed[COUNT * group + lane], canonical, rows, lane)
 
 
@@ -336,30 +353,3 @@ def split_all(
     """Limbs of elements at an address, which are runs of words."""
     for element in range(start, stop):
         split(out[element // 8], 0, element, element % 8, packed, words, rows)
-
-
-@kernel
-def digits_all(
-    start: int,
-    stop: int,
-    out: Words,
-    packed: Words,
-    words: int,
-    bits: int,
-    window: int,
-    windows: int,
-    _scratch: Words,
-) -> None:
-    """The lowest ``bits`` of elements, cut into windows: out is (groups, windows, 8)."""
-    for element in range(start, stop):
-        source = packed[element]
-        for i in range(windows):
-            bit = window * i
-            word, shift = bit // 64, np.uint64(bit % 64)
-            value = np.uint64(0)
-            if word < words:
-                value = source[word] >> shift
-                if bit % 64 + window > 64:
-                    value |= source[word + 1] << (np.uint64(64) - shift)
-            mask = (np.uint64(1) << np.uint64(min(window, bits - bit))) - np.uint64(1)
-            out[element // 8, i, element % 8] = value & mask

@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
 from mpc.kernels.bigint.integers import bit_length, magnitudes, nonzero, widest, wrap_all
 from mpc.kernels.bigint.ladders import straus_all
-from mpc.kernels.bigint.limbs import Words, by_element, lane_groups_of
-from mpc.kernels.bigint.limbs import cut as cut_digits
+from mpc.kernels.bigint.limbs import Words, by_element, cut, lane_groups_of
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
 from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, halves, pippenger
 from mpc.kernels.bigint.residues import (
@@ -142,11 +141,12 @@ def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.
     rows, bits = len(bases) // terms, bit_length(exponents)
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
-    used = int(np.count_nonzero(nonzero(exponents), axis=1).max())
+    used = np.count_nonzero(nonzero(exponents)) // outputs
     task = _Task(terms, _about(used, terms), outputs, rows, bits)
     plan = _plan(task, threads_for(arithmetic.seconds(_plan(task, 1).cost)))
     if isinstance(plan.way, Cut):
-        return _by_buckets(arithmetic, bases, exponents, bits, plan.way)
+        flat = exponents.reshape(-1, exponents.shape[-1])
+        return pippenger(arithmetic, bases, flat, (outputs, terms), bits, plan.way)
     parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
     return concatenate([_straus(arithmetic, x, exponents, bits, plan.way) for x in parts])
 
@@ -159,25 +159,24 @@ def multiexp_signed(
     With a sign in the highest digit, or by the quotients of products of powers of either sign.
     """
     outputs, terms = exponents.shape
-    rows, bits, negative = len(bases) // terms, widest(exponents) + 1, exponents < 0
-    used, below = np.count_nonzero(exponents, axis=1), np.count_nonzero(negative, axis=1)
-    fuller = int(np.maximum(below, used - below).max())
-    whole = _Task(terms, _about(int(used.max()), terms), outputs, rows, bits, signed=True)
-    apart = _Task(terms, _about(fuller, terms), 2 * outputs, rows, bits - 1)
+    rows, bits = len(bases) // terms, widest(exponents) + 1
+    used = np.count_nonzero(exponents) // outputs
+    whole = _Task(terms, _about(used, terms), outputs, rows, bits, signed=True)
+    apart = _Task(terms, _about(-(-used // 2), terms), 2 * outputs, rows, bits - 1)
     threads = threads_for(arithmetic.seconds(_plan(apart, 1).cost))
     plan = _plan(whole, threads)
     if isinstance(plan.way, Cut) and plan.cost <= _plan(apart, threads).cost:
-        wrapped = wrap_all(exponents, plan.way.window * plan.way.spans)
-        return _by_buckets(arithmetic, bases, wrapped, bits, plan.way)
-    packed, negative = magnitudes(exponents.ravel())[0], negative[..., np.newaxis]
+        bits = plan.way.window * plan.way.spans
+        wrapped = wrap_all(exponents.ravel(), bits)
+        return pippenger(arithmetic, bases, wrapped, (outputs, terms), bits, plan.way)
+    packed, negative = magnitudes(exponents.ravel())[0], (exponents < 0)[..., np.newaxis]
     words = packed.view(np.uint64).reshape(outputs, terms, -1)
     both = np.concatenate([words * ~negative, words * negative])
     found = multiexp(arithmetic, bases, both.view(np.uint8))
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
-    return arithmetic.mul(
-        found[order[:, 0].ravel()], arithmetic.inverse(found[order[:, 1].ravel()])
-    )
+    above, below = (found[order[:, sign].ravel()] for sign in (0, 1))
+    return arithmetic.mul(above, arithmetic.inverse(below))
 
 
 def _straus(
@@ -207,7 +206,7 @@ def _about(used: int, terms: int) -> int:
 
 
 class _Task(NamedTuple):
-    """What there is to do; the fullest output has ``used`` exponents that are not 0."""
+    """What there is to do; an output has about ``used`` exponents that are not 0."""
 
     terms: int
     used: int
@@ -233,10 +232,10 @@ def _plan(task: _Task, threads: int) -> _Plan:
     """The cheapest way."""
     plans = [] if task.signed else [_with_tables(task, w, threads) for w in range(1, 9)]
     for choice in product(range(1, 11), POWERS_OF_TWO, POWERS_OF_TWO, range(4)):
-        cut = Cut(*choice, task.signed)
-        if cut.serves(task.terms, task.bits):
-            cost = cut.products(task.used, task.outputs * task.rows, task.bits, threads)
-            plans.append(_Plan(cost, cut))
+        way = Cut(*choice, task.signed)
+        if way.serves(task.terms, task.bits):
+            cost = way.products(task.used, task.outputs * task.rows, task.bits, threads)
+            plans.append(_Plan(cost, way))
     return min(plans, key=lambda plan: plan.cost, default=_Plan(inf, 0))
 
 
@@ -248,33 +247,7 @@ def _with_tables(task: _Task, window: int, threads: int) -> _Plan:
     return _Plan(task.rows * (table + cost), window)
 
 
-def _by_buckets(
-    arithmetic: SimdArithmetic,
-    bases: Residues,
-    exponents: NDArray[np.uint8],
-    bits: int,
-    way: Cut,
-) -> Residues:
-    """As many outputs at a time as their digits leave room for."""
-    outputs, terms, width = exponents.shape
-    bits = way.window * way.spans if way.signed else bits
-    rows, slab = len(bases) // terms, max(1, SLAB // (terms * -(-bits // way.window)))
-    found = []
-    for start in range(0, outputs, slab):
-        part = exponents[start : start + slab]
-        digits = cut_digits(part.reshape(-1, width), bits, way.window)
-        shape = len(part), terms
-        found.append(pippenger(arithmetic, bases, digits, shape, bits, way))
-    if len(found) == 1:
-        return found[0]
-    # Each slab is (rows, its outputs); the result is (rows, outputs).
-    order = [np.arange(len(x)).reshape(rows, -1) for x in found]
-    offsets = np.cumsum([0] + [len(x) for x in found[:-1]])
-    places = np.concatenate([o + at for o, at in zip(order, offsets, strict=True)], axis=1)
-    return concatenate(found)[places.ravel()]
-
-
 def _digits(exponents: NDArray[np.uint8], bits: int, window: int) -> NDArray[np.uint64]:
     """Digits (count, windows), lowest first."""
-    groups = cut_digits(exponents, bits, window)
+    groups = cut(exponents, bits, window)
     return groups.transpose(0, 2, 1).reshape(-1, groups.shape[1])[: len(exponents)]

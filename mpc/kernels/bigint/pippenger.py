@@ -6,28 +6,27 @@ by running products. An output is cut into tasks by runs of bits, by bases, and 
 those of equal lowest bits share no bucket with others, so that this cut costs next to nothing.
 
 Negative exponents are taken modulo a power of two, as two's complement has them: only the highest
-digit has a sign, and the buckets of either sign are tasks of their own. One product of an output is
-then inverted, before it is rejoined with the others.
+digit has a sign, and the buckets of either sign are tasks of their own. Those of the negative are
+rejoined apart from the others, and inverted at the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import pippenger_all
-from mpc.kernels.bigint.folds import rejoin_all
-from mpc.kernels.bigint.limbs import Words, aligned, by_element
-from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
+from mpc.kernels.bigint.integers import inverted
+from mpc.kernels.bigint.limbs import Words, aligned, begin, whole_words
+from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
-
-Positions = NDArray[np.intp]
 
 SQUARING = 0.7
 """What a squaring costs, in products."""
@@ -62,6 +61,11 @@ class Cut:
         return self._buckets(self.window)
 
     @property
+    def runs(self) -> int:
+        """Spans of an output that are rejoined apart from each other; 0 if there is one."""
+        return self.spans << self.signed if self.tasks > 1 else 0
+
+    @property
     def block(self) -> int:
         """Groups that hold the tasks of an output."""
         return -(-self.tasks // LANES)
@@ -72,20 +76,26 @@ class Cut:
 
     def serves(self, terms: int, bits: int) -> bool:
         """Whether less would not do."""
-        spans = self.spans == 1 or self.window * self.spans < 2 * bits
-        signs = not self.signed or (self.kinds > 0 and self.windows(bits) == 1)
-        return self.shares <= terms and self.kinds < self.window and spans and signs
+        if self.signed:
+            # Of a negative number the digits above its highest are not 0.
+            spans = self.kinds > 0 and self.windows(bits) == 1
+            spans &= self.window * (self.spans - 1) < bits
+        else:
+            spans = self.spans == 1 or self.window * self.spans < 2 * bits
+        return self.shares <= terms and self.kinds < self.window and spans
 
     def products(self, used: float, outputs: int, bits: int, threads: int) -> float:
         """Products of a lane group that the busiest thread does, where so many terms are not 0."""
         groups = -(-outputs * self.tasks // LANES)
         terms = used / (self.shares << self.kinds)
         busy = outputs * self.tasks / (LANES * groups)
-        windows, (full, rest) = self.windows(bits), divmod(bits, self.window)
-        filled = full * self._filling(terms, self.window) + self._filling(terms, rest)
+        windows, (full, rest) = self.windows(bits), divmod(bits - 1, self.window)
+        rest += 1
+        whole = busy * full * self._filling(terms, self.window) / self.spans
+        whole += max(busy * self._filling(terms, rest) / self.spans, self._chain(terms, rest))
         # Lanes keep step: all raise as many buckets as the lowest, and so widest, digit has.
         raised = min(full, windows) * self.entries + (windows > full) * self._buckets(rest)
-        whole = busy * filled / self.spans + 2 * raised
+        whole += 2 * raised
         whole += windows * (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
         whole += (windows - 1) * (1 + SQUARING * self.window)
         blocks = -(-groups // self.block) if self.tasks > 1 else 0
@@ -100,11 +110,18 @@ class Cut:
         buckets, used = self._buckets(width), terms * (1 - 0.5**width)
         return used - buckets * (1 - (1 - 1 / buckets) ** used)
 
+    def _chain(self, terms: float, width: int) -> float:
+        """Products, each of the one before, by which a bucket of the highest digit gets more terms
+        than those of the others."""
+        return terms * (2.0 ** (self.kinds - width) - 2.0 ** (self.kinds - self.window))
+
     def rejoining(self, bits: int) -> float:
         """Products that it takes to rejoin a block of groups."""
         joins = sum(-(-tasks // LANES) for tasks in halves(self.tasks))
         squarings = self.windows(bits) * self.window * (self.spans - 1)
-        return joins + SQUARING * squarings
+        # Negative ones have groups of their own from eight spans on.
+        apart = 1 + (self.signed and self.spans >= LANES)
+        return joins + SQUARING * squarings * apart
 
 
 def halves(count: int) -> list[int]:
@@ -115,46 +132,81 @@ def halves(count: int) -> list[int]:
 def pippenger(
     arithmetic: SimdArithmetic,
     bases: Residues,
-    digits: Words,
+    exponents: NDArray[np.uint8],
     shape: tuple[int, int],
     bits: int,
     cut: Cut,
 ) -> Residues:
-    """Of each row of bases the outputs, of ``shape`` outputs and terms, whose digits these are."""
+    """Of each row of bases the outputs, of ``shape`` outputs and terms.
+
+    Exponents (outputs * terms, width) are of so many bits; signed ones are wrapped to all the bits
+    of the cut.
+    """
     outputs, terms = shape
-    tasks = len(bases) // terms * outputs * cut.tasks
-    windows, most = cut.windows(bits), -(-terms // cut.shares)
-    out = lane_groups(-(-tasks // LANES), arithmetic.rows)
-    flat = _room(arithmetic, len(bases.data))
+    rows, windows, most = len(bases) // terms, cut.windows(bits), -(-terms // cut.shares)
+    tasks, alone = rows * outputs * cut.tasks, rows * outputs == 1
+    out, words = lane_groups(-(-tasks // LANES), arithmetic.rows), whole_words(exponents)
+    flat = lane_groups(len(bases.data) * LANES, -(-arithmetic.rows // LANES))
     pitch, entries, room = LANES * flat.shape[1], cut.entries, LANES * most
+    spans = arithmetic.words(cut.runs if alone else 0)
     arithmetic.run(
         pippenger_all,
         windows * (most / (1 << cut.kinds) + 2 * entries),
         out,
         bases.data,
         flat,
-        zero_groups(1, 1),
-        digits,
+        np.zeros(2 + -(-len(out) // cut.block), np.int64),
+        (begin(words), words.shape[1] // 8),
         (
             *(tasks, outputs, terms, cut.shares, cut.kinds),
             *(cut.spans, windows, cut.window, int(cut.signed)),
         ),
+        spans,
         _masks(cut, len(out)),
         entries,
         room,
-        extra=3 * entries + 3 + most + 3 * pitch + entries * pitch,
+        extra=3 * entries + 3 + 2 * most + 3 * pitch + flat.shape[1] + entries * pitch,
     )
+    found = Residues(out, tasks)
+    if len(spans):
+        return arithmetic.kept(_rejoined(arithmetic, spans, cut, windows * cut.window))
     if cut.signed:
-        _invert_negative(arithmetic, out, tasks, cut)
-    return _rejoined(arithmetic, Residues(out, tasks), cut, windows)
+        below = found[cut.spans :: cut.tasks]
+        return arithmetic.mul(found[:: cut.tasks], arithmetic.inverse(below))
+    return found[:: cut.tasks] if cut.tasks > 1 else found
 
 
-def _room(arithmetic: SimdArithmetic, groups: int) -> Words:
-    """For the limbs of each base in a row, all as far apart; and a last group of ones, filled."""
-    rows = arithmetic.rows
-    flat = lane_groups((groups + 1) * LANES, -(-rows // LANES))
-    flat.reshape(len(flat), -1)[-LANES:, :rows] = arithmetic.modulus[0, -rows:, 0]
-    return flat
+def _rejoined(arithmetic: SimdArithmetic, spans: Words, cut: Cut, bits: int) -> Any:
+    """Of the words of the spans of one output, and of as many others if signed, of which the last
+    is inverted.
+
+    One number at a time GMP squares faster than lanes do.
+    """
+    modulus, packed, width = mpz(arithmetic.moduli[0]), spans.tobytes(), 8 * spans.shape[1]
+    starts = range(0, cut.spans * width, width)
+    *lower, found = (mpz.from_bytes(packed[at : at + width], "little") for at in starts)
+    if cut.signed:
+        below = mpz.from_bytes(packed[-width:], "little")
+        found = found * inverted(below, modulus) % modulus
+    raise_to = _squared_by_digits if arithmetic.digits == 2 else _squared
+    for value in reversed(lower):
+        found = raise_to(found, bits, mpz(arithmetic.roots[0])) * value % modulus
+    return found
+
+
+def _squared(value: Any, times: int, modulus: Any) -> Any:
+    for _ in range(times):
+        value = value * value % modulus
+    return value
+
+
+def _squared_by_digits(value: Any, times: int, root: Any) -> Any:
+    """Modulo the square of ``root``: (x + y*n)**2 = x**2 + 2*x*y*n."""
+    y, x = divmod(value, root)
+    for _ in range(times):
+        carried, square = divmod(x * x, root)
+        x, y = square, (2 * x * y + carried) % root
+    return x + y * root
 
 
 @lru_cache(maxsize=16)
@@ -171,33 +223,3 @@ def _masks(cut: Cut, groups: int) -> Words:
         columns += [has, has & (kind >> (bit + signed) & 1 == 1)]
     masks = -np.stack(columns).astype(np.int64)
     return aligned(masks.reshape(2 * cut.kinds, groups, LANES).transpose(1, 0, 2))
-
-
-def _invert_negative(arithmetic: SimdArithmetic, out: Words, tasks: int, cut: Cut) -> None:
-    """In place, of each output and share and magnitude's kind the task of negative digits."""
-    negative, group, lane = _negative(cut, tasks)
-    if len(negative) < 2 * LANES:
-        out[group, :, lane] = arithmetic.inverses(out[group, :, lane])
-    else:
-        found = arithmetic.inverse(Residues(out, tasks)[negative])
-        out[group, :, lane] = by_element(found)
-
-
-@lru_cache(maxsize=16)
-def _negative(cut: Cut, tasks: int) -> tuple[Positions, Positions, Positions]:
-    """Which tasks have negative digits, and their lane groups and lanes."""
-    every = np.arange(tasks)
-    found = every[(every % cut.spans == cut.spans - 1) & (every // cut.spans % 2 == 1)]
-    return found, *np.divmod(found, LANES)
-
-
-def _rejoined(arithmetic: SimdArithmetic, x: Residues, cut: Cut, windows: int) -> Residues:
-    """From tasks (outputs, shares, kinds, spans) to outputs."""
-    if cut.tasks == 1:
-        return x
-    bits = windows * cut.window
-    blocks = x.data.reshape(-1, cut.block * arithmetic.rows, LANES)
-    args = (cut.block, cut.tasks, cut.spans, bits)
-    products = cut.rejoining(bits * cut.spans)
-    arithmetic.run(rejoin_all, products, blocks, *args, extra=arithmetic.rows)
-    return x[:1] if len(x) == cut.tasks else x[:: cut.tasks]

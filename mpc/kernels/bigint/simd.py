@@ -148,10 +148,13 @@ class SimdArithmetic:
         return Residues(out, len(packed))
 
     def store(self, x: Residues) -> NDArray[np.uint8]:
-        width = max(-(-n.bit_length() // 8) for n in self.moduli)
-        words = np.empty((len(x), -(-width // 8)), np.uint64)
+        width, words = max(-(-n.bit_length() // 8) for n in self.moduli), self.words(len(x))
         self.run(finish_all, 1, x.data, words, extra=3 * self.rows)
         return np.ascontiguousarray(words.view(np.uint8)[:, :width])
+
+    def words(self, count: int) -> Words:
+        """Room for numbers modulo the largest modulus."""
+        return np.empty((count, max(-(-n.bit_length() // 64) for n in self.moduli)), np.uint64)
 
     def mul(self, x: Residues, y: Residues) -> Residues:
         out, others, step = self._new(x), y.data, ROW * self.rows
@@ -246,6 +249,11 @@ class SimdArithmetic:
         kept = joined(elements, n, self.limbs)
         square = mpz(radix(self.limbs)) ** 2 % modulus
         return in_rows(inverted_all(kept, modulus, square), n, self.digits, self.limbs)
+
+    def kept(self, value: Any) -> Residues:
+        """A number (mpz)."""
+        scaled = value * radix(self.limbs) % self.moduli[0]
+        return Residues(in_digits([scaled], self.roots, self.digits, self.limbs), 1)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
