@@ -125,14 +125,19 @@ def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:
 
 def below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether each little-endian integer is below its bound (one bound for all, or one each)."""
-    # Most are told by their highest word.
-    top = -(-packed.shape[1] // 8) - 1
-    highest, limit = (spaced_words(array[:, 8 * top :])[:, 0] for array in (packed, bounds))
+    # Most are told by their highest eight bytes.
+    highest, limit = map(_highest, (packed, bounds))
     found = highest < limit
     if (alike := np.flatnonzero(highest == limit)).size:
         limits = bounds if len(bounds) == 1 else bounds[alike]
         found[alike] = _below(packed[alike], limits)
     return found
+
+
+def _highest(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    if packed.shape[1] < 8:
+        return spaced_words(packed)[:, 0]
+    return np.ascontiguousarray(packed[:, -8:]).view("<u8")[:, 0]
 
 
 def _below(packed: NDArray[np.uint8], bounds: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -210,10 +210,13 @@ class SimdArithmetic:
 
     def product(self, x: Residues) -> Residues:
         groups, rest = divmod(len(x), LANES)
-        tasks = min(groups, threads_for(self.seconds(groups)))
+        threads = threads_for(self.seconds(groups))
+        tasks = groups if threads == 1 else min(groups, threads)
         parts = lane_groups(tasks + 1, self.rows)
-        if groups:
+        if tasks < groups:
             self.run(fold_all, groups / tasks, parts[:tasks], x.data, groups)
+        else:
+            parts[:groups] = x.data[:groups]
         if rest:
             parts[tasks] = self.modulus[0, -self.rows :]
             parts[tasks, :, :rest] = x.data[groups, :, :rest]
