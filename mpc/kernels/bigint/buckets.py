@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import WORDS
 from mpc.kernels.bigint.digits import Cut, Exponents, Integers, arrange
-from mpc.kernels.bigint.folds import Modulus, rejoin
+from mpc.kernels.bigint.folds import Modulus, join_within, rejoin
 from mpc.kernels.bigint.loops import finish, put_words
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
@@ -312,6 +312,7 @@ def pippenger_all(
             for _ in range(width):
                 square(routines, to, to, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)
+        join_within(to, tasks, spans, signed, factor, running, ring)
         block = group // size
         if take(address(taken) + 8 * (2 + block), 1) == size - 1:
             first, bits = address(out) + ROW * rows * size * block, windows * width

@@ -135,6 +135,19 @@ def join_all_but_last(x: int, spans: int, factor: int, product: int, ring: Modul
 
 
 @inner
+def join_within(
+    x: int, tasks: int, spans: int, signed: int, factor: int, product: int, ring: Modulus
+) -> None:
+    """What :func:`rejoin` does first, in each group by itself."""
+    apart = min(tasks, COUNT) // 2
+    while apart >= spans << signed:
+        join_pairs(x, 1, apart, 0, factor, ring)
+        apart //= 2
+    if signed and 1 < spans < COUNT:
+        join_all_but_last(x, spans, factor, product, ring)
+
+
+@inner
 def rejoin(
     x: int,
     tasks: int,
@@ -145,7 +158,8 @@ def rejoin(
     product: int,
     ring: Modulus,
 ) -> None:
-    """In place: the product of ``tasks`` elements, a power of two, in the first of them.
+    """In place: the product of ``tasks`` elements, a power of two, in the first of them, after
+    :func:`join_within`.
 
     They are runs of ``spans``, of which each is to the power of 2**bits of the one before; with 0
     ``bits`` a run is left, of products. They are in as many groups as they take, or some of several
@@ -155,10 +169,10 @@ def rejoin(
     these, to the power that is theirs; or with 0 ``bits`` the last element of a second run.
     """
     rows, groups, apart = ring[2] * ring[3], -(-tasks // COUNT), tasks // 2
-    while apart >= spans << signed:
+    while apart >= max(COUNT, spans << signed):
         groups = join_pairs(x, groups, apart, 0, factor, ring)
         apart //= 2
-    if signed and spans > 1:
+    if signed and spans >= COUNT:
         join_all_but_last(x, spans, factor, product, ring)
     if bits == 0:
         return
