@@ -206,7 +206,7 @@ class Ring:
             raise ConfigError(f"{len(bases)} bases do not make rows of {terms}")
         if outputs == 0 or len(bases) == 0:
             return self.ones(0)
-        if not (exponents < 0).any():
+        if exponents.min() >= 0:
             packed, _ = magnitudes(exponents.ravel())
             return self.arithmetic.multiexp(bases, packed.reshape(outputs, terms, -1))
         if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mpc.errors import ConfigError
 from mpc.kernels.bigint import Residues
-from mpc.primitives import fixed
 from mpc.primitives.fixed import Integers
 
 if TYPE_CHECKING:
@@ -98,6 +97,9 @@ def _check_inner(ours: tuple[int, ...], theirs: tuple[int, ...], *shapes: tuple[
 
 def _widest_row(exponents: Integers) -> int:
     """The largest sum of magnitudes in a row: by how much an output can exceed an input."""
-    if fixed.magnitude(exponents) * exponents.shape[1] >= 1 << 63:
-        exponents = exponents.astype(object)
-    return int(np.abs(exponents).sum(axis=1).max(initial=0))
+    if exponents.dtype != object:
+        # Sums of integers below 2**53 are exact.
+        found = float(np.abs(exponents, dtype=np.float64).sum(axis=1).max(initial=0))
+        if found < 1 << 53:
+            return int(found)
+    return int(np.abs(exponents.astype(object)).sum(axis=1).max(initial=0))
