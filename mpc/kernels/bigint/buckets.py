@@ -108,23 +108,23 @@ def keep(x: int, other: int, mask: Lanes, rows: int) -> None:
 
 
 @inner
-def flatten(flat: Words, x: Words, rows: int, taken: Integers, work: int) -> None:
-    """The limbs of each element of x in a row of ``flat``: by all threads, some groups at a time.
+def flatten(flat: int, pitch: int, x: Words, rows: int, counts: int, work: int) -> None:
+    """The limbs of each element of x in a row of ``flat``: some groups at a time, by all threads
+    that have it in common.
 
-    ``taken`` counts the groups that are begun and those that are done. Whoever finds no more waits
-    for these: the thread that begins last has slept until now, and delays nobody.
+    Two words of ``counts`` say how many groups are begun and done. Whoever finds no more waits for
+    these: the thread that begins last has slept until now, and delays nobody.
     """
-    pitch, held, begun = 8 * flat.shape[1], work + ROW, address(taken)
-    done, places = begun + 8, address(flat)
-    first = take(begun, TOGETHER)
+    held, done = work + ROW, counts + 8
+    first = take(counts, TOGETHER)
     while first < len(x):
         for group in range(first, min(first + TOGETHER, len(x))):
             for lane in range(COUNT):
-                store_word(work, lane, places + 8 * pitch * (COUNT * group + lane))
+                store_word(work, lane, flat + 8 * pitch * (COUNT * group + lane))
             copy(held, address(x) + ROW * rows * group, rows)
             spread(held, work, pitch)
         take(done, TOGETHER)
-        first = take(begun, TOGETHER)
+        first = take(counts, TOGETHER)
     while take(done, 0) < len(x):
         pass
 
@@ -268,17 +268,20 @@ def pippenger_all(
 ) -> None:
     """out = the product over the terms of each task of base**digit, window by window.
 
-    ``bases`` are made of x by :func:`flatten`; for ``masks`` (groups, 2*kinds, 8) see
-    :func:`add_kind`. ``entries`` are the buckets of a task, and ``room`` is for the terms of a
-    group. Whoever finds that the other groups of an output are done, by what ``taken`` counts from
-    its third word on, rejoins them, see :func:`rejoin`; or all but the spans, if ``packed`` has
-    room for their words.
+    ``bases`` are made of x by :func:`flatten`; if there is no room, each thread makes its own, and
+    counts in the first row of its scratch after that of products, which is zero. For ``masks``
+    (groups, 2*kinds, 8) see :func:`add_kind`. ``entries`` are the buckets of a task, and ``room``
+    is for the terms of a group. Whoever finds that the other groups of an output are done, by what
+    ``taken`` counts from its third word on, rejoins them, see :func:`rejoin`; or all but the spans,
+    if ``packed`` has room for their words.
     """
     shares, kinds, spans, windows, width, signed = cut[3:]
     tasks = spans * shares << kinds
     size = -(-tasks // COUNT)
-    rows, pitch, buckets = limbs * digits, 8 * bases.shape[1], COUNT * entries
+    rows, buckets = limbs * digits, COUNT * entries
+    pitch = COUNT * -(-rows // COUNT)
     words, at = scratch.reshape(-1).view(np.int64), COUNT * SCRATCH * limbs
+    counts, at = address(scratch) + 8 * at, at + COUNT
     table, at = words[at : at + buckets], at + buckets
     ends, at = words[at : at + buckets], at + buckets
     active, at = words[at : at + buckets], at + buckets
@@ -289,7 +292,11 @@ def pippenger_all(
     factor, canonical = work + 8 * at, at // COUNT + 2 * pitch
     running, total = factor + ROW * pitch, factor + ROW * 2 * pitch
     one = factor + ROW * 3 * pitch
-    spaces = one, address(bases), one + 8 * pitch, pitch
+    held = one + 8 * pitch
+    flat = held + 8 * pitch * buckets
+    if len(bases) > 0:
+        flat, counts = address(bases), address(taken)
+    spaces = one, flat, held, pitch
     for row in range(rows):
         store_word(one, row, np.int64(load_word(one_of(address(n), limbs), COUNT * row)))
     for group in range(start, stop):
@@ -298,7 +305,7 @@ def pippenger_all(
         for window in range(windows - 1, -1, -1):
             arrange(ends, terms_of, keys, exponents, group, window, cut)
             # The first time, and not before: a thread that begins late would be waited for.
-            flatten(bases, x, rows, taken, work)
+            flatten(flat, pitch, x, rows, counts, work)
             last = multiply_into_buckets(
                 table, spaces, ends, terms_of, active, places, factor, running, ring
             )

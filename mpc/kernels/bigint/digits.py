@@ -56,7 +56,7 @@ def digits_all(
 
 @inner
 def place_of(digit: int, kinds: int, window: int, signed: bool) -> tuple[int, int]:
-    """Of which kind a digit is, and to which bucket of these it goes unless it is 0.
+    """Of which kind a digit is, and to which bucket of these it goes unless it is 0, or the lowest.
 
     There are 2**kinds kinds, by its lowest bits, and the others are the number of the bucket. Of
     ``signed`` digits the lowest bit of the kind is the sign, and the rest comes of the magnitude.
@@ -95,14 +95,18 @@ def count(
         highest = signed > 0 and span == spans - 1
         for term in range(share, terms, shares):
             digit = digit_of(packed, words, output * terms + term, bit, width)
+            # The lowest is twice the half of it, so that no bucket is for its magnitude alone.
+            lowest = highest & (digit == 1 << (width - 1))
+            digit = 3 << (width - 2) if lowest else digit
             of, bucket = place_of(digit, kinds, width, highest)
             to = lane + spans * (of - kind)
             # No branch: nobody foresees which terms belong to this group.
             here = (digit != 0) & (to >= 0) & (to < lanes)
             bucket = COUNT * bucket + to if here else 0
-            keys[found] = bucket << 32 | row * terms + term
-            ends[bucket] += here
-            found += here
+            for _ in range(1 + lowest):
+                keys[found] = bucket << 32 | row * terms + term
+                ends[bucket] += here
+                found += here
     return found
 
 

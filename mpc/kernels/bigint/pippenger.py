@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.buckets import pippenger_all
 from mpc.kernels.bigint.integers import inverted
 from mpc.kernels.bigint.limbs import Words, aligned, begin, whole_words
+from mpc.kernels.bigint.montgomery import SCRATCH
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 SQUARING = 0.7
 """What a squaring costs, in products."""
+
+OWN = 1 << 16
+"""Rows (4 MB) up to which each thread lays out the bases for itself: what two have in common costs
+them more."""
 
 POWERS_OF_TWO = (1, 2, 4, 8, 16)
 """How many ways an output may be cut."""
@@ -57,7 +62,7 @@ class Cut:
 
     @property
     def entries(self) -> int:
-        """Buckets of a task: one more for the magnitude of the lowest of signed digits."""
+        """Buckets of a task."""
         return self._buckets(self.window)
 
     @property
@@ -103,7 +108,7 @@ class Cut:
 
     def _buckets(self, width: int) -> int:
         """Of the digits of one kind that have so many bits."""
-        return (1 << max(0, width - self.kinds)) + self.signed
+        return 1 << max(0, width - self.kinds)
 
     def _filling(self, terms: float, width: int) -> float:
         """Products that put the terms whose digits are not 0 into buckets, which the first fill."""
@@ -144,10 +149,12 @@ def pippenger(
     """
     outputs, terms = shape
     rows, windows, most = len(bases) // terms, cut.windows(bits), -(-terms // cut.shares)
+    held = most << cut.signed  # a term may be in a bucket twice
     tasks, alone = rows * outputs * cut.tasks, rows * outputs == 1
     out, words = lane_groups(-(-tasks // LANES), arithmetic.rows), whole_words(exponents)
-    flat = lane_groups(len(bases.data) * LANES, -(-arithmetic.rows // LANES))
-    pitch, entries, room = LANES * flat.shape[1], cut.entries, LANES * most
+    pitch, entries, room = LANES * -(-arithmetic.rows // LANES), cut.entries, LANES * held
+    own = len(bases.data) * pitch if len(bases.data) * pitch <= OWN else 0
+    flat = lane_groups(0 if own else len(bases.data) * LANES, pitch // LANES)
     spans = arithmetic.words(cut.runs if alone else 0)
     arithmetic.run(
         pippenger_all,
@@ -165,7 +172,8 @@ def pippenger(
         _masks(cut, len(out)),
         entries,
         room,
-        extra=3 * entries + 3 + 2 * most + 3 * pitch + flat.shape[1] + entries * pitch,
+        extra=4 + 3 * entries + 2 * held + 3 * pitch + pitch // LANES + entries * pitch + own,
+        start=lambda scratch: scratch[0, SCRATCH * arithmetic.limbs].fill(0),
     )
     found = Residues(out, tasks)
     if len(spans):

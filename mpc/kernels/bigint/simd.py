@@ -36,6 +36,7 @@ from mpc.kernels.bigint.limbs import (
     radix,
     side_by_side,
     split_integers,
+    split_packed,
     whole_words,
 )
 from mpc.kernels.bigint.lookups import BYTES
@@ -255,8 +256,11 @@ class SimdArithmetic:
 
     def kept(self, value: Any) -> Residues:
         """A number (mpz)."""
-        scaled = value * radix(self.limbs) % self.moduli[0]
-        return Residues(in_digits([scaled], self.roots, self.digits, self.limbs), 1)
+        n, shift = mpz(self.roots[0]), LIMB_BITS * self.limbs
+        high, low = divmod((value << shift) % n**self.digits, n)
+        width = -(-(shift * self.digits) // 64) * 8
+        packed = (low + (high << shift)).to_bytes(width, "little")
+        return Residues(split_packed(np.frombuffer(packed, np.uint8)[np.newaxis], self.rows), 1)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
