@@ -18,7 +18,7 @@ LINGER = 0.5
 """Seconds that a thread waits for more to do. Starting one takes three times as long as waking
 one, and an engineer's program calls kernels in bursts."""
 
-MOST = 64
+MOST = max(64, 4 * (os.cpu_count() or 1))
 """Threads at a time, for all callers: one that the system lets wait counts until it is run."""
 
 _helpers: set[_Helper] = set()

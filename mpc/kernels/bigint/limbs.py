@@ -100,20 +100,14 @@ def joined(elements: Words, root: Any, limbs: int) -> list[Any]:
     ]
 
 
-def in_rows(values: Sequence[Any], root: Any, digits: int, limbs: int) -> Words:
-    """The opposite, of reduced numbers; it takes as long as kernels where these are few."""
-    # Two limbs are 13 bytes; of the last ones eight are read where there are one or six.
-    pairs, packed, width = -(-limbs // 2), b"", 13 * -(-limbs // 2) + 8
-    for value in values:
-        for _ in range(digits):
-            value, digit = divmod(value, root)  # noqa: PLW2901 -- what is left of it
-            packed += digit.to_bytes(width, "little")
-    shape, strides = (len(values) * digits, pairs), (width, 13)
-    limb = np.empty((*shape, 2), np.uint64)
-    limb[..., 0] = np.ndarray(shape, "<u8", packed, 0, strides)
-    limb[..., 1] = np.ndarray(shape, "<u8", packed, 6, strides) >> 4
-    limb &= (1 << LIMB_BITS) - 1
-    return limb.reshape(len(values), digits, 2 * pairs)[..., :limbs].reshape(len(values), -1)
+def in_groups(values: Sequence[Any], root: Any, digits: int, limbs: int) -> Words:
+    """The opposite, of reduced numbers: lane groups, zero in the lanes that are left."""
+    shift, wholes = LIMB_BITS * limbs, values
+    if digits == 2:
+        wholes = [low + (high << shift) for high, low in (divmod(v, root) for v in values)]
+    width = 8 * -(-shift * digits // 64)
+    packed = b"".join(whole.to_bytes(width, "little") for whole in wholes)
+    return split_packed(np.frombuffer(packed, np.uint8).reshape(-1, width), digits * limbs)
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

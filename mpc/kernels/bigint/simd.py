@@ -29,14 +29,12 @@ from mpc.kernels.bigint.limbs import (
     cut,
     in_all_lanes,
     in_digits,
-    in_rows,
+    in_groups,
     joined,
-    lane_groups_of,
     powers_of_radix,
     radix,
     side_by_side,
     split_integers,
-    split_packed,
     whole_words,
 )
 from mpc.kernels.bigint.lookups import BYTES
@@ -232,19 +230,19 @@ class SimdArithmetic:
         groups = len(x) // LANES
         runs = min(groups // 2, threads_for(self.seconds(2 * groups)))
         if runs == 0:
-            return Residues(lane_groups_of(self.inverses(by_element(x))), len(x))
+            return Residues(self.inverses(by_element(x)), len(x))
         whole, before = x.data[:groups], lane_groups(groups, self.rows)
         ends = lane_groups(runs, self.rows)
         self.run(chain_all, groups / runs, ends, whole, before)
         few = concatenate([Residues(ends, LANES * runs), x[LANES * groups :]])
-        found, out = lane_groups_of(self.inverses(by_element(few))), self._new(x)
+        found, out = self.inverses(by_element(few)), self._new(x)
         out[groups:] = found[runs:]
         self.run(unchain_all, 2 * groups / runs, found[:runs], whole, before, out)
         return Residues(out, len(x))
 
     def inverses(self, elements: Words) -> Words:
-        """Of a few elements (count, rows), likewise: by one extended gcd, in integers, since lanes
-        take longer. There is at least one.
+        """Of a few elements (count, rows), at least one, as lane groups: by one extended gcd, in
+        integers, since lanes take longer.
 
         The inverse of v*R, which is how v is kept, times R**2 is how 1/v is kept.
         """
@@ -252,15 +250,13 @@ class SimdArithmetic:
         modulus = n**self.digits
         kept = joined(elements, n, self.limbs)
         square = mpz(radix(self.limbs)) ** 2 % modulus
-        return in_rows(inverted_all(kept, modulus, square), n, self.digits, self.limbs)
+        return in_groups(inverted_all(kept, modulus, square), n, self.digits, self.limbs)
 
     def kept(self, value: Any) -> Residues:
         """A number (mpz)."""
-        n, shift = mpz(self.roots[0]), LIMB_BITS * self.limbs
-        high, low = divmod((value << shift) % n**self.digits, n)
-        width = -(-(shift * self.digits) // 64) * 8
-        packed = (low + (high << shift)).to_bytes(width, "little")
-        return Residues(split_packed(np.frombuffer(packed, np.uint8)[np.newaxis], self.rows), 1)
+        n = mpz(self.roots[0])
+        scaled = value * radix(self.limbs) % n**self.digits
+        return Residues(in_groups([scaled], n, self.digits, self.limbs), 1)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
