@@ -253,8 +253,8 @@ def _many(
 ) -> list[Operation]:
     """What is soon done, on a batch that takes long enough to be worth a second thread.
 
-    Of 512 ciphertexts the sum takes half a millisecond, and to start a thread a tenth of that. Some
-    results are compared, all along the batch.
+    Of 512 ciphertexts the sum takes half a millisecond, and to have a second thread begin and end
+    a tenth of that. Some results are compared, all along the batch.
     """
     places = np.arange(MANY) % len(values)
     some = np.arange(0, MANY, MANY // 16)
