@@ -141,6 +141,46 @@ def test_every_cut_of_a_product_of_powers(window):
 
 
 @needs_simd
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("own", [0, 1 << 16], ids=["shared", "own"])
+def test_bases_laid_out_by_all_or_by_each(monkeypatch, own, threads):
+    """Of many bases one layout serves all threads, which wait for each other's part of it."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+
+    monkeypatch.setattr(pippenger, "OWN", own)
+    rng = random.Random(threads)
+    # Groups of bases that are a few times, and not a multiple, of those laid out at a time.
+    terms, bits = 101, 12
+    bases = [rng.randrange(1, P) for _ in range(2 * terms)]
+    exponents = [[rng.randint(-(1 << 10), 1 << 10) for _ in range(terms)] for _ in range(3)]
+    for way, outputs, rows in product(
+        (
+            pippenger.Cut(4, 1, 16),
+            pippenger.Cut(4, 1, 2, 1),
+            pippenger.Cut(3, 4, 8, 2, signed=True),
+        ),
+        (1, 3),
+        (1, 2),
+    ):
+        assert way.serves(terms, bits)
+        chosen = [[e if way.signed else abs(e) for e in row] for row in exponents[:outputs]]
+        x = bases[: rows * terms]
+        wide = way.window * way.spans if way.signed else bits
+        packed = wrap_all(np.array(chosen, dtype=object).ravel(), wide)
+        with kernels.use("simd", threads=threads):
+            ring = bigint.modulo_square(P)
+            args = ring.encode(x), packed, (outputs, terms), wide, way
+            found = ring.decode(pippenger.pippenger(ring.arithmetic, *args))
+        [n] = ring.moduli
+        assert found == [
+            prod(pow(x, e, n) for x, e in zip(bases[at : at + terms], row, strict=True)) % n
+            for at in range(0, rows * terms, terms)
+            for row in chosen
+        ]
+
+
+@needs_simd
 @pytest.mark.parametrize("threads", [1, 2])
 def test_no_digit_is_all_sign(threads):
     """A negative number's digits above its highest would each put it into one bucket."""
