@@ -6,6 +6,7 @@ from __future__ import annotations
 import _thread
 import os
 import random
+import signal
 import threading
 import time
 import weakref
@@ -338,6 +339,43 @@ def test_an_error_of_the_caller_waits_for_the_threads():
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in the caller"):
         work.finish(work._do)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_an_interrupt_waits_for_the_threads(presses):
+    """They read and write arrays that the caller lets go."""
+    began, ended = threading.Event(), threading.Event()
+
+    def help_with():
+        began.set()
+        for _ in range(presses):
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        helpers.together(2, lambda: began.wait(60), help_with)
+    assert ended.is_set()
+
+
+def test_an_error_in_calling_for_threads_waits_for_those_that_came(monkeypatch):
+    began, ended, call_for = threading.Event(), threading.Event(), helpers._call_for
+
+    def call_once(work):
+        if began.is_set():
+            raise MemoryError
+        return call_for(work) and began.wait(60)
+
+    def help_with():
+        began.set()
+        time.sleep(0.05)
+        ended.set()
+
+    monkeypatch.setattr(helpers, "_call_for", call_once)
+    with pytest.raises(MemoryError):
+        helpers.together(3, lambda: None, help_with)
     assert ended.is_set()
 
 
