@@ -141,10 +141,61 @@ def test_every_cut_of_a_product_of_powers(window):
             ]
 
 
+@pytest.fixture
+def guarded(monkeypatch):
+    """Behind what kernels write to are words that none of them writes."""
+    from mpc.kernels.bigint import pippenger, residues, simd
+
+    guards, known = [], 0xA5A5A5A5A5A5A5A5
+
+    def lane_groups(groups, limbs):
+        size = groups * limbs
+        [rows] = residues.lane_groups(1, size + 16)
+        rows[size:] = known
+        guards.append(rows[size:])
+        return rows[:size].reshape(groups, limbs, 8)
+
+    for module in (pippenger, simd):
+        monkeypatch.setattr(module, "lane_groups", lane_groups)
+    yield
+    assert guards
+    assert all((guard == known).all() for guard in guards)
+
+
+@needs_simd
+@pytest.mark.parametrize("window", [2, 3, 4, 6])
+def test_every_signed_cut(guarded, window):
+    """Where all digits are of one kind, and the highest the lowest there is, rooms are fullest."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+
+    rng, terms = random.Random(window), 5
+    shapes = product((1, 2, 4, 8, 16), (1, 4), (1, 2, 3))
+    ways = [pippenger.Cut(window, *shape, signed=True) for shape in shapes]
+    for way in (way for way in ways if way.serves(terms, window * way.spans)):
+        bits = window * way.spans
+        low = -(1 << (bits - 1))
+        fullest = low + sum(1 << window * i for i in range(way.spans - 1))
+        rows = [[fullest] * terms, [low] * terms, [-1] * terms, [low, -low - 1, 0, 1, fullest]]
+        rows.append([rng.randrange(low, -low) for _ in range(terms)])
+        for chosen, runs, threads in ([rows[:1], 1, 1], [rows[4:], 1, 2], [rows, 2, 3]):
+            bases = [rng.randrange(1, P) for _ in range(runs * terms)]
+            packed = wrap_all(np.array(chosen, dtype=object).ravel(), bits)
+            with kernels.use("simd", threads=threads):
+                ring = bigint.modulo_square(P)
+                args = ring.encode(bases), packed, (len(chosen), terms), bits, way
+                found = ring.decode(pippenger.pippenger(ring.arithmetic, *args))
+            assert found == [
+                prod(pow(x, e, P * P) for x, e in zip(bases[at:], row, strict=False)) % P**2
+                for at in range(0, runs * terms, terms)
+                for row in chosen
+            ]
+
+
 @needs_simd
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("own", [0, 1 << 16], ids=["shared", "own"])
-def test_bases_laid_out_by_all_or_by_each(monkeypatch, own, threads):
+def test_bases_laid_out_by_all_or_by_each(guarded, monkeypatch, own, threads):
     """Of many bases one layout serves all threads, which wait for each other's part of it."""
     from mpc.kernels.bigint import pippenger
     from mpc.kernels.bigint.integers import wrap_all
@@ -207,11 +258,26 @@ def test_terms_are_shared_where_groups_are_few():
 # --- the threads themselves ----------------------------------------------------------------------
 
 
+def settle(is_so):
+    """Wait until it is: a helper waits again a moment after it has said that it is done."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def all_are_idle():
+    return len(helpers._idle) == len(helpers._helpers)
+
+
 @pytest.fixture
 def no_helpers(monkeypatch):
-    """None from before: what they get to do is counted."""
+    """None from before, and none that comes late to the next test: what they do is counted."""
+    settle(all_are_idle)
     monkeypatch.setattr(helpers, "_helpers", set())
     monkeypatch.setattr(helpers, "_idle", deque())
+    yield
+    settle(all_are_idle)
 
 
 def none_left(_run, _args):
@@ -221,32 +287,28 @@ def none_left(_run, _args):
 @needs_simd
 @pytest.mark.parametrize("start", [none_left, lambda *_: 0], ids=["refused", "never run"])
 def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers, start):
-    with kernels.use("simd", threads=4):
+    with kernels.use("simd", threads=1):
         expected = everything(67)
-        helpers._idle.clear()
-        monkeypatch.setattr(_thread, "start_new_thread", start)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
+    with kernels.use("simd", threads=4):
         assert everything(67) == expected
     assert len(helpers._helpers) <= helpers.MOST
-
-
-def settle(is_so):
-    """Wait until it is: a helper waits again a moment after it has said that it is done."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    helpers._helpers.clear()  # none of these ever comes
 
 
 def meet(threads):
     """Who takes part in something that nobody leaves before so many have come."""
-    barrier, found = threading.Barrier(threads), []
+    barrier, found, idle = threading.Barrier(threads), [], []
 
     def do():
         found.append(threading.get_ident())
         barrier.wait(60)
+        idle.extend(helpers._idle)  # nobody who takes part
+        barrier.wait(60)
 
     helpers.together(threads, do, do)
     assert len(set(found)) == threads
+    assert not idle
     return set(found) - {threading.get_ident()}
 
 
@@ -270,6 +332,24 @@ def test_a_helper_that_is_about_to_leave_is_kept(monkeypatch, no_helpers):
     for _ in range(300):
         assert len(meet(2)) == 1
         time.sleep(0.0005)
+
+
+def test_a_helper_that_is_taken_as_it_leaves_waits_to_be_woken(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "LINGER", 0)
+    helper, found = helpers._Helper(), []
+    thread = threading.Thread(target=lambda: found.append(helper._is_wanted()))
+    thread.start()
+    thread.join(0.02)
+    assert not found
+    helper.wake(helpers._Work(0, lambda: None))
+    thread.join(60)
+    assert found == [True]
+
+
+def test_a_thread_that_is_refused_does_not_count(monkeypatch, no_helpers):
+    monkeypatch.setattr(_thread, "start_new_thread", none_left)
+    helpers.together(3, lambda: None, lambda: None)
+    assert not helpers._helpers
 
 
 def test_a_waiting_helper_holds_nothing(monkeypatch, no_helpers):
@@ -302,6 +382,7 @@ def test_helpers_are_bounded(monkeypatch, no_helpers):
 
     helpers.together(50, do, do)
     assert len(found) == 4
+    assert len(helpers._helpers) == 3
 
 
 @needs_simd
@@ -424,7 +505,8 @@ def test_a_fork_while_threads_work():
         try:
             for _ in range(5):
                 if (child := os.fork()) == 0:
-                    os._exit(everything(33) != expected)
+                    left = helpers._helpers or helpers._idle
+                    os._exit(bool(left) or everything(33) != expected)
                 assert os.waitpid(child, 0)[1] == 0
         finally:
             stop.set()
