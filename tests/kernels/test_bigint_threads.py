@@ -175,8 +175,11 @@ def test_every_signed_cut(guarded, window):
     for way in (way for way in ways if way.serves(terms, window * way.spans)):
         bits = window * way.spans
         low = -(1 << (bits - 1))
-        fullest = low + sum(1 << window * i for i in range(way.spans - 1))
-        rows = [[fullest] * terms, [low] * terms, [-1] * terms, [low, -low - 1, 0, 1, fullest]]
+        odd = low + sum(1 << window * i for i in range(1, way.spans - 1))
+        # The first terms go into the last buckets, and so to the end of the room.
+        first = [max((1 << window) - 1 - 2 * i, 1) * (way.spans > 1) for i in range(terms)]
+        fullest = [odd + digit for digit in first]
+        rows = [fullest, [low] * terms, [-1] * terms, [low, -low - 1, 0, 1, odd]]
         rows.append([rng.randrange(low, -low) for _ in range(terms)])
         for chosen, runs, threads in ([rows[:1], 1, 1], [rows[4:], 1, 2], [rows, 2, 3]):
             bases = [rng.randrange(1, P) for _ in range(runs * terms)]
