@@ -236,6 +236,42 @@ def test_bases_laid_out_by_all_or_by_each(guarded, monkeypatch, own, threads):
 
 
 @needs_simd
+def test_bases_that_another_lays_out_are_waited_for(monkeypatch):
+    """The test is the other thread: it has begun the first groups, and is late with them."""
+    from mpc.kernels.bigint import pippenger, simd
+    from mpc.kernels.bigint.integers import wrap_all
+
+    shared, run = [], simd.SimdArithmetic.run
+
+    def begun_by_another(self, kernel, products, out, x, flat, taken, *args, **options):
+        flat.fill(0)
+        taken[0] = 8
+        shared.append((x, flat, taken))
+        run(self, kernel, products, out, x, flat, taken, *args, **options)
+
+    monkeypatch.setattr(pippenger, "OWN", 0)
+    bases, exponents = list(range(2, 101)), [*range(1, 100)]
+    ring, found = bigint.modulo(P), []
+    packed, x = wrap_all(np.array(exponents), 7), ring.encode(bases)
+    args = ring.arithmetic, x, packed, (1, len(bases)), 7, pippenger.Cut(4)
+    monkeypatch.setattr(simd.SimdArithmetic, "run", begun_by_another)
+    with kernels.use("simd", threads=1):
+        other = threading.Thread(target=lambda: found.append(pippenger.pippenger(*args)))
+        other.start()
+        other.join(0.1)
+        settle(lambda: shared)
+        assert not found
+        data, flat, taken = shared[0]
+        elements = data[:8].transpose(0, 2, 1).reshape(64, -1)
+        flat.reshape(len(flat), -1)[:64, : elements.shape[1]] = elements
+        taken[1] += 8
+        other.join(60)
+    monkeypatch.undo()
+    powers = zip(bases, exponents, strict=True)
+    assert ring.decode(found[0]) == [prod(pow(x, e, P) for x, e in powers) % P]
+
+
+@needs_simd
 @pytest.mark.parametrize("threads", [1, 2])
 def test_no_digit_is_all_sign(threads):
     """A negative number's digits above its highest would each put it into one bucket."""
