@@ -7,6 +7,7 @@ import _thread
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from mpc import kernels
 
@@ -39,10 +40,14 @@ def together(threads: int, do: Callable[[], None], help_with: Callable[[], None]
     for it, and it is not waited for. What one of them raises is raised here.
     """
     work = _Work(threads - 1, help_with)
-    for _ in range(threads - 1):
-        if not _call_for(work):
-            break
-    work.finish(do)
+
+    def call_and_do() -> None:
+        for _ in range(threads - 1):
+            if not _call_for(work):
+                break
+        do()
+
+    work.finish(call_and_do)
 
 
 class _Work:
@@ -76,16 +81,23 @@ class _Work:
         try:
             do()
         finally:
-            # Nobody is to begin any more: whom this takes from the list is not waited for.
-            while True:
-                try:
-                    self._waiting.popleft().release()
-                except IndexError:
-                    break
-            for done in self._begun:
-                done.acquire()
+            self._wait()
         if self._error is not None:
             raise self._error
+
+    def _wait(self) -> None:
+        """To the end, though it be interrupted: they use arrays that the caller lets go."""
+        try:
+            # Nobody is to begin any more: whom this takes from the list is not waited for. All are
+            # taken and released by one call, so that no interrupt comes between the two.
+            with suppress(IndexError):
+                list(map(_thread.LockType.release, iter(self._waiting.popleft, None)))
+            for done in self._begun:
+                with done:
+                    pass
+        except BaseException:
+            self._wait()
+            raise
 
 
 class _Helper:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import _thread
 import os
 import random
+import signal
 import threading
 import time
 import weakref
@@ -140,6 +141,137 @@ def test_every_cut_of_a_product_of_powers(window):
             ]
 
 
+@pytest.fixture
+def guarded(monkeypatch):
+    """Behind what kernels write to are words that none of them writes."""
+    from mpc.kernels.bigint import pippenger, residues, simd
+
+    guards, known = [], 0xA5A5A5A5A5A5A5A5
+
+    def lane_groups(groups, limbs):
+        size = groups * limbs
+        [rows] = residues.lane_groups(1, size + 16)
+        rows[size:] = known
+        guards.append(rows[size:])
+        return rows[:size].reshape(groups, limbs, 8)
+
+    for module in (pippenger, simd):
+        monkeypatch.setattr(module, "lane_groups", lane_groups)
+    yield
+    assert guards
+    assert all((guard == known).all() for guard in guards)
+
+
+@needs_simd
+@pytest.mark.parametrize("window", [2, 3, 4, 6])
+def test_every_signed_cut(guarded, window):
+    """Where all digits are of one kind, and the highest the lowest there is, rooms are fullest."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+
+    rng, terms = random.Random(window), 5
+    shapes = product((1, 2, 4, 8, 16), (1, 4), (1, 2, 3))
+    ways = [pippenger.Cut(window, *shape, signed=True) for shape in shapes]
+    for way in (way for way in ways if way.serves(terms, window * way.spans)):
+        bits = window * way.spans
+        low = -(1 << (bits - 1))
+        odd = low + sum(1 << window * i for i in range(1, way.spans - 1))
+        # The first terms go into the last buckets, and so to the end of the room.
+        first = [max((1 << window) - 1 - 2 * i, 1) * (way.spans > 1) for i in range(terms)]
+        fullest = [odd + digit for digit in first]
+        rows = [fullest, [low] * terms, [-1] * terms, [low, -low - 1, 0, 1, odd]]
+        rows.append([rng.randrange(low, -low) for _ in range(terms)])
+        for chosen, runs, threads in ([rows[:1], 1, 1], [rows[4:], 1, 2], [rows, 2, 3]):
+            bases = [rng.randrange(1, P) for _ in range(runs * terms)]
+            packed = wrap_all(np.array(chosen, dtype=object).ravel(), bits)
+            with kernels.use("simd", threads=threads):
+                ring = bigint.modulo_square(P)
+                args = ring.encode(bases), packed, (len(chosen), terms), bits, way
+                found = ring.decode(pippenger.pippenger(ring.arithmetic, *args))
+            assert found == [
+                prod(pow(x, e, P * P) for x, e in zip(bases[at:], row, strict=False)) % P**2
+                for at in range(0, runs * terms, terms)
+                for row in chosen
+            ]
+
+
+@needs_simd
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("own", [0, 1 << 16], ids=["shared", "own"])
+def test_bases_laid_out_by_all_or_by_each(guarded, monkeypatch, own, threads):
+    """Of many bases one layout serves all threads, which wait for each other's part of it."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+
+    monkeypatch.setattr(pippenger, "OWN", own)
+    rng = random.Random(threads)
+    # Groups of bases that are a few times, and not a multiple, of those laid out at a time.
+    terms, bits = 101, 12
+    bases = [rng.randrange(1, P) for _ in range(2 * terms)]
+    exponents = [[rng.randint(-(1 << 10), 1 << 10) for _ in range(terms)] for _ in range(3)]
+    for way, outputs, rows in product(
+        (
+            pippenger.Cut(4, 1, 16),
+            pippenger.Cut(4, 1, 2, 1),
+            pippenger.Cut(3, 4, 8, 2, signed=True),
+        ),
+        (1, 3),
+        (1, 2),
+    ):
+        assert way.serves(terms, bits)
+        chosen = [[e if way.signed else abs(e) for e in row] for row in exponents[:outputs]]
+        x = bases[: rows * terms]
+        wide = way.window * way.spans if way.signed else bits
+        packed = wrap_all(np.array(chosen, dtype=object).ravel(), wide)
+        with kernels.use("simd", threads=threads):
+            ring = bigint.modulo_square(P)
+            args = ring.encode(x), packed, (outputs, terms), wide, way
+            found = ring.decode(pippenger.pippenger(ring.arithmetic, *args))
+        [n] = ring.moduli
+        assert found == [
+            prod(pow(x, e, n) for x, e in zip(bases[at : at + terms], row, strict=True)) % n
+            for at in range(0, rows * terms, terms)
+            for row in chosen
+        ]
+
+
+@needs_simd
+def test_bases_that_another_lays_out_are_waited_for(monkeypatch):
+    """The test is the other thread: it has begun the first groups, and is late with them."""
+    from mpc.kernels.bigint import pippenger, simd
+    from mpc.kernels.bigint.integers import wrap_all
+
+    shared, run = [], simd.SimdArithmetic.run
+
+    def begun_by_another(self, kernel, products, out, x, flat, taken, *args, **options):
+        flat.fill(0)
+        taken[0] = 8
+        shared.append((x, flat, taken))
+        run(self, kernel, products, out, x, flat, taken, *args, **options)
+
+    monkeypatch.setattr(pippenger, "OWN", 0)
+    bases, exponents = list(range(2, 101)), [*range(1, 100)]
+    ring, found = bigint.modulo(P), []
+    packed, x = wrap_all(np.array(exponents), 7), ring.encode(bases)
+    args = ring.arithmetic, x, packed, (1, len(bases)), 7, pippenger.Cut(4)
+    with kernels.use("simd", threads=1):
+        pippenger.pippenger(*args)  # so that all is compiled
+        monkeypatch.setattr(simd.SimdArithmetic, "run", begun_by_another)
+        other = threading.Thread(target=lambda: found.append(pippenger.pippenger(*args)))
+        other.start()
+        other.join(0.1)
+        settle(lambda: shared)
+        assert not found
+        data, flat, taken = shared[0]
+        elements = data[:8].transpose(0, 2, 1).reshape(64, -1)
+        flat.reshape(len(flat), -1)[:64, : elements.shape[1]] = elements
+        taken[1] += 8
+        other.join(60)
+    monkeypatch.undo()
+    powers = zip(bases, exponents, strict=True)
+    assert ring.decode(found[0]) == [prod(pow(x, e, P) for x, e in powers) % P]
+
+
 @needs_simd
 @pytest.mark.parametrize("threads", [1, 2])
 def test_no_digit_is_all_sign(threads):
@@ -166,11 +298,26 @@ def test_terms_are_shared_where_groups_are_few():
 # --- the threads themselves ----------------------------------------------------------------------
 
 
+def settle(is_so):
+    """Wait until it is: a helper waits again a moment after it has said that it is done."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def all_are_idle():
+    return len(helpers._idle) == len(helpers._helpers)
+
+
 @pytest.fixture
 def no_helpers(monkeypatch):
-    """None from before: what they get to do is counted."""
+    """None from before, and none that comes late to the next test: what they do is counted."""
+    settle(all_are_idle)
     monkeypatch.setattr(helpers, "_helpers", set())
     monkeypatch.setattr(helpers, "_idle", deque())
+    yield
+    settle(all_are_idle)
 
 
 def none_left(_run, _args):
@@ -180,32 +327,28 @@ def none_left(_run, _args):
 @needs_simd
 @pytest.mark.parametrize("start", [none_left, lambda *_: 0], ids=["refused", "never run"])
 def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers, start):
-    with kernels.use("simd", threads=4):
+    with kernels.use("simd", threads=1):
         expected = everything(67)
-        helpers._idle.clear()
-        monkeypatch.setattr(_thread, "start_new_thread", start)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
+    with kernels.use("simd", threads=4):
         assert everything(67) == expected
     assert len(helpers._helpers) <= helpers.MOST
-
-
-def settle(is_so):
-    """Wait until it is: a helper waits again a moment after it has said that it is done."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    helpers._helpers.clear()  # none of these ever comes
 
 
 def meet(threads):
     """Who takes part in something that nobody leaves before so many have come."""
-    barrier, found = threading.Barrier(threads), []
+    barrier, found, idle = threading.Barrier(threads), [], []
 
     def do():
         found.append(threading.get_ident())
         barrier.wait(60)
+        idle.extend(helpers._idle)  # nobody who takes part
+        barrier.wait(60)
 
     helpers.together(threads, do, do)
     assert len(set(found)) == threads
+    assert not idle
     return set(found) - {threading.get_ident()}
 
 
@@ -229,6 +372,24 @@ def test_a_helper_that_is_about_to_leave_is_kept(monkeypatch, no_helpers):
     for _ in range(300):
         assert len(meet(2)) == 1
         time.sleep(0.0005)
+
+
+def test_a_helper_that_is_taken_as_it_leaves_waits_to_be_woken(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "LINGER", 0)
+    helper, found = helpers._Helper(), []
+    thread = threading.Thread(target=lambda: found.append(helper._is_wanted()))
+    thread.start()
+    thread.join(0.02)
+    assert not found
+    helper.wake(helpers._Work(0, lambda: None))
+    thread.join(60)
+    assert found == [True]
+
+
+def test_a_thread_that_is_refused_does_not_count(monkeypatch, no_helpers):
+    monkeypatch.setattr(_thread, "start_new_thread", none_left)
+    helpers.together(3, lambda: None, lambda: None)
+    assert not helpers._helpers
 
 
 def test_a_waiting_helper_holds_nothing(monkeypatch, no_helpers):
@@ -261,6 +422,7 @@ def test_helpers_are_bounded(monkeypatch, no_helpers):
 
     helpers.together(50, do, do)
     assert len(found) == 4
+    assert len(helpers._helpers) == 3
 
 
 @needs_simd
@@ -298,6 +460,43 @@ def test_an_error_of_the_caller_waits_for_the_threads():
     _thread.start_new_thread(work.help, ())
     with pytest.raises(ValueError, match="in the caller"):
         work.finish(work._do)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_an_interrupt_waits_for_the_threads(presses):
+    """They read and write arrays that the caller lets go."""
+    began, ended = threading.Event(), threading.Event()
+
+    def help_with():
+        began.set()
+        for _ in range(presses):
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        helpers.together(2, lambda: began.wait(60), help_with)
+    assert ended.is_set()
+
+
+def test_an_error_in_calling_for_threads_waits_for_those_that_came(monkeypatch):
+    began, ended, call_for = threading.Event(), threading.Event(), helpers._call_for
+
+    def call_once(work):
+        if began.is_set():
+            raise MemoryError
+        return call_for(work) and began.wait(60)
+
+    def help_with():
+        began.set()
+        time.sleep(0.05)
+        ended.set()
+
+    monkeypatch.setattr(helpers, "_call_for", call_once)
+    with pytest.raises(MemoryError):
+        helpers.together(3, lambda: None, help_with)
     assert ended.is_set()
 
 
@@ -346,7 +545,8 @@ def test_a_fork_while_threads_work():
         try:
             for _ in range(5):
                 if (child := os.fork()) == 0:
-                    os._exit(everything(33) != expected)
+                    left = helpers._helpers or helpers._idle
+                    os._exit(bool(left) or everything(33) != expected)
                 assert os.waitpid(child, 0)[1] == 0
         finally:
             stop.set()
