@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mpc import kernels
-from mpc.errors import EncodingOverflow
+from mpc.errors import ConfigError, EncodingOverflow
 from mpc.kernels import bigint
 
 BACKENDS = ["portable", *(["simd"] if kernels.backend() == "simd" else [])]
@@ -68,6 +68,9 @@ def test_bytes_modulo_squares_of_any_lengths(backend, count):
     assert ring.decode(ring.reduce(wide)) == wanted
     rows = ring.to_bytes(ring.reduce(wide)).copy()
     assert ring.decode(ring.from_bytes(rows)) == wanted
+    if count > 1:
+        with pytest.raises(ConfigError, match=f"{count + 1} elements do not fit {count} moduli"):
+            ring.from_bytes(np.concatenate([rows, rows[:1]]))
     # Each is held to its own modulus, and not to the longest.
     for place, n in enumerate(ring.moduli):
         wrong = rows.copy()

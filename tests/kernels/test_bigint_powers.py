@@ -293,6 +293,8 @@ def test_unusable_multiexp(backend):
         ring.multiexp(x, np.array([[1, 2]]))
     with pytest.raises(ConfigError):
         ring.multiexp(x, np.array([1, 2, 3]))
+    with pytest.raises(ConfigError, match="integers, not float64"):
+        ring.multiexp(x, np.full((40, 3), -1.5))
     with pytest.raises(ConfigError):
         ring.multiexp(x, np.zeros((2, 0), int))
     assert ring.decode(ring.multiexp(x, np.zeros((0, 3), int))) == []

@@ -287,7 +287,7 @@ def pippenger_all(
     active, at = words[at : at + buckets], at + buckets
     places, at = words[at : at + 3 * COUNT], at + 3 * COUNT
     terms_of, at = words[at : at + room], at + room
-    keys, at = words[at : at + room], at + room
+    keys, at = words[at : at + room + COUNT], at + room + COUNT
     work = address(scratch)
     factor, canonical = work + 8 * at, at // COUNT + 2 * pitch
     running, total = factor + ROW * pitch, factor + ROW * 2 * pitch

@@ -77,7 +77,7 @@ def count(
 
     Bucket ``b`` of a lane is number 8*b + lane. A task is one of the spans of windows, of digits of
     one kind, of one share of the terms, of one output, of one row of bases, in this order. Returns
-    how many keys there are.
+    how many keys there are; what comes after them is written too.
     """
     packed, words = exponents
     tasks, outputs, terms, shares, kinds, spans, windows, width, signed = cut

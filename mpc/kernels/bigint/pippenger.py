@@ -172,7 +172,7 @@ def pippenger(
         _masks(cut, len(out)),
         entries,
         room,
-        extra=4 + 3 * entries + 2 * held + 3 * pitch + pitch // LANES + entries * pitch + own,
+        extra=5 + 3 * entries + 2 * held + 3 * pitch + pitch // LANES + entries * pitch + own,
         start=lambda scratch: scratch[0, SCRATCH * arithmetic.limbs].fill(0),
     )
     found = Residues(out, tasks)

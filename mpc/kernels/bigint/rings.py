@@ -73,6 +73,8 @@ class Ring:
         if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != self.width:
             found = f"{packed.dtype} of shape {packed.shape}"
             raise ConfigError(f"elements are {self.width} bytes each, not {found}")
+        if len(self.moduli) > 1:
+            self._modulus_of(len(packed))
         bounds = np.frombuffer(
             b"".join(modulus.to_bytes(self.width, "little") for modulus in self.moduli), np.uint8
         ).reshape(-1, self.width)
@@ -200,6 +202,8 @@ class Ring:
         """
         if exponents.ndim != 2 or len(self.moduli) > 1:
             raise ConfigError("multiexp takes a matrix of exponents and one modulus")
+        if exponents.dtype.kind not in "biuO":
+            raise ConfigError(f"exponents are integers, not {exponents.dtype}")
         self.check(bases)
         outputs, terms = exponents.shape
         if terms == 0 or len(bases) % terms:
