@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mpc import kernels
+from mpc.kernels import helpers
 
 
 @pytest.fixture(params=["portable", "simd"])
@@ -14,3 +15,9 @@ def backend(request):
         pytest.skip("no simd kernels here")
     with kernels.use(request.param):
         yield request.param
+
+
+@pytest.fixture
+def cut_all(monkeypatch):
+    """Cut the smallest batches over threads too."""
+    monkeypatch.setattr(helpers, "LEAST_SECONDS", 1e-12)
