@@ -24,10 +24,14 @@ log = logging.getLogger("mpc.kernels")
 TURNS = 32
 """How often a thread takes a part of a loop, at most, if such parts may be small."""
 
-inner = njit(nogil=True, error_model="numpy")
+# Nothing calls them from C, and a wrapper for that would be a tenth of compiling. (It is an option
+# that numba's stubs do not know.)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+inner = njit(**_OPTIONS)
 """For functions that kernels call: compiled with their callers, and cached inside them."""
 
-_kernel = njit(nogil=True, cache=True, error_model="numpy")
+_kernel = njit(cache=True, **_OPTIONS)
 
 
 def kernel(function: Callable[..., None]) -> Kernel:

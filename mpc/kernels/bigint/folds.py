@@ -176,10 +176,10 @@ def rejoin(
         join_all_but_last(x, spans, factor, product, ring)
     if bits == 0:
         return
-    if signed and spans >= COUNT:
-        groups //= 2
-        join_spans(x + ROW * rows * groups, groups, spans, bits, factor, ring)
-    join_spans(x, groups, spans, bits, factor, ring)
+    parts = 2 if signed and spans >= COUNT else 1
+    groups //= parts
+    for part in range(parts):
+        join_spans(x + ROW * rows * groups * part, groups, spans, bits, factor, ring)
 
 
 @kernel
