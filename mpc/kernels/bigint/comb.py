@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import CryptoError
 from mpc.kernels.bigint import multiexp
 from mpc.kernels.bigint.limbs import aligned, cut
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate
@@ -63,16 +63,11 @@ class SimdComb:
 
 
 def _inverses(arithmetic: SimdArithmetic, bases: Residues) -> Residues | None:
-    """Of the bases modulo n, by one extended gcd each; None if one has none."""
-    root = arithmetic.root()
-    n = gmpy2.mpz(arithmetic.roots[0])
-    rows = root.store(arithmetic.modulo_root(bases))
+    """Of the bases modulo n; None if one has none."""
     try:
-        inverses = [gmpy2.invert(gmpy2.mpz.from_bytes(row.tobytes(), "little"), n) for row in rows]
-    except ZeroDivisionError:
+        return arithmetic.root().inverse(arithmetic.modulo_root(bases))
+    except CryptoError:
         return None
-    packed = b"".join(inverse.to_bytes(rows.shape[1], "little") for inverse in inverses)
-    return root.load(np.frombuffer(packed, np.uint8).reshape(rows.shape))
 
 
 def _split(

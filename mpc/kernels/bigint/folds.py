@@ -55,7 +55,7 @@ def turn(out: int, x: int, apart: int, rows: int, work: int) -> None:
 def across_all(
     start: int,
     stop: int,
-    out: Words,
+    steps: Words,
     x: Words,
     count: int,
     n: Words,
@@ -65,19 +65,45 @@ def across_all(
     routines: Routines,
     scratch: Words,
 ) -> None:
-    """The product of all lanes of ``count`` groups of x, in each lane of the one group of ``out``.
+    """The product of ``count`` groups of x; that times what it has 4 lanes further; this times what
+    it has 2 lanes further; and 1 lane, which in each lane is the product of all.
 
-    It is one task, however large.
+    They are the rows of the one group of ``steps`` (1, 4*digits*limbs, 8): one task, however large.
     """
     rows, modulus, work = limbs * digits, address(n), address(scratch)
     factor = work + ROW * SCRATCH * limbs
-    for group in range(start, stop):
-        to = address(out) + ROW * rows * group
+    for _ in range(start, stop):
+        to = address(steps)
         copy(to, address(x), rows)
         for other in range(1, count):
             mul(routines, to, to, address(x) + ROW * rows * other, modulus, work, limbs, digits)
         for apart in (4, 2, 1):
             turn(factor, to, apart, rows, work)
+            mul(routines, to + ROW * rows, to, factor, modulus, work, limbs, digits)
+            to += ROW * rows
+
+
+@kernel
+def apart_all(
+    start: int,
+    stop: int,
+    inverse: Words,
+    steps: Words,
+    n: Words,
+    _n_step: int,
+    limbs: int,
+    digits: int,
+    routines: Routines,
+    scratch: Words,
+) -> None:
+    """Of the inverse of the last of the ``steps`` of ``across_all``, that of the first."""
+    rows, modulus, work = limbs * digits, address(n), address(scratch)
+    factor, to = work + ROW * SCRATCH * limbs, address(inverse)
+    for _ in range(start, stop):
+        at = address(steps) + ROW * rows * 3
+        for apart in (1, 2, 4):
+            at -= ROW * rows
+            turn(factor, at, apart, rows, work)
             mul(routines, to, to, factor, modulus, work, limbs, digits)
 
 

@@ -77,13 +77,13 @@ def inverted(value: Any, modulus: Any) -> Any:
         raise CryptoError("an element shares a factor with the modulus") from None
 
 
-def inverted_all(values: Iterable[Any], modulus: Any, scale: int = 1) -> list[Any]:
-    """``scale`` over each value modulo an mpz, by one extended gcd, and three products for each
+def inverted_all(values: Iterable[Any], modulus: Any) -> list[Any]:
+    """The inverse of each value modulo an mpz, by one extended gcd, and three products for each
     further one."""
     if not (left := list(values)):
         return []
     before = list(accumulate(left, lambda a, b: a * b % modulus))
-    inverse, found = scale * inverted(before.pop(), modulus) % modulus, []
+    inverse, found = inverted(before.pop(), modulus), []
     while before:
         found.append(inverse * before.pop() % modulus)
         inverse = inverse * left.pop() % modulus

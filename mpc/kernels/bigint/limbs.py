@@ -91,23 +91,10 @@ def by_element(x: Residues) -> Words:
     return x.data.transpose(0, 2, 1).reshape(-1, x.data.shape[1])[: len(x)]
 
 
-def joined(elements: Words, root: Any, limbs: int) -> list[Any]:
-    """The numbers, not reduced, whose digits of ``limbs`` limbs the elements (count, rows) are: as
-    mpz."""
-    return [
-        sum(pack(digit, LIMB_BITS) * root**place for place, digit in enumerate(element))
-        for element in elements.reshape(len(elements), -1, limbs).tolist()
-    ]
-
-
-def in_groups(values: Sequence[Any], root: Any, digits: int, limbs: int) -> Words:
-    """The opposite, of reduced numbers: lane groups, zero in the lanes that are left."""
-    shift, wholes = LIMB_BITS * limbs, values
-    if digits == 2:
-        wholes = [low + (high << shift) for high, low in (divmod(v, root) for v in values)]
-    width = 8 * -(-shift * digits // 64)
-    packed = b"".join(whole.to_bytes(width, "little") for whole in wholes)
-    return split_packed(np.frombuffer(packed, np.uint8).reshape(-1, width), digits * limbs)
+def joined(element: Words, root: Any, limbs: int) -> Any:
+    """The number, not reduced, whose digits of ``limbs`` limbs an element (rows) is: as mpz."""
+    digits = element.reshape(-1, limbs).tolist()
+    return sum(pack(digit, LIMB_BITS) * root**place for place, digit in enumerate(digits))
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

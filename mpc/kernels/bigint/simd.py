@@ -18,18 +18,16 @@ from mpc.kernels.bigint.blocks import BLOCK, ROW
 from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.fermat import SimdFermat
-from mpc.kernels.bigint.folds import across_all, chain_all, fold_all, unchain_all
-from mpc.kernels.bigint.integers import inverted_all
+from mpc.kernels.bigint.folds import across_all, apart_all, chain_all, fold_all, unchain_all
+from mpc.kernels.bigint.integers import inverted
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
     aligned,
     begin,
-    by_element,
     cut,
     in_all_lanes,
     in_digits,
-    in_groups,
     joined,
     powers_of_radix,
     radix,
@@ -56,7 +54,7 @@ from mpc.kernels.lanes import LIMB_BITS
 SPARE_BITS = 8
 """R is at least 2**8 times the modulus: see the bounds in :mod:`mpc.kernels.bigint.montgomery`."""
 
-SECONDS_PER_MADD = 0.2e-9, 0.65e-9
+SECONDS_PER_MADD = 0.32e-9, 0.65e-9
 """About what one multiply-add of eight lanes takes, with IFMA and without; decides only how batches
 are cut."""
 
@@ -217,46 +215,59 @@ class SimdArithmetic:
         else:
             parts[:groups] = x.data[:groups]
         if rest:
-            parts[tasks] = self.modulus[0, -self.rows :]
-            parts[tasks, :, :rest] = x.data[groups, :, :rest]
+            parts[tasks:] = self._last(x)
             tasks += 1
-        out = lane_groups(1, self.rows)
-        self.run(across_all, tasks, out, parts, tasks, extra=self.rows)
-        return Residues(out, 1)
+        return Residues(self._across(parts[:tasks])[:, -self.rows :], 1)
+
+    def _across(self, x: Words) -> Words:
+        """See :func:`across_all`."""
+        steps = lane_groups(1, 4 * self.rows)
+        self.run(across_all, len(x) + 3, steps, x, len(x), extra=self.rows)
+        return steps
+
+    def _last(self, x: Residues) -> Words:
+        """The last group, with ones in the lanes that are left."""
+        rest, group = len(x) % LANES or LANES, self.ones(1).data
+        group[0, :, :rest] = x.data[-1, :, :rest]
+        return group
 
     def inverse(self, x: Residues) -> Residues:
         if len(x) == 0:
             return x
-        groups = len(x) // LANES
-        runs = min(groups // 2, threads_for(self.seconds(2 * groups)))
-        if runs == 0:
-            return Residues(self.inverses(by_element(x)), len(x))
-        whole, before = x.data[:groups], lane_groups(groups, self.rows)
-        ends = lane_groups(runs, self.rows)
-        self.run(chain_all, groups / runs, ends, whole, before)
-        few = concatenate([Residues(ends, LANES * runs), x[LANES * groups :]])
-        found, out = self.inverses(by_element(few)), self._new(x)
-        out[groups:] = found[runs:]
-        self.run(unchain_all, 2 * groups / runs, found[:runs], whole, before, out)
-        return Residues(out, len(x))
+        if len(x) == 1:
+            return Residues(self._inverse_of_one(x.data), 1)
+        groups = x.data
+        if len(x) % LANES:
+            groups = aligned(np.concatenate([groups[:-1], self._last(x)]))
+        return Residues(self._inverse(groups), len(x))
 
-    def inverses(self, elements: Words) -> Words:
-        """Of a few elements (count, rows), at least one, as lane groups: by one extended gcd, in
-        integers, since lanes take longer.
+    def _inverse(self, x: Words) -> Words:
+        """Of every lane of these groups."""
+        count = len(x)
+        if count == 1:
+            steps = self._across(x)
+            out = self._inverse_of_one(steps[:, -self.rows :])
+            self.run(apart_all, 3, out, steps, extra=self.rows)
+            return out
+        runs = max(1, min(count // 2, threads_for(self.seconds(count))))
+        ends, before = lane_groups(runs, self.rows), lane_groups(count, self.rows)
+        self.run(chain_all, count / runs, ends, x, before)
+        inverses, out = self._inverse(ends), lane_groups(count, self.rows)
+        self.run(unchain_all, 2 * count / runs, inverses, x, before, out)
+        return out
+
+    def _inverse_of_one(self, x: Words) -> Words:
+        """Of the first lane of one group, in every lane: by an extended gcd, in integers.
 
         The inverse of v*R, which is how v is kept, times R**2 is how 1/v is kept.
         """
         n = mpz(self.roots[0])
-        modulus = n**self.digits
-        kept = joined(elements, n, self.limbs)
-        square = mpz(radix(self.limbs)) ** 2 % modulus
-        return in_groups(inverted_all(kept, modulus, square), n, self.digits, self.limbs)
+        value = joined(x[0, :, 0], n, self.limbs)
+        return self.constants([inverted(value, n**self.digits) * radix(self.limbs)])
 
     def kept(self, value: Any) -> Residues:
         """A number (mpz)."""
-        n = mpz(self.roots[0])
-        scaled = value * radix(self.limbs) % n**self.digits
-        return Residues(in_groups([scaled], n, self.digits, self.limbs), 1)
+        return Residues(self.constants([value]), 1)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
