@@ -14,7 +14,7 @@ for may stand in the hello of a peer that is met already, which is read before. 
 because it lost another one, that one's is awaited: ``PeerClosed`` of a party that this one has met,
 and of one that it never met ``PeerUnreachable``, when the wait for it is over. Of a party that dies
 while all connect, who has met neither it nor those that stopped for it knows no more than that
-somebody is not there, which may be one of those.
+somebody is not there, or closed before it said hello, which may be one of those.
 
 Leaving the block delivers what was sent and closes. Leaving it by an exception tells every peer the
 class name of the exception, nothing else of it, and closes. A session is never used again: a retry
