@@ -4,7 +4,7 @@
 LLVM lays registers of eight words out as pairs of AVX2's, and the two instructions of AVX-512
 that have no such form are put together from plain ones here. So all that is written for wide lanes
 runs, though not at their speed. Needs a cache of compiled kernels of its own, since numba takes
-these for those of this CPU (``test_wide_lanes``).
+these for those of this CPU (``test_other_lanes``).
 """
 
 from __future__ import annotations
