@@ -58,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bits", type=several, default="1024,2048,3072", help="sizes, with commas between"
     )
-    parser.add_argument("--count", type=whole, default=10_000, help="numbers in a vector of products")
+    parser.add_argument(
+        "--count", type=whole, default=10_000, help="numbers in a vector of products"
+    )
     parser.add_argument("--repeat", type=whole, default=5, help="measurements of each")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
