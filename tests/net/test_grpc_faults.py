@@ -75,6 +75,14 @@ def _line(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
+def _answer(child: subprocess.Popen[str]) -> Chunk:
+    """The next that ``RAW_CALLER`` got; what another thread of it says may come before."""
+    line = _line(child)
+    while line and not line.startswith("got "):
+        line = _line(child)
+    return Chunk.FromString(bytes.fromhex(line.removeprefix("got ")))
+
+
 @pytest.fixture
 def bob() -> Endpoint:
     endpoint = Endpoint("bob", [Peer("ada")], listen=LOOPBACK, insecure=True)
@@ -245,11 +253,8 @@ def test_after_an_oversized_announcement_the_peer_is_told_why(bob: Endpoint) -> 
         with pytest.raises(MessageTooLarge) as caught:
             channel.recv(Column)
         threading.Thread(target=channel.abort, args=(caught.value,)).start()
-        while not (line := _line(child)).startswith("got"):
-            pass
-        chunk = Chunk.FromString(bytes.fromhex(line.split()[1]))
-        assert chunk.data == b"\1\x0fMessageTooLarge"
-        assert Chunk.FromString(bytes.fromhex(_line(child).split()[1])).end
+        assert _answer(child).data == b"\1\x0fMessageTooLarge"
+        assert _answer(child).end
 
 
 def test_strangers_bytes_at_the_port_do_no_harm(parties: Parties) -> None:
