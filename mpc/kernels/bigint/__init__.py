@@ -40,8 +40,8 @@ shows. In the portable backend each power is GMP's ``mpz_powm_sec``, which tells
 and the number of its machine words, and the rest is not constant-time: a comb picks table entries
 by secret digits. ``inverse``, ``power_signed``, ``multiexp``, ``from_bytes``, ``units_from_bytes``,
 ``encode`` and ``decode`` are constant-time in neither: the first three are for public exponents and
-blinded values. Nor is the one inversion of each of its bases that ``comb`` begins with modulo a
-square, nor what ``Fermat`` prepares, once for a key.
+blinded values. Nor is the inversion of its bases that ``comb`` begins with modulo a square, nor
+what ``Fermat`` prepares, once for a key.
 """
 
 from __future__ import annotations
