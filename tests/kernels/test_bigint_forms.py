@@ -201,6 +201,8 @@ def test_a_few_numbers_become_elements_and_come_back(limbs, digits):
     elements = by_element(Residues(groups, len(values)))
     assert elements.shape == (len(values), digits * limbs)
     assert int(elements.max()) < 1 << 52
+    left = groups[-1, :, len(values) % LANES :]
+    assert np.array_equal(left, np.broadcast_to(elements[-1][:, np.newaxis], left.shape))
     assert [joined(element, root, limbs) for element in elements] == values
     for value, row in zip(values, elements[:, :limbs], strict=True):
         assert sum(int(limb) << 52 * i for i, limb in enumerate(row)) == value % root

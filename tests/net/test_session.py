@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from concurrent import futures
@@ -27,7 +26,7 @@ from mpc.errors import (
     PeerUntrusted,
     VersionMismatch,
 )
-from mpc.net import grpc_link, handshake, session
+from mpc.net import handshake, session
 from mpc.net.channel import Channel
 from mpc.net.columns import pack, unpack_uint64
 from mpc.net.session import Session, SessionConfig
@@ -298,39 +297,6 @@ def test_another_version(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.net.session.hello", hello)
     errors = files.run(_introduce, "bank", "tax", parties=("bank", "tax"))
     assert all(isinstance(error, VersionMismatch) for error in errors)
-
-
-def test_a_peer_that_does_not_run(
-    files: Files, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grpc_link, "_NOTICE_SECONDS", 0.1)
-    begun = time.monotonic()
-    with caplog.at_level(logging.WARNING, "mpc.net"):
-        (error,) = files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.5)
-    assert isinstance(error, PeerUnreachable)
-    assert f"tax: could not be reached at {files.addresses['tax']} within 1.5 s" in str(error)
-    assert time.monotonic() - begun > 1.4
-    within(PROMPTLY, begun)
-    assert caplog.messages == [f"waiting for tax at {files.addresses['tax']}"]
-
-
-def test_a_peer_that_one_gave_up_on_is_named_by_the_other_too(files: Files) -> None:
-    """The bank waits less, and stops the job; the tax office is told so, but waits for power."""
-    errors = files.run(
-        _introduce, "bank", "tax", parties=NAMES, wait=lambda name: 4.0 if name == "bank" else 8.0
-    )
-    assert [type(error) for error in errors] == [PeerUnreachable, PeerUnreachable]
-    assert [error.peer for error in errors] == ["power", "power"]
-
-
-def test_waiting_is_shown_where_it_is_asked_for(
-    files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grpc_link, "_NOTICE_SECONDS", 0.1)
-    shown: list[str] = []
-    files.write("bank", dials=())
-    files.run(_introduce, "bank", parties=("bank", "tax"), wait=1.2, on_wait=lambda _: shown.append)
-    assert shown == [f"waiting for tax at our address {files.addresses['bank']}"]
 
 
 def test_a_peer_with_another_certificate(files: Files, tmp_path: Path) -> None:
