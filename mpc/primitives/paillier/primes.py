@@ -44,7 +44,13 @@ def is_probable_prime(number: int, rounds: int, rng: Rng) -> bool:
         return bool(gmpy2.is_prime(number))
     if has_factor_below(number, SIEVE):
         return False
-    return all(gmpy2.is_strong_prp(number, 2 + base) for base in below(rng, number - 3, rounds))
+    return all(_passes(number, 2 + base) for base in below(rng, number - 3, rounds))
+
+
+def _passes(number: int, base: int) -> bool:
+    """One round. A base that has a factor in common with the number shows that it is composite, and
+    GMP's test refuses it."""
+    return bool(gmpy2.gcd(number, base) == 1 and gmpy2.is_strong_prp(number, base))
 
 
 def has_factor_below(number: int, limit: int) -> bool:
