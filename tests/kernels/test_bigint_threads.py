@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
-from itertools import chain, product
+from itertools import chain, permutations, product
 from math import prod
 
 import numpy as np
@@ -77,7 +77,7 @@ def test_every_cut_of_a_product_of_powers(window):
         if way.signed is not (exponents is mixed) or not way.serves(7, 13):
             continue
         bits = window * way.spans if way.signed else 13
-        # Several outputs are rejoined in lanes, one in integers. The lowest digit is its own case.
+        # Of one output the quotient is found in integers. The lowest digit is its own case.
         lowest = [-(1 << (bits - 1)), 3, -2, -(1 << (bits - 1)), -1, 0, 1 << (bits - 2)]
         for ring, chosen, runs in product(
             (bigint.modulo(P), bigint.modulo_square(P)),
@@ -147,6 +147,40 @@ def test_every_signed_cut(guarded, window):
                 for at in range(0, runs * terms, terms)
                 for row in chosen
             ]
+
+
+@needs_simd
+@pytest.mark.parametrize(
+    "shape",
+    [(8, 2, 1, True), (8, 2, 1, False), (4, 8, 0, False), (2, 4, 2, True), (1, 8, 2, False)],
+)
+def test_groups_are_joined_in_whatever_order_they_are_done(monkeypatch, shape):
+    """By whoever comes second, the thread that did a group or the one that joined those before."""
+    from mpc.kernels.bigint import pippenger
+    from mpc.kernels.bigint.integers import wrap_all
+    from mpc.kernels.compiled import Kernel
+
+    orders = []
+
+    def in_order(self, count, _seconds, *args, scratch, **_cut):
+        for group in orders[-1] if count == way.block else range(count):
+            self(group, group + 1, *args, scratch())
+
+    rng, terms, way = random.Random(7), 9, pippenger.Cut(3, *shape)
+    bits = way.window * way.spans
+    low = -(1 << (bits - 1)) if way.signed else 0
+    exponents = [rng.randrange(low, low + (1 << bits)) for _ in range(terms)]
+    packed = wrap_all(np.array(exponents, dtype=object), bits)
+    bases = [rng.randrange(1, P) for _ in range(terms)]
+    ring = bigint.modulo_square(P)
+    x, [n] = ring.encode(bases), ring.moduli
+    expected = prod(pow(a, e, n) for a, e in zip(bases, exponents, strict=True)) % n
+    monkeypatch.setattr(Kernel, "over", in_order)
+    for order in permutations(range(way.block)):
+        orders.append(order)
+        found = pippenger.pippenger(ring.arithmetic, x, packed, (1, terms), bits, way)
+        assert ring.decode(found) == [expected]
+    assert len(orders) == 24
 
 
 @needs_simd

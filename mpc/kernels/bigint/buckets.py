@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from mpc.kernels.bigint.blocks import WORDS
 from mpc.kernels.bigint.digits import Cut, Exponents, Integers, arrange
-from mpc.kernels.bigint.folds import Modulus, join_within, rejoin
-from mpc.kernels.bigint.loops import finish, put_words
+from mpc.kernels.bigint.folds import Modulus, join_groups, join_within
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel, take
@@ -255,7 +254,6 @@ def pippenger_all(
     taken: Integers,
     exponents: Exponents,
     cut: Cut,
-    packed: Words,
     masks: Words,
     entries: int,
     room: int,
@@ -271,13 +269,10 @@ def pippenger_all(
     ``bases`` are made of x by :func:`flatten`; if there is no room, each thread makes its own, and
     counts in the first row of its scratch after that of products, which is zero. For ``masks``
     (groups, 2*kinds, 8) see :func:`add_kind`. ``entries`` are the buckets of a task, and ``room``
-    is for the terms of a group. Whoever finds that the other groups of an output are done, by what
-    ``taken`` counts from its third word on, rejoins them, see :func:`rejoin`; or all but the spans,
-    if ``packed`` has room for their words.
+    is for the terms of a group. ``taken`` has two words for :func:`flatten`, and then one for each
+    group, for :func:`join_groups`.
     """
-    shares, kinds, spans, windows, width, signed = cut[3:]
-    tasks = spans * shares << kinds
-    size = -(-tasks // COUNT)
+    kinds, windows, width = cut[4], cut[6], cut[7]
     rows, buckets = limbs * digits, COUNT * entries
     pitch = COUNT * -(-rows // COUNT)
     words, at = scratch.reshape(-1).view(np.int64), COUNT * SCRATCH * limbs
@@ -289,7 +284,7 @@ def pippenger_all(
     terms_of, at = words[at : at + room], at + room
     keys, at = words[at : at + room + COUNT], at + room + COUNT
     work = address(scratch)
-    factor, canonical = work + 8 * at, at // COUNT + 2 * pitch
+    factor = work + 8 * at
     running, total = factor + ROW * pitch, factor + ROW * 2 * pitch
     one = factor + ROW * 3 * pitch
     held = one + 8 * pitch
@@ -319,15 +314,5 @@ def pippenger_all(
             for _ in range(width):
                 square(routines, to, to, modulus, work, limbs, digits)
             mul(routines, to, to, total, modulus, work, limbs, digits)
-        join_within(to, tasks, spans, signed, factor, running, ring)
-        block = group // size
-        if take(address(taken) + 8 * (2 + block), 1) == size - 1:
-            first, bits = address(out) + ROW * rows * size * block, windows * width
-            if len(packed) > 0:
-                bits = 0
-            rejoin(first, tasks, spans, bits, signed, factor, running, ring)
-            for element in range(len(packed)):
-                if element % COUNT == 0:
-                    of = first + ROW * rows * (element // COUNT)
-                    finish(total, of, factor, running, modulus, work, limbs, digits, routines)
-                put_words(packed[element], scratch[0, canonical:], rows, element % COUNT)
+        join_within(to, group, cut, factor, running, ring)
+        join_groups(address(out), address(taken) + 16, group, cut, ring)

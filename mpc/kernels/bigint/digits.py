@@ -75,22 +75,22 @@ def count(
 ) -> int:
     """Count the terms in each bucket of a group of tasks; ``keys`` get a bucket and a term each.
 
-    Bucket ``b`` of a lane is number 8*b + lane. A task is one of the spans of windows, of digits of
-    one kind, of one share of the terms, of one output, of one row of bases, in this order. Returns
-    how many keys there are; what comes after them is written too.
+    Bucket ``b`` of a lane is number 8*b + lane. A task is of digits of one kind, of one share of
+    the terms, of one of the spans of windows, from the highest, of one output, of one row of bases,
+    in this order. Returns how many keys there are; what comes after them is written too.
     """
     packed, words = exponents
     tasks, outputs, terms, shares, kinds, spans, windows, width, signed = cut
     lanes, found = min(COUNT, tasks - COUNT * group), 0
     for lane in range(lanes):
         task = COUNT * group + lane
-        span, rest = task % spans, task // spans
-        kind, rest = rest & ((1 << kinds) - 1), rest >> kinds
+        kind, rest = task & ((1 << kinds) - 1), task >> kinds
         share, rest = rest % shares, rest // shares
+        span, rest = spans - 1 - rest % spans, rest // spans
         output, row = rest % outputs, rest // outputs
         bit = (span * windows + window) * width
         # The terms are gone through once for the kinds of a group.
-        if bit >= 64 * words or (kind > 0 and lane >= spans):
+        if bit >= 64 * words or (kind > 0 and lane > 0):
             continue
         highest = signed > 0 and span == spans - 1
         for term in range(share, terms, shares):
@@ -99,7 +99,7 @@ def count(
             lowest = highest & (digit == 1 << (width - 1))
             digit = 3 << (width - 2) if lowest else digit
             of, bucket = place_of(digit, kinds, width, highest)
-            to = lane + spans * (of - kind)
+            to = lane + of - kind
             # No branch: nobody foresees which terms belong to this group.
             here = (digit != 0) & (to >= 0) & (to < lanes)
             bucket = COUNT * bucket + to if here else 0

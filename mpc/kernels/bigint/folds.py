@@ -6,9 +6,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.digits import Cut
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
-from mpc.kernels.compiled import inner, kernel
+from mpc.kernels.compiled import inner, kernel, take
 from mpc.kernels.lanes import COUNT, address, load, load_word, store, store_word
 
 Words = NDArray[np.uint64]
@@ -108,104 +109,76 @@ def apart_all(
 
 
 @inner
-def join_pairs(x: int, groups: int, apart: int, squarings: int, factor: int, ring: Modulus) -> int:
-    """Multiply elements by those ``apart`` elements further, squared so often.
-
-    Of elements further apart than a group, those of the first half of ``groups`` groups by those of
-    the second; returns how many groups hold the products.
-    """
+def join_lanes(x: int, apart: int, squarings: int, factor: int, ring: Modulus) -> None:
+    """Multiply elements, squared so often, by those ``apart`` lanes further."""
     modulus, work, limbs, digits, routines = ring
-    rows, further = limbs * digits, max(1, apart // COUNT)
-    for group in range(min(groups, further) if apart >= COUNT else groups):
-        to = x + ROW * rows * group
-        if apart < COUNT:
-            turn(factor, to, apart, rows, work)
-        else:
-            copy(factor, to + ROW * rows * further, rows)
-        for _ in range(squarings):
-            square(routines, factor, factor, modulus, work, limbs, digits)
-        mul(routines, to, to, factor, modulus, work, limbs, digits)
-    return groups if apart < COUNT else further
+    turn(factor, x, apart, limbs * digits, work)
+    for _ in range(squarings):
+        square(routines, x, x, modulus, work, limbs, digits)
+    mul(routines, x, x, factor, modulus, work, limbs, digits)
 
 
 @inner
-def join_spans(x: int, groups: int, spans: int, bits: int, factor: int, ring: Modulus) -> None:
-    """The first of each run gets the product of all, each to the power of 2**bits of the one
-    before."""
-    apart = 1
-    while apart < spans:
-        groups = join_pairs(x, groups, apart, bits * apart, factor, ring)
+def join_signs(
+    x: int, first: int, tasks: int, run: int, factor: int, product: int, ring: Modulus
+) -> None:
+    """Multiply even tasks by odd ones, in which ones are left; but not the first ``run`` of each
+    output's ``tasks``. The first task of the group is given."""
+    modulus, work, limbs, digits, routines = ring
+    rows, one = limbs * digits, one_of(modulus, limbs)
+    turn(factor, x, 1, rows, work)
+    mul(routines, product, x, factor, modulus, work, limbs, digits)
+    for lane in range(0, COUNT, 2):
+        if (first + lane) % tasks >= run:
+            for word in range(lane, COUNT * rows, COUNT):
+                store_word(x, word, load_word(product, word))
+                store_word(x, word + 1, load_word(one, word + 1))
+
+
+@inner
+def join_within(x: int, group: int, cut: Cut, factor: int, product: int, ring: Modulus) -> None:
+    """The first task of each output in a group gets the product of all, those of a span each to the
+    power of 2**bits of the one after it.
+
+    Of signed exponents the second is that of the negative digits.
+    """
+    shares, kinds, spans, windows, width, signed = cut[3:]
+    run = shares << kinds
+    tasks, apart = spans * run, min(run, COUNT) // 2
+    while apart > signed:
+        join_lanes(x, apart, 0, factor, ring)
+        apart //= 2
+    if signed and spans > 1:
+        join_signs(x, COUNT * group, tasks, run, factor, product, ring)
+    apart = run
+    while apart < min(tasks, COUNT):
+        join_lanes(x, apart, windows * width * (apart // run), factor, ring)
         apart *= 2
 
 
 @inner
-def join_all_but_last(x: int, spans: int, factor: int, product: int, ring: Modulus) -> None:
-    """Multiply the elements of a run by those of the next, in which ones are left; but not the
-    last of either run."""
-    modulus, work, limbs, digits, routines = ring
-    rows, further, one = limbs * digits, spans // COUNT, one_of(modulus, limbs)
-    for group in range(max(1, further)):
-        to = x + ROW * rows * group
-        if further == 0:
-            turn(factor, to, spans, rows, work)
-        else:
-            copy(factor, to + ROW * rows * further, rows)
-        mul(routines, product, to, factor, modulus, work, limbs, digits)
-        for lane in range(COUNT):
-            if (COUNT * group + lane) % (2 * spans) < spans - 1:
-                next_lane = lane + spans * (further == 0)
-                for word in range(0, COUNT * rows, COUNT):
-                    store_word(to, word + lane, load_word(product, word + lane))
-                    left = to + ROW * rows * further
-                    store_word(left, word + next_lane, load_word(one, word + next_lane))
+def join_groups(out: int, joined: int, group: int, cut: Cut, ring: Modulus) -> None:
+    """What :func:`join_within` does, over the groups of an output: the last gets the product.
 
-
-@inner
-def join_within(
-    x: int, tasks: int, spans: int, signed: int, factor: int, product: int, ring: Modulus
-) -> None:
-    """What :func:`rejoin` does first, in each group by itself."""
-    apart = min(tasks, COUNT) // 2
-    while apart >= spans << signed:
-        join_pairs(x, 1, apart, 0, factor, ring)
-        apart //= 2
-    if signed and 1 < spans < COUNT:
-        join_all_but_last(x, spans, factor, product, ring)
-
-
-@inner
-def rejoin(
-    x: int,
-    tasks: int,
-    spans: int,
-    bits: int,
-    signed: int,
-    factor: int,
-    product: int,
-    ring: Modulus,
-) -> None:
-    """In place: the product of ``tasks`` elements, a power of two, in the first of them, after
-    :func:`join_within`.
-
-    They are runs of ``spans``, of which each is to the power of 2**bits of the one before; with 0
-    ``bits`` a run is left, of products. They are in as many groups as they take, or some of several
-    products in one.
-
-    If ``signed``, the last of every other run stays apart: element ``spans`` is the product of
-    these, to the power that is theirs; or with 0 ``bits`` the last element of a second run.
+    Each is multiplied to those before it by whoever comes second: the thread that has done it, or
+    the one that has joined those before. None waits for another, and the squarings between are done
+    while the groups after them are. At ``joined`` is a word for each group, which is 0 at first.
     """
-    rows, groups, apart = ring[2] * ring[3], -(-tasks // COUNT), tasks // 2
-    while apart >= max(COUNT, spans << signed):
-        groups = join_pairs(x, groups, apart, 0, factor, ring)
-        apart //= 2
-    if signed and spans >= COUNT:
-        join_all_but_last(x, spans, factor, product, ring)
-    if bits == 0:
-        return
-    parts = 2 if signed and spans >= COUNT else 1
-    groups //= parts
-    for part in range(parts):
-        join_spans(x + ROW * rows * groups * part, groups, spans, bits, factor, ring)
+    modulus, work, limbs, digits, routines = ring
+    shares, kinds, spans, windows, width, _ = cut[3:]
+    run = shares << kinds
+    tasks, size = spans * run, ROW * limbs * digits
+    # The tasks of this output after those of the group.
+    after = (max(tasks, COUNT) - COUNT * (group + 1)) % max(tasks, COUNT)
+    here, before = out + size * group, after + COUNT < tasks
+    while not before or take(joined + 8 * group, 1) == 1:
+        if before:
+            mul(routines, here, here - size, here, modulus, work, limbs, digits)
+        if after == 0:
+            return
+        for _ in range(windows * width * (after // run - (after - COUNT) // run)):
+            square(routines, here, here, modulus, work, limbs, digits)
+        here, group, after, before = here + size, group + 1, after - COUNT, True
 
 
 @kernel

@@ -111,13 +111,6 @@ def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
     return out
 
 
-def in_all_lanes(x: Residues) -> Words:
-    """One element in every lane of one group."""
-    out = lane_groups(1, x.data.shape[1])
-    out[0] = x.data[0, :, :1]
-    return out
-
-
 def aligned(array: NDArray[Any]) -> Words:
     """A copy that begins on a cache line's boundary."""
     out = lane_groups(*array.shape[:2])
@@ -127,6 +120,8 @@ def aligned(array: NDArray[Any]) -> Words:
 
 def side_by_side(arrays: Sequence[Words] | Words) -> Words:
     """The rows of all, group by group."""
+    if len(arrays) == 1:
+        return arrays[0]
     return aligned(np.concatenate(arrays, axis=1))
 
 

@@ -176,7 +176,7 @@ def multiexp_signed(
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
     above, below = (found[order[:, sign].ravel()] for sign in (0, 1))
-    return arithmetic.mul(above, arithmetic.inverse(below))
+    return arithmetic.quotient(above, below)
 
 
 def _straus(

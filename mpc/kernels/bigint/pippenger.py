@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Multi-exponentiation by buckets: how outputs are cut into tasks, one for each lane, and rejoined.
+"""Multi-exponentiation by buckets: how outputs are cut into tasks, one for each lane, and joined.
 
 Each window multiplies the bases of equal digit into buckets, and raises the buckets to their digits
 by running products. An output is cut into tasks by runs of bits, by bases, and by kinds of digits:
 those of equal lowest bits share no bucket with others, so that this cut costs next to nothing.
 
+The highest digits are worked on first: the squarings that they need in the end are done while
+another thread is at the lower ones.
+
 Negative exponents are taken modulo a power of two, as two's complement has them: only the highest
 digit has a sign, and the buckets of either sign are tasks of their own. Those of the negative are
-rejoined apart from the others, and inverted at the end.
+joined apart from the others, and inverted at the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import pippenger_all
-from mpc.kernels.bigint.integers import inverted
 from mpc.kernels.bigint.limbs import Words, aligned, begin, whole_words
 from mpc.kernels.bigint.montgomery import SCRATCH
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
@@ -66,11 +67,6 @@ class Cut:
         return self._buckets(self.window)
 
     @property
-    def runs(self) -> int:
-        """Spans of an output that are rejoined apart from each other; 0 if there is one."""
-        return self.spans << self.signed if self.tasks > 1 else 0
-
-    @property
     def block(self) -> int:
         """Groups that hold the tasks of an output."""
         return -(-self.tasks // LANES)
@@ -103,8 +99,9 @@ class Cut:
         whole += 2 * raised
         whole += windows * (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
         whole += (windows - 1) * (1 + SQUARING * self.window)
-        blocks = -(-groups // self.block) if self.tasks > 1 else 0
-        return -(-groups // threads) * whole + -(-blocks // threads) * self.rejoining(bits)
+        within, between = self._joining(bits)
+        blocks = -(-groups // self.block)
+        return -(-groups // threads) * (whole + within) + -(-blocks // threads) * between
 
     def _buckets(self, width: int) -> int:
         """Of the digits of one kind that have so many bits."""
@@ -120,13 +117,12 @@ class Cut:
         than those of the others."""
         return terms * (2.0 ** (self.kinds - width) - 2.0 ** (self.kinds - self.window))
 
-    def rejoining(self, bits: int) -> float:
-        """Products that it takes to rejoin a block of groups."""
-        joins = sum(-(-tasks // LANES) for tasks in halves(self.tasks))
-        squarings = self.windows(bits) * self.window * (self.spans - 1)
-        # Negative ones have groups of their own from eight spans on.
-        apart = 1 + (self.signed and self.spans >= LANES)
-        return joins + SQUARING * squarings * apart
+    def _joining(self, bits: int) -> tuple[float, float]:
+        """Products by which the tasks of a group are joined, and then the groups of an output."""
+        lanes, squarings = min(self.tasks, LANES), SQUARING * self.windows(bits) * self.window
+        spans = max(1, lanes // (self.shares << self.kinds))
+        within = lanes.bit_length() - 1 + squarings * (spans - 1)
+        return within, self.block - 1 + squarings * (self.spans - spans)
 
 
 def halves(count: int) -> list[int]:
@@ -150,25 +146,23 @@ def pippenger(
     outputs, terms = shape
     rows, windows, most = len(bases) // terms, cut.windows(bits), -(-terms // cut.shares)
     held = most << cut.signed  # a term may be in a bucket twice
-    tasks, alone = rows * outputs * cut.tasks, rows * outputs == 1
+    tasks = rows * outputs * cut.tasks
     out, words = lane_groups(-(-tasks // LANES), arithmetic.rows), whole_words(exponents)
     pitch, entries, room = LANES * -(-arithmetic.rows // LANES), cut.entries, LANES * held
     own = len(bases.data) * pitch if len(bases.data) * pitch <= OWN else 0
     flat = lane_groups(0 if own else len(bases.data) * LANES, pitch // LANES)
-    spans = arithmetic.words(cut.runs if alone else 0)
     arithmetic.run(
         pippenger_all,
         windows * (most / (1 << cut.kinds) + 2 * entries),
         out,
         bases.data,
         flat,
-        np.zeros(2 + -(-len(out) // cut.block), np.int64),
+        np.zeros(2 + len(out), np.int64),
         (begin(words), words.shape[1] // 8),
         (
             *(tasks, outputs, terms, cut.shares, cut.kinds),
             *(cut.spans, windows, cut.window, int(cut.signed)),
         ),
-        spans,
         _masks(cut, len(out)),
         entries,
         room,
@@ -176,45 +170,10 @@ def pippenger(
         start=lambda scratch: scratch[0, SCRATCH * arithmetic.limbs].fill(0),
     )
     found = Residues(out, tasks)
-    if len(spans):
-        return arithmetic.kept(_rejoined(arithmetic, spans, cut, windows * cut.window))
+    first = max(0, cut.tasks - LANES)
     if cut.signed:
-        below = found[cut.spans :: cut.tasks]
-        return arithmetic.mul(found[:: cut.tasks], arithmetic.inverse(below))
-    return found[:: cut.tasks] if cut.tasks > 1 else found
-
-
-def _rejoined(arithmetic: SimdArithmetic, spans: Words, cut: Cut, bits: int) -> Any:
-    """Of the words of the spans of one output, and of as many others if signed, of which the last
-    is inverted.
-
-    One number at a time GMP squares faster than lanes do.
-    """
-    modulus, packed, width = mpz(arithmetic.moduli[0]), spans.tobytes(), 8 * spans.shape[1]
-    starts = range(0, cut.spans * width, width)
-    *lower, found = (mpz.from_bytes(packed[at : at + width], "little") for at in starts)
-    if cut.signed:
-        below = mpz.from_bytes(packed[-width:], "little")
-        found = found * inverted(below, modulus) % modulus
-    raise_to = _squared_by_digits if arithmetic.digits == 2 else _squared
-    for value in reversed(lower):
-        found = raise_to(found, bits, mpz(arithmetic.roots[0])) * value % modulus
-    return found
-
-
-def _squared(value: Any, times: int, modulus: Any) -> Any:
-    for _ in range(times):
-        value = value * value % modulus
-    return value
-
-
-def _squared_by_digits(value: Any, times: int, root: Any) -> Any:
-    """Modulo the square of ``root``: (x + y*n)**2 = x**2 + 2*x*y*n."""
-    y, x = divmod(value, root)
-    for _ in range(times):
-        carried, square = divmod(x * x, root)
-        x, y = square, (2 * x * y + carried) % root
-    return x + y * root
+        return arithmetic.quotient(found[first :: cut.tasks], found[first + 1 :: cut.tasks])
+    return found[first :: cut.tasks] if cut.tasks > 1 else found
 
 
 @lru_cache(maxsize=16)
@@ -222,9 +181,8 @@ def _masks(cut: Cut, groups: int) -> Words:
     """For each task, and each lower bit that tells kinds apart: if it has it, and if that is 1."""
     if cut.kinds == 0:
         return lane_groups(0, 1)
-    tasks = np.arange(groups * LANES)
-    kind, highest = tasks // cut.spans, tasks % cut.spans == cut.spans - 1
-    signed = highest & cut.signed
+    kind = np.arange(groups * LANES)
+    signed = (kind % cut.tasks < cut.shares << cut.kinds) & cut.signed
     columns = []
     for bit in reversed(range(cut.kinds)):
         has = ~signed | (bit < cut.kinds - 1)

@@ -35,11 +35,13 @@ class Residues:
     def __getitem__(self, index: slice | Sequence[int] | NDArray[np.intp]) -> Residues:
         """The elements of a slice, or at an array of positions, as a vector."""
         if isinstance(index, slice) and self.data.ndim == 3:
-            start, stop, step = index.indices(self.count)
-            if step == 1 and start % LANES == 0:
+            chosen = range(self.count)[index]
+            group, lane = divmod(chosen.start, LANES)
+            if lane == 0 and (chosen.step == 1 or len(chosen) == 1):
                 # Whole groups, shared with this vector: data is never written once it is made.
-                count = max(0, stop - start)
-                return Residues(self.data[start // LANES :][: -(-count // LANES)], count)
+                return Residues(self.data[group:][: -(-len(chosen) // LANES)], len(chosen))
+            if len(chosen) == 1:
+                return Residues(in_all_lanes(self.data[group], lane), 1)
         positions = np.arange(self.count)[index]
         if positions.ndim != 1:
             raise TypeError("residues are indexed by a slice or by a vector of positions")
@@ -78,6 +80,13 @@ def _regroup(blocks: list[NDArray[Any]], positions: NDArray[np.intp]) -> NDArray
         # Advanced indices around a slice put their own axis first: (elements, limbs).
         elements = groups[group, :, lane].reshape(len(out), LANES, -1)
         out[...] = elements.transpose(0, 2, 1)
+    return out
+
+
+def in_all_lanes(group: NDArray[np.uint64], lane: int) -> NDArray[np.uint64]:
+    """One of the elements of a group, in every lane of a group."""
+    out = lane_groups(1, len(group))
+    out[0] = group[:, lane : lane + 1]
     return out
 
 

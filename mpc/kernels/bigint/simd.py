@@ -26,7 +26,6 @@ from mpc.kernels.bigint.limbs import (
     aligned,
     begin,
     cut,
-    in_all_lanes,
     in_digits,
     joined,
     powers_of_radix,
@@ -46,7 +45,7 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, lane_groups
+from mpc.kernels.bigint.residues import LANES, Residues, concatenate, in_all_lanes, lane_groups
 from mpc.kernels.compiled import Kernel
 from mpc.kernels.helpers import threads_for
 from mpc.kernels.lanes import LIMB_BITS
@@ -156,7 +155,7 @@ class SimdArithmetic:
     def mul(self, x: Residues, y: Residues) -> Residues:
         out, others, step = self._new(x), y.data, ROW * self.rows
         if len(y) == 1 != len(x):
-            others, step = in_all_lanes(y), 0
+            others, step = in_all_lanes(y.data[0], 0), 0
         self.run(multiply_all, 1, out, x.data, others, step)
         return Residues(out, len(x))
 
@@ -235,7 +234,7 @@ class SimdArithmetic:
         if len(x) == 0:
             return x
         if len(x) == 1:
-            return Residues(self._inverse_of_one(x.data), 1)
+            return Residues(self._divided(radix(self.limbs), x.data), 1)
         groups = x.data
         if len(x) % LANES:
             groups = aligned(np.concatenate([groups[:-1], self._last(x)]))
@@ -246,7 +245,7 @@ class SimdArithmetic:
         count = len(x)
         if count == 1:
             steps = self._across(x)
-            out = self._inverse_of_one(steps[:, -self.rows :])
+            out = self._divided(radix(self.limbs), steps[:, -self.rows :])
             self.run(apart_all, 3, out, steps, extra=self.rows)
             return out
         runs = max(1, min(count // 2, threads_for(self.seconds(count))))
@@ -256,18 +255,23 @@ class SimdArithmetic:
         self.run(unchain_all, 2 * count / runs, inverses, x, before, out)
         return out
 
-    def _inverse_of_one(self, x: Words) -> Words:
-        """Of the first lane of one group, in every lane: by an extended gcd, in integers.
+    def quotient(self, x: Residues, y: Residues) -> Residues:
+        """x/y, which is that of the two times R, as these are kept."""
+        if len(x) == 1:
+            return Residues(self._divided(self._first(x.data), y.data), 1)
+        return self.mul(x, self.inverse(y))
 
-        The inverse of v*R, which is how v is kept, times R**2 is how 1/v is kept.
-        """
-        n = mpz(self.roots[0])
-        value = joined(x[0, :, 0], n, self.limbs)
-        return self.constants([inverted(value, n**self.digits) * radix(self.limbs)])
+    def _divided(self, value: Any, x: Words) -> Words:
+        """``value`` over what the first lane of one group is kept as, in every lane: by an extended
+        gcd, in integers."""
+        n, by = mpz(self.roots[0]), self._first(x)
+        inverse = inverted(by, n)
+        if self.digits == 2:
+            inverse = inverse * (2 - by * inverse) % n**2  # Newton's step
+        return _constants((n,), self.digits, self.limbs, [value * inverse])
 
-    def kept(self, value: Any) -> Residues:
-        """A number (mpz)."""
-        return Residues(self.constants([value]), 1)
+    def _first(self, x: Words) -> Any:
+        return joined(x[0, :, 0], mpz(self.roots[0]), self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
