@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 SQUARING = 0.7
 """What a squaring costs, in products."""
 
-OWN = 1 << 16
-"""Rows (4 MB) up to which each thread lays out the bases for itself: what two have in common costs
-them more."""
+OWN = 1 << 14
+"""Rows (1 MB) up to which each thread lays out the bases for itself: then what two have in common
+costs them more."""
 
 POWERS_OF_TWO = (1, 2, 4, 8, 16)
 """How many ways an output may be cut."""
