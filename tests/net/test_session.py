@@ -236,10 +236,10 @@ def test_a_hello_that_is_on_its_way_is_read_before_what_another_one_made_of_it(
     files: Files, monkeypatch: pytest.MonkeyPatch, told: str, other: str
 ) -> None:
     """The tax office differs. ``told`` hears from power that it stops, and no hello of it, before
-    it reads the hello of ``other``, though they have met."""
+    it looks at the hello of ``other``, though that has come."""
     ended = {name: threading.Event() for name in NAMES}
     abort, greet = Session.abort, session.greet
-    met, heard = threading.Event(), threading.Event()
+    connected, come, heard = threading.Barrier(6), threading.Event(), threading.Event()
     # Who says no hello before it stops; the tax office and one that it met find what differs.
     silent = {("power", told)} | ({("bank", "power")} if told == "tax" else set())
 
@@ -249,16 +249,26 @@ def test_a_hello_that_is_on_its_way_is_read_before_what_another_one_made_of_it(
 
     class Late(Channel):
         def recv(self, kind: type[Any]) -> Any:
+            theirs = super().recv(kind)
+            come.set()
             assert heard.wait(20)
             time.sleep(0.3)  # until who waits for any failure has had time to look
+            return theirs
+
+    class Patient(Channel):
+        def recv(self, kind: type[Any]) -> Any:
+            assert come.wait(20)  # or its end might overtake what it has said
             return super().recv(kind)
 
     def meet(channel: Channel, ours: handshake.Hello) -> None:
         pair = ours.sender, ours.receiver
+        connected.wait(20)  # each to all: whoever finds the difference closes its links
         if pair == (told, other):
             channel = Late(channel._link, timeout=20)
-            met.set()
-        assert met.wait(20)
+        elif pair == (other, told):
+            channel = Patient(channel._link, timeout=20)
+        else:
+            assert come.wait(20)
         if pair in silent:
             assert ended[ours.sender].wait(20)
         try:

@@ -256,7 +256,7 @@ class SimdArithmetic:
         return out
 
     def quotient(self, x: Residues, y: Residues) -> Residues:
-        """x/y, which is that of the two times R, as these are kept."""
+        """x/y, which is what x*R over y*R is: elements are kept times R."""
         if len(x) == 1:
             return Residues(self._divided(self._first(x.data), y.data), 1)
         return self.mul(x, self.inverse(y))
