@@ -37,7 +37,6 @@ GROWS_WITH = (("bits",), ("cores",))
 
 # A 5-bit window spends one product for each five squarings, and its table.
 PRODUCTS_PER_BIT = 1.2
-TERMS = 1000
 SCALAR_BITS = 32
 
 
@@ -61,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=whole, default=10_000, help="numbers in a vector of products"
     )
+    parser.add_argument("--terms", type=whole, default=1000, help="terms in a product of powers")
     parser.add_argument("--repeat", type=whole, default=5, help="measurements of each")
     parser.add_argument("--backend", choices=kernels.BACKENDS, help="default: the best there is")
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> list[Record]:
             rng = random.Random(bits)
             n = int(gmpy2.next_prime(rng.getrandbits(bits) | 1 << (bits - 1)))
             for name, ring in (("modulo", bigint.modulo(n)), ("square", bigint.modulo_square(n))):
-                for case in _cases(ring, bits, options.count, rng):
+                for case in _cases(ring, bits, options.count, options.terms, rng):
                     records += _measured(case, name, bits, cores, options.repeat)
     return records
 
@@ -103,7 +103,7 @@ def _measured(case: Case, ring: str, bits: int, cores: list[int], repeat: int) -
         )
 
 
-def _cases(ring: Ring, bits: int, count: int, rng: random.Random) -> Iterator[Case]:
+def _cases(ring: Ring, bits: int, count: int, terms: int, rng: random.Random) -> Iterator[Case]:
     n = gmpy2.mpz(ring.moduli[0])
     xs = [rng.randrange(int(n)) for _ in range(count)]
     x, y = ring.encode(xs), ring.encode(xs[::-1])
@@ -133,14 +133,15 @@ def _cases(ring: Ring, bits: int, count: int, rng: random.Random) -> Iterator[Ca
         "comb", lambda: comb.power(half), many, combed, lambda: gmpy2.powmod(xs[0], short[0], n), 1
     )
     for outputs in (1, 16):
-        yield _multiexp(ring, n, outputs, rng)
+        yield _multiexp(ring, n, (outputs, terms), rng)
 
 
-def _multiexp(ring: Ring, n: Any, outputs: int, rng: random.Random) -> Case:
+def _multiexp(ring: Ring, n: Any, shape: tuple[int, int], rng: random.Random) -> Case:
+    outputs, terms = shape
     bound = 1 << (SCALAR_BITS - 1)
-    bases = [rng.randrange(1, int(n)) for _ in range(TERMS)]
+    bases = [rng.randrange(1, int(n)) for _ in range(terms)]
     matrix = np.array(
-        [[rng.randrange(-bound, bound) for _ in range(TERMS)] for _ in range(outputs)]
+        [[rng.randrange(-bound, bound) for _ in range(terms)] for _ in range(outputs)]
     )
     x = ring.encode(bases)
 
@@ -151,7 +152,7 @@ def _multiexp(ring: Ring, n: Any, outputs: int, rng: random.Random) -> Case:
         return out
 
     return Case(
-        f"multiexp_{outputs}x{TERMS}",
+        f"multiexp_{outputs}x{terms}",
         lambda: ring.multiexp(x, matrix),
         outputs,
         lambda found: ring.decode(found[:1]) == [dot(matrix[0])] and len(found) == outputs,
