@@ -103,45 +103,26 @@ def test_every_number_of_lanes(backend, count):
             assert ring.decode(ring.mul(one, x)) == [a * ys[0] % n for a in xs]
 
 
-@pytest.mark.parametrize("count", [1, 5, 8, 9, 17])
-def test_one_modulus_per_lane(backend, count):
-    rng = random.Random(count)
-    # Sizes differ too: the widest decides how many limbs all have.
-    moduli = [rng.getrandbits(bits) | 1 for bits in rng.choices(range(300, 1100), k=count)]
-    for ring in (bigint.modulo(moduli), bigint.modulo_square(moduli)):
-        ns = ring.moduli
-        xs = [rng.randrange(n) for n in ns]
-        ys = [n - 1 for n in ns]
-        x, y = ring.encode(xs), ring.encode(ys)
-        each = list(zip(xs, ys, ns, strict=True))
-        assert ring.decode(x) == xs
-        assert ring.decode(ring.from_bytes(ring.to_bytes(x))) == xs
-        assert ring.decode(ring.mul(x, y)) == [a * b % n for a, b, n in each]
-        exponents = np.frombuffer(rng.randbytes(9 * count), np.uint8).reshape(count, 9)
-        powers = [
-            gmpy2.powmod(a, int.from_bytes(e, "little"), n)
-            for a, e, n in zip(xs, exponents, ns, strict=True)
-        ]
-        assert ring.decode(ring.power(x, exponents)) == powers
-        signed = [(-1) ** i * (i + 3) for i in range(count)]
-        units = [a if gmpy2.gcd(a, n) == 1 else 1 for a, n in zip(xs, ns, strict=True)]
-        assert ring.decode(ring.power_signed(ring.encode(units), signed)) == [
-            gmpy2.powmod(a, e, n) for a, e, n in zip(units, signed, ns, strict=True)
-        ]
-    if count > 1:
-        with pytest.raises(ConfigError):
-            ring.encode([1])
-        with pytest.raises(ConfigError):
-            ring.product(x)
-
-
 def test_parts_and_joins(backend):
     ring = bigint.modulo((1 << 600) - 95)
     values = list(range(100, 141))
     x = ring.encode(values)
     for cut in (slice(3), slice(8, 24), slice(8, 8), slice(5, None, 3), slice(None, None, -1)):
         assert ring.decode(x[cut]) == values[cut]
+    # Of one element: of the first lane and of others, forwards and backwards.
+    for cut in (
+        slice(9, 10),
+        slice(16, 17),
+        slice(16, None, 30),
+        slice(-1, None, 9),
+        slice(5, 4, -2),
+    ):
+        assert ring.decode(x[cut]) == values[cut]
+        assert ring.decode(ring.mul(x, x[cut])) == [v * values[cut][0] for v in values]
     assert ring.decode(x[np.array([40, 0, 7, 7])]) == [140, 100, 107, 107]
+    others = x.replaced(np.array([40, 7, 0]), x[[1, 2, 3]])
+    assert ring.decode(others) == [103, *values[1:7], 102, *values[8:40], 101]
+    assert ring.decode(x) == values
     assert ring.decode(x[[]]) == []
     for cuts in ([0, 41], [0, 8, 41], [0, 16, 24, 41], [0, 3, 3, 11, 41], [0, 1, 41]):
         parts = [x[a:b] for a, b in pairwise(cuts)]
@@ -376,20 +357,6 @@ def test_vectors_of_other_rings_are_refused(backend):
         for ring, theirs in ((small, elsewhere), (elsewhere, small)):
             with pytest.raises(ConfigError, match="another backend"):
                 ring.square(theirs.encode([1, 2]))
-
-
-def test_one_modulus_per_lane_takes_as_many_elements(backend):
-    ring = bigint.modulo([(1 << 521) - 1, (1 << 607) - 1, (1 << 127) - 1])
-    x = ring.encode([1, 2, 3])
-    for wrong in (x[:2], concatenate([x, x])):
-        with pytest.raises(ConfigError, match="moduli"):
-            ring.square(wrong)
-        with pytest.raises(ConfigError, match="moduli"):
-            ring.power(wrong, 5)
-        with pytest.raises(ConfigError):
-            ring.mul(x, wrong)
-    with pytest.raises(ConfigError, match="moduli"):
-        ring.mul(x, x[:1])
 
 
 def test_floats_are_not_rounded(backend):

@@ -12,6 +12,7 @@ import pytest
 from mpc import kernels
 from mpc.errors import ConfigError, EncodingOverflow
 from mpc.kernels import bigint
+from mpc.kernels.bigint import concatenate
 
 BACKENDS = ["portable", *(["simd"] if kernels.backend() == "simd" else [])]
 
@@ -77,3 +78,49 @@ def test_bytes_modulo_squares_of_any_lengths(backend, count):
         wrong[place] = np.frombuffer(n.to_bytes(ring.width, "little"), np.uint8)
         with pytest.raises(EncodingOverflow, match=f"element {place} is not below"):
             ring.from_bytes(wrong)
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 9, 17])
+def test_one_modulus_per_lane(backend, count):
+    rng = random.Random(count)
+    # Sizes differ too: the widest decides how many limbs all have.
+    roots = [rng.getrandbits(bits) | 1 for bits in rng.choices(range(300, 1100), k=count)]
+    for ring in (bigint.modulo(roots), bigint.modulo_square(roots)):
+        ns = ring.moduli
+        xs = [rng.randrange(n) for n in ns]
+        ys = [n - 1 for n in ns]
+        x, y = ring.encode(xs), ring.encode(ys)
+        each = list(zip(xs, ys, ns, strict=True))
+        assert ring.decode(x) == xs
+        assert ring.decode(ring.from_bytes(ring.to_bytes(x))) == xs
+        assert ring.decode(ring.mul(x, y)) == [a * b % n for a, b, n in each]
+        exponents = np.frombuffer(rng.randbytes(9 * count), np.uint8).reshape(count, 9)
+        powers = [
+            gmpy2.powmod(a, int.from_bytes(e, "little"), n)
+            for a, e, n in zip(xs, exponents, ns, strict=True)
+        ]
+        assert ring.decode(ring.power(x, exponents)) == powers
+        signed = [(-1) ** i * (i + 3) for i in range(count)]
+        units = [a if gmpy2.gcd(a, n) == 1 else 1 for a, n in zip(xs, ns, strict=True)]
+        assert ring.decode(ring.power_signed(ring.encode(units), signed)) == [
+            gmpy2.powmod(a, e, n) for a, e, n in zip(units, signed, ns, strict=True)
+        ]
+    if count > 1:
+        with pytest.raises(ConfigError):
+            ring.encode([1])
+        with pytest.raises(ConfigError):
+            ring.product(x)
+
+
+def test_one_modulus_per_lane_takes_as_many_elements(backend):
+    ring = bigint.modulo([(1 << 521) - 1, (1 << 607) - 1, (1 << 127) - 1])
+    x = ring.encode([1, 2, 3])
+    for wrong in (x[:2], concatenate([x, x])):
+        with pytest.raises(ConfigError, match="moduli"):
+            ring.square(wrong)
+        with pytest.raises(ConfigError, match="moduli"):
+            ring.power(wrong, 5)
+        with pytest.raises(ConfigError):
+            ring.mul(x, wrong)
+    with pytest.raises(ConfigError, match="moduli"):
+        ring.mul(x, x[:1])

@@ -49,6 +49,19 @@ class Residues:
             return Residues(self.data[positions], len(positions))
         return Residues(_regroup([self.data], positions), len(positions))
 
+    def replaced(self, positions: NDArray[np.intp], others: Residues) -> Residues:
+        """A vector of the same elements, but for ``others`` at these positions."""
+        if self.data.ndim == 1:
+            data = self.data.copy()
+            data[positions] = others.data
+        else:
+            data = lane_groups(*self.data.shape[:2])
+            data[...] = self.data
+            group, lane = np.divmod(positions, LANES)
+            elements = others.data.transpose(0, 2, 1).reshape(-1, data.shape[1])
+            data[group, :, lane] = elements[: len(positions)]
+        return Residues(data, self.count)
+
     def __repr__(self) -> str:
         return f"Residues(<{self.count} elements>)"
 

@@ -133,13 +133,11 @@ class Ring:
             raise ConfigError(f"{len(exponents)} exponents do not fit {len(x)} elements")
         packed, negative = magnitudes(exponents)
         bits = bit_length(packed)
-        flip = np.flatnonzero(negative).tolist()
+        flip = np.flatnonzero(negative)
         if 0 < len(flip) == len(x):
             x = self.inverse(x)
-        elif flip:
-            order = np.arange(len(x))
-            order[flip] = len(x) + np.arange(len(flip))
-            x = concatenate([x, self._part(flip).inverse(x[flip])])[order]
+        elif len(flip):
+            x = x.replaced(flip, self._part(flip.tolist()).inverse(x[flip]))
         return self.power(x, packed, bits)
 
     def comb(self, base: Residues, bits: int, window: int | None = None) -> Comb:
