@@ -259,11 +259,13 @@ def test_multiexp(backend, rows, terms, outputs, kind):
         assert ring.decode(found) == matrix_of_powers(bases, matrix, n)
 
 
+@pytest.mark.parametrize("outputs", [5, 17])
 @pytest.mark.parametrize("bits", [1, 16, 62, 63, 64, 300])
-def test_multiexp_of_wide_exponents(backend, bits):
+def test_multiexp_of_wide_exponents(backend, bits, outputs):
     rng = random.Random(bits)
     edges = [1 - (1 << bits), (1 << bits) - 1, 0, -1, 1]
-    matrix = [[rng.choice([*edges, rng.getrandbits(bits)]) for _ in range(6)] for _ in range(5)]
+    drawn = [rng.choice([*edges, rng.getrandbits(bits)]) for _ in range(6 * outputs)]
+    matrix = [drawn[at : at + 6] for at in range(0, len(drawn), 6)]
     matrix[0][0] = 1 - (1 << bits)
     for dtype in (object, np.int64) if bits < 64 else (object,):
         for ring in both_rings():

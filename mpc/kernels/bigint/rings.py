@@ -28,7 +28,7 @@ from mpc.kernels.bigint.integers import (
 )
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 
-RAISED_OUTPUTS = 4
+RAISED_OUTPUTS = 16
 """From so many outputs on, raising all exponents costs less than negative ones apart."""
 
 
