@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks import constant_time
 from benchmarks.__main__ import main
@@ -70,10 +71,18 @@ def test_timing_test_runs(tmp_path: Path, backend: str | None) -> None:
 
 def test_the_statistic_tells_two_classes_apart() -> None:
     rng = np.random.default_rng(4)
-    drawn = rng.integers(0, 2, 4000).astype(np.bool_)
+    drawn, inputs = rng.integers(0, 2, 4000).astype(np.bool_), rng.integers(0, 64, 4000)
     noise = rng.exponential(100, 4000)
-    assert constant_time.statistic(noise, drawn) < constant_time.THRESHOLD
-    assert constant_time.statistic(noise + 20 * drawn, drawn) > constant_time.THRESHOLD
+
+    def statistic(times: NDArray[np.float64]) -> float:
+        return constant_time.statistic(times, drawn, inputs)
+
+    assert statistic(noise) < constant_time.THRESHOLD
+    assert statistic(noise + 20 * drawn) > constant_time.THRESHOLD
     # A difference in the fast runs only is seen once the slow ones are cropped.
-    assert constant_time.statistic(1e3 + noise**2 + 30 * drawn, drawn) > constant_time.THRESHOLD
-    assert constant_time.statistic(np.zeros(2), np.array([True, False])) == 0
+    assert statistic(1e3 + noise**2 + 30 * drawn) > constant_time.THRESHOLD
+    # What each input adds, by where it lies, is no difference of classes, however many runs see it.
+    places = rng.normal(0, 30, (2, 64))
+    assert statistic(noise / 20 + places[drawn.astype(int), inputs]) < constant_time.THRESHOLD
+    one = np.array([True, False])
+    assert constant_time.statistic(np.zeros(2), one, np.zeros(2, np.intp)) == 0

@@ -16,9 +16,10 @@ Elements are compared by their encodings, which are canonical: equal bytes, equa
 
 **Time and secrets.** Multiples, hashing, encoding and decoding do not branch on secrets on the
 simd kernels, but for ``public_sums``, and are not constant-time on the portable ones
-(``mpc.kernels.ristretto``). Arithmetic
-on scalars is GMP's: a product takes a time that depends on the size of its operands, and inversion
-is by a constant-time power. ``Scalars`` have no ``==``, no truth value and no revealing ``repr``.
+(``mpc.kernels.ristretto``). Arithmetic on scalars is GMP's: a product takes a time that depends on
+how many words its operands have, as does handing a scalar to the kernels, and inversion is by a
+constant-time power. A uniform scalar has four words but for a chance of 2**-60. ``Scalars`` have no
+``==``, no truth value and no revealing ``repr``.
 """
 
 from __future__ import annotations
