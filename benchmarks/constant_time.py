@@ -7,8 +7,8 @@ times of the classes, of all runs and of those below several quantiles. |t| abov
 classes differ. That shows a leak; its absence shows only that none was found in so many runs.
 
 What is compared are the mean times of the inputs, of which each class has 64, and not single runs:
-where an input lies in memory changes its time by a thousandth, and so two classes of equal inputs
-differed by |t| up to 13 in 6,000 runs.
+where an input lies in memory changes its time by a thousandth, and so two classes made alike
+differed by |t| up to 9 in 6,000 runs.
 
 The last line is the control: powers of public exponents, which do depend on them. A test that did
 not see that would see nothing. Of the portable kernels only the power is claimed to be constant,

@@ -29,7 +29,7 @@ from mpc.kernels.bigint.integers import (
 from mpc.kernels.bigint.residues import LANES, Residues, concatenate
 
 RAISED_OUTPUTS = 16
-"""From so many outputs on, raising all exponents costs less than negative ones apart."""
+"""From so many outputs on, raising all exponents costs less than a sign in their digits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -74,8 +74,8 @@ def test_arnaults_number_deceives_the_small_bases() -> None:
 
 
 def test_a_base_that_shares_a_factor_shows_a_composite() -> None:
-    """Of candidates without a factor below 2**13 one in some 70,000 meets such a base: one of a
-    thousand generated keys."""
+    """Of candidates without a factor below 2**13 a base meets one in some 80,000 times: one of a
+    thousand generated keys does."""
 
     class Multiples:
         def bytes(self, count: int) -> bytes:
