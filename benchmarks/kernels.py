@@ -5,8 +5,7 @@
 GMP works in as numbers of twice the bits. The floor of a single product or square is what one costs
 inside GMP's ``powmod``, the fastest that GMP has; that of the others is one ``powmod`` for each
 power. GMP runs on one core always. Speed beside "one core" is that of quiet turns, see
-``harness.cores``; it takes a batch of some milliseconds, since a second thread begins up to a tenth
-of one later than the first. Every result is compared with GMP's.
+``harness.cores``. Every result is compared with GMP's.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from mpc.kernels.lanes import COUNT, address, bit_xor, emits, load, pointer, sto
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
-Scratch = tuple[Words, Words, Words, Words]
 
 _ROW_SECONDS = 0.4e-6
 _AHEAD = 16  # how many rows before its turn a value is asked for: they lie in no order
@@ -121,10 +120,13 @@ def _encode(
     values: Words,
     filled: Words,
     failed: Indices,
-    scratch: Scratch,
+    width: int,
+    scratch: Words,
 ) -> None:
-    pivots, held, taken, value = scratch
-    width, words = len(pivots), len(value)
+    size, words = bits.shape[1] + 1, filled.shape[1]
+    pivots = scratch[: width * size].reshape(width, size)
+    held, taken = scratch[width * size :][:size], scratch[(width + 1) * size :][:size]
+    value = scratch[(width + 2) * size :][:words]
     for part in range(first, last):
         columns = filled[part * width : (part + 1) * width]
         pivots[:] = 0
@@ -156,8 +158,9 @@ def _decode(
     order: Indices,
     columns: Words,
     out: Words,
-    value: Words,
+    scratch: Words,
 ) -> None:
+    value = scratch[: columns.shape[1]]
     for row in range(first, last):
         _sum(bits[row], firsts[row], columns, value)
         out[order[row]] = value
@@ -171,13 +174,9 @@ def encode(
     wide, filled = _wide(values), _wide(store)
     failed = np.zeros(parts, np.int64)
 
-    def scratch() -> Scratch:
-        shapes = (size, size, filled.shape[1])
-        held, taken, value = (np.empty(shape, np.uint64) for shape in shapes)
-        return np.empty((width, size), np.uint64), held, taken, value
-
     seconds = _ROW_SECONDS * len(bits) / parts
-    _encode.over(parts, seconds, bits, firsts, order, starts, wide, filled, failed, scratch=scratch)
+    args = bits, firsts, order, starts, wide, filled, failed, width
+    _encode.over(parts, seconds, *args, scratch=(width + 2) * size + filled.shape[1])
     if filled is not store:
         store[:] = filled[:, : store.shape[1]]
     return int(failed.argmax()) if failed.any() else -1
@@ -186,11 +185,8 @@ def encode(
 def decode(bits: Words, firsts: Indices, order: Indices, store: Words) -> Words:
     filled = _wide(store)
     out = np.empty((len(bits), filled.shape[1]), np.uint64)
-
-    def scratch() -> Words:
-        return np.empty(filled.shape[1], np.uint64)
-
-    _decode.over(len(bits), _ROW_SECONDS, bits, firsts, order, filled, out, scratch=scratch)
+    args = bits, firsts, order, filled, out
+    _decode.over(len(bits), _ROW_SECONDS, *args, scratch=filled.shape[1])
     return np.ascontiguousarray(out[:, : store.shape[1]])
 
 

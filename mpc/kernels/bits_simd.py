@@ -51,7 +51,7 @@ def _and_step(
     e: Words,
     a: Words,
     leads: np.uint64,
-    _scratch: None,
+    _scratch: Words,
 ) -> None:
     for i in range(start, stop):
         out[i] = c[i] ^ d[i] & b[i] ^ e[i] & (a[i] ^ leads & d[i])
@@ -66,7 +66,7 @@ def transposed(square: Words) -> Words:
         out.reshape(-1),
         MASKS,
         flat(square),
-        scratch=lambda: np.empty(64, np.uint64),
+        scratch=64,
     )
     return out
 
@@ -75,5 +75,5 @@ def and_step(c: Words, d: Words, b: Words, e: Words, a: Words, leads: bool) -> W
     out = np.empty(c.shape, np.uint64)
     held = [flat(array) for array in (c, d, b, e, a)]
     every = np.uint64(2**64 - 1 if leads else 0)
-    _and_step.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held, every, scratch=lambda: None)
+    _and_step.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held, every)
     return out

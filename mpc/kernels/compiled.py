@@ -15,21 +15,28 @@ import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import event
+from numpy.typing import NDArray
 
-from mpc.kernels import doubles, helpers
-from mpc.kernels.lanes import WORD, address, emits
+from mpc.kernels import doubles, helpers, memory, team
+from mpc.kernels.lanes import WORD, address
+from mpc.kernels.team import record, take
 
 log = logging.getLogger("mpc.kernels")
 
 TURNS = 32
 """How often a thread takes a part of a loop, at most, if such parts may be small."""
 
-# Nothing calls them from C, and a wrapper for that would be a tenth of compiling. (It is an option
-# that numba's stubs do not know.)
+PATIENCE = 1 << 21
+"""Cycles of the clock, 0.6 to 1 ms, that a helper looks for more work before it sleeps: calls that
+follow each other have less between them, and to wake a thread takes a twentieth of that."""
+
+# Nothing calls them from C, and a wrapper for that would be a tenth of compiling; those for calls
+# from Python, which only kernels get, as much again. (They are options numba's stubs do not know.)
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-inner = njit(**_OPTIONS)
-"""For functions that kernels call: compiled with their callers, and cached inside them."""
+inner = njit(no_cpython_wrapper=True, **_OPTIONS)
+"""For functions that kernels call: compiled with their callers, and cached inside them. Python
+cannot call them: they have nothing that takes its objects, and numba does not say so."""
 
 _kernel = njit(cache=True, **_OPTIONS)
 
@@ -56,7 +63,7 @@ def _name_by_sources(function: Callable[..., None]) -> None:
 def _digest(folder: Path) -> str:
     """Of the sources in a kernel's folder, of the lanes, and of how it is compiled."""
     here = Path(__file__)
-    shared = (here, here.with_name("lanes.py"), here.with_name("doubles.py"))
+    shared = (here, *map(here.with_name, ("lanes.py", "doubles.py", "team.py")))
     sources = sorted({*folder.glob("*.py"), *shared})
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
@@ -107,74 +114,87 @@ def call(builder: Any, address: Any, args: Sequence[Any]) -> None:
         builder.call(builder.inttoptr(address, of.as_pointer()), args)
 
 
-@emits(types.int64, types.intp, types.int64)
-def take(builder: Any, address: Any, many: Any) -> Any:
-    """Add to the word at an address, which other threads do too; what it was before.
-
-    What a thread wrote before it added is seen by those that find its sum.
-    """
-    place = builder.inttoptr(address, WORD.as_pointer())
-    return builder.atomic_rmw("add", place, many, "acq_rel")
-
-
 def body(_start: int, _stop: int, *_args: Any) -> None:
-    """What ``_by_turns`` does: each kernel has its own function under this name."""
+    """What ``_loop`` does: each kernel has its own function under this name."""
 
 
-def _by_turns(taken: Any, count: int, many: int, *args: Any) -> None:
-    """Do ``many`` of ``range(count)`` at a time, from where other threads have got to."""
-    first = take(address(taken), many)
+def _loop(shared: Any, count: int, many: int, scratch: Any, *args: Any) -> None:
+    """Do ``many`` of ``range(count)`` at a time, from where other threads have got to.
+
+    Whoever calls it first shares it, and is then one of those that call it.
+    """
+    begun = take(address(shared) + 8, 1)
+    if begun == 0:
+        if share(shared, record((shared, count, many, scratch, args))):
+            raise RuntimeError("a kernel raised an error")
+        return
+    own = scratch[begun - 1]
+    first = take(address(shared), many)
     while first < count:
-        body(first, min(first + many, count), *args)
-        first = take(address(taken), many)
+        body(first, min(first + many, count), *args, own)
+        first = take(address(shared), many)
+
+
+share = inner(team.share)
+_name_by_sources(team.serve)
+_serve = _kernel(team.serve)
+
+
+def serve(box: NDArray[np.int64]) -> None:
+    """What a helper does, until nothing came for a while."""
+    _run(_serve, box, PATIENCE, team.YIELD)
+
+
+def _run(dispatcher: Any, *args: Any) -> None:
+    if dispatcher.overloads:
+        dispatcher(*args)
+        return
+    with event.install_listener("numba:compile", _notice):
+        dispatcher(*args)
 
 
 class Kernel:
-    """A compiled loop over ``range(start, stop)``, which are its first two arguments."""
+    """A compiled loop over ``range(start, stop)``, which are its first two arguments.
+
+    Its last one is scratch of the thread: words, of which the first begins a line of the cache.
+    """
 
     __slots__ = ("_dispatcher",)
 
     def __init__(self, function: Callable[..., None]) -> None:
         # A global of the loop, because numba does not find in its cache what has a closure.
-        names = {"__name__": __name__, "address": address, "body": inner(function), "take": take}
-        loop = FunctionType(_by_turns.__code__, names, function.__name__)
+        loop = FunctionType(
+            _loop.__code__, globals() | {"body": inner(function)}, function.__name__
+        )
         loop.__qualname__ = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
         self._dispatcher: Any = _kernel(loop)
-
-    def __call__(self, start: int, stop: int, *args: Any) -> None:
-        self._run(np.array([start]), stop, stop - start, *args)
-
-    def _run(self, *args: Any) -> None:
-        if self._dispatcher.overloads:
-            self._dispatcher(*args)
-            return
-        with event.install_listener("numba:compile", _notice):
-            self._dispatcher(*args)
 
     def over(
         self,
         count: int,
         seconds: float,
         *args: Any,
-        scratch: Callable[[], Any],
+        scratch: int = 0,
+        start: Callable[[NDArray[np.uint64]], None] | None = None,
         least: int | None = None,
     ) -> None:
-        """Run ``range(count)``, of ``seconds`` each, over threads that each call ``scratch``.
+        """Run ``range(count)``, of ``seconds`` each, over threads with so many words of scratch.
 
-        Each thread takes a part as large as those of the others. Or with ``least``, many equal
-        ones, of about so many at least, as long as there are some: then a thread that begins late,
-        or is kept waiting by other work of the machine, just does fewer.
+        ``start`` fills that of all threads, (threads, words). Each takes a part as large as those
+        of the others. Or with ``least``, many equal ones, of about so many at least, as long as
+        there are some: then a thread that begins late, or is kept waiting by other work of the
+        machine, just does fewer.
         """
-        threads = min(count, helpers.threads_for(count * seconds))
-        if threads <= 1:
-            self(0, count, *args, scratch())
-            return
-        rounds = 1 if least is None else max(1, min(TURNS, -(-count // threads) // least))
-        many = -(-count // (threads * rounds))
-        taken = np.zeros(1, np.int64)
-        own = scratch()  # first, because whoever is woken waits for the interpreter until this runs
-        helpers.together(
-            threads,
-            lambda: self._run(taken, count, many, *args, own),
-            lambda: self._run(taken, count, many, *args, scratch()),
-        )
+        threads = max(1, min(count, helpers.threads_for(count * seconds)))
+        rounds = 1 if least is None or threads == 1 else -(-count // threads) // least
+        many = -(-count // (threads * max(1, min(TURNS, rounds))))
+        own = memory.words(threads, -(-scratch // memory.LINE) * memory.LINE)
+        if start is not None:
+            start(own)
+        called: list[helpers.Helper] = []
+        try:
+            helpers.call(called, threads - 1, serve)
+            shared = team.sharing([helper.place for helper in called])
+            _run(self._dispatcher, shared, count, many, own, *args)
+        finally:
+            helpers.dismiss(called)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that go through a loop together, and wait a while for the next one."""
+"""Threads that help with a loop: how they are called, sleep and leave. How they help: ``team``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from mpc import kernels
+import numpy as np
+from numpy.typing import NDArray
 
-# Waking a thread costs about as much as 0.02 ms of work, and its end is waited for, so parts below
-# this are not worth one.
-LEAST_SECONDS = 0.08e-3
+from mpc import kernels
+from mpc.kernels.memory import LINE, words
+from mpc.kernels.team import CALLED, FREE
+
+LEAST_SECONDS = 0.02e-3
+"""A part below this is not worth a thread, which may be asleep and begin as much later."""
 
 LINGER = 0.5
-"""Seconds that a thread waits for more to do. Starting one takes three times as long as waking
+"""Seconds that a thread sleeps before it ends. Starting one takes three times as long as waking
 one, and an engineer's program calls kernels in bursts."""
 
 MOST = max(64, 4 * (os.cpu_count() or 1))
 """Threads at a time, for all callers: one that the system lets wait counts until it is run."""
 
-_helpers: set[_Helper] = set()
-_idle: deque[_Helper] = deque()
+Serve = Callable[[NDArray[np.int64]], None]
+"""Do what is offered in a box, until nothing was for a while."""
+
+_helpers: set[Helper] = set()
+_idle: deque[Helper] = deque()
 
 
 def threads_for(seconds: float) -> int:
@@ -32,134 +39,103 @@ def threads_for(seconds: float) -> int:
     return 1 if most <= 1 else min(most, kernels.threads())
 
 
-def together(threads: int, do: Callable[[], None], help_with: Callable[[], None]) -> None:
-    """Run ``do`` in this thread and ``help_with`` in up to ``threads`` - 1 others: each goes
-    through the same loop until nothing is left.
-
-    On a busy machine a thread may be late, or none may be had. Then nothing is lost by having asked
-    for it, and it is not waited for. What one of them raises is raised here.
-    """
-    work = _Work(threads - 1, help_with)
-
-    def call_and_do() -> None:
-        for _ in range(threads - 1):
-            if not _call_for(work):
-                break
-        do()
-
-    work.finish(call_and_do)
-
-
-class _Work:
-    """A loop that several threads go through."""
-
-    __slots__ = ("_begun", "_do", "_error", "_waiting")
-
-    def __init__(self, helpers: int, do: Callable[[], None]) -> None:
-        self._do = do
-        self._begun = [_thread.allocate_lock() for _ in range(helpers)]
-        self._waiting = deque(self._begun)
-        self._error: BaseException | None = None
-        for done in self._begun:
-            done.acquire()
-
-    def help(self) -> None:
-        """Take part, unless all is done."""
+def call(called: list[Helper], count: int, serve: Serve) -> None:
+    """Have so many helpers look into their boxes, or as many as can be had; they are added to a
+    list, and whoever calls them dismisses them."""
+    for _ in range(count):
         try:
-            done = self._waiting.popleft()
+            called.append(_idle.pop())
         except IndexError:
-            return
-        try:
-            self._do()
-        except BaseException as error:
-            self._error = error
-        finally:
-            done.release()
-
-    def finish(self, do: Callable[[], None]) -> None:
-        """Take part, wait for those who do, and raise what one of them raised."""
-        try:
-            do()
-        finally:
-            self._wait()
-        if self._error is not None:
-            raise self._error
-
-    def _wait(self) -> None:
-        """To the end, though it be interrupted: they use arrays that the caller lets go."""
-        try:
-            # Nobody is to begin any more: whom this takes from the list is not waited for. All are
-            # taken and released by one call, so that no interrupt comes between the two.
-            with suppress(IndexError):
-                list(map(_thread.LockType.release, iter(self._waiting.popleft, None)))
-            for done in self._begun:
-                with done:
-                    pass
-        except BaseException:
-            self._wait()
-            raise
+            if not _start(called, serve):
+                return
+        else:
+            called[-1].call()
 
 
-class _Helper:
-    """A thread, which is a bare one: those of ``threading`` cost twice as much to start."""
+def dismiss(called: list[Helper]) -> None:
+    """What was called for them is done, or will not be offered."""
+    for helper in called:
+        helper.dismiss()
 
-    __slots__ = ("_woken", "_work")
 
-    def __init__(self) -> None:
-        self._work: _Work | None = None
+class Helper:
+    """A thread, which is a bare one: those of ``threading`` cost twice as much to start.
+
+    Sleeping, and being woken, is told by a token that either side takes by one step, so that no
+    call comes between: who calls and finds none knows that the helper is awake, and that before it
+    sleeps it looks for calls.
+    """
+
+    __slots__ = ("_box", "_calls", "_seen", "_serve", "_sleeping", "_woken", "place")
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        self._box = words(2 * LINE)[:1].view(np.int64)  # two lines are fetched at a time
+        self._box[0] = FREE
+        self._calls = self._seen = 0
+        self._sleeping = deque[None]()
         self._woken = _thread.allocate_lock()
         self._woken.acquire()
+        self.place: int = self._box.__array_interface__["data"][0]
 
-    def wake(self, work: _Work) -> None:
-        """Have it help."""
-        self._work = work
-        self._woken.release()
+    def call(self) -> None:
+        """Have it look into its box."""
+        self._box[0] = CALLED
+        self._calls += 1
+        if self._is_taken_from_sleep():
+            self._woken.release()
+
+    def dismiss(self) -> None:
+        """It may be called by others."""
+        if self._box[0] == CALLED:
+            self._box[0] = FREE
+        if self in _helpers:
+            _idle.append(self)
 
     def run(self) -> None:
         """What the thread does."""
-        while self._is_wanted():
-            self._help()
-            _idle.append(self)
-        _helpers.discard(self)
-
-    def _help(self) -> None:
-        # In a function of its own, so that nothing holds the work's arrays while this waits.
-        work, self._work = self._work, None
-        if work is not None:
-            work.help()
+        try:
+            while self._is_wanted():
+                self._serve(self._box)
+        finally:
+            _helpers.discard(self)
+            with suppress(ValueError):
+                _idle.remove(self)
 
     def _is_wanted(self) -> bool:
-        if self._woken.acquire(timeout=LINGER):
-            return True
+        """Sleep until it is called, unless it was, or for long enough."""
+        self._sleeping.append(None)
+        woken = self._calls == self._seen and self._woken.acquire(timeout=LINGER)
+        if not woken and not self._is_taken_from_sleep():
+            self._woken.acquire()  # somebody is about to release it
+        elif not woken and self._calls == self._seen:
+            with suppress(ValueError):  # somebody has taken it from there, and will call it
+                _idle.remove(self)
+                return False
+        self._seen = self._calls
+        return True
+
+    def _is_taken_from_sleep(self) -> bool:
         try:
-            _idle.remove(self)
-        except ValueError:
-            # Somebody has taken it from there, to wake it.
-            return self._woken.acquire()
-        return False
+            self._sleeping.pop()
+        except IndexError:
+            return False
+        return True
 
 
-def _call_for(work: _Work) -> bool:
-    """Whether a thread was woken for it, or started."""
-    try:
-        helper = _idle.pop()
-    except IndexError:
-        return _start_for(work)
-    helper.wake(work)
-    return True
-
-
-def _start_for(work: _Work) -> bool:
+def _start(called: list[Helper], serve: Serve) -> bool:
+    """Whether a thread was had."""
     if len(_helpers) >= MOST:
         return False
-    helper = _Helper()
-    helper.wake(work)
+    helper = Helper(serve)
     _helpers.add(helper)
+    helper.call()
     try:
         _thread.start_new_thread(helper.run, ())
     except RuntimeError:  # the system gives no more
         _helpers.discard(helper)
         return False
+    called.append(helper)
     return True
 
 

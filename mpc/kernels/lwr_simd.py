@@ -7,8 +7,6 @@ The stream of a seed is 11 KiB and stays in the first cache while it is looked t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +34,10 @@ _PART = 96  # words of a stream that are looked through at once
 _LEAST = 64  # rows that a thread takes at once
 _PERIOD = 9  # registers of 16 words, after which words belong to the same places of polynomials
 _STEPS = WORDS // (16 * _PERIOD)
+_KEY_WORDS = 22 * _KEYS
+_STREAM_END = _KEY_WORDS + 2 * BLOCKS
+_SPARES_END = _STREAM_END + _SPARES // 2
+_SCRATCH = _SPARES_END + 32 * _PERIOD
 _PADDED = 20  # doubles of a row of an interpolation matrix
 
 _EXPAND_SECONDS = 1.5e-6  # of a seed, on one core
@@ -70,6 +72,14 @@ def _replace(words: Residues, keys: Words, spares: Words) -> None:
 
 
 @inner
+def _cut(scratch: Words) -> tuple[Words, Words, Words, Words]:
+    """Key schedules, a stream, its spare words, and sums."""
+    keys, stream = scratch[:_KEY_WORDS].reshape(_KEYS, 11, 2), scratch[_KEY_WORDS:_STREAM_END]
+    spares = scratch[_STREAM_END:_SPARES_END]
+    return keys, stream, spares, scratch[_SPARES_END:_SCRATCH].reshape(2, 16 * _PERIOD)
+
+
+@inner
 def _draw(
     i: int, lane: int, rcon: Words, seeds: Words, keys: Words, stream: Words, spares: Words
 ) -> None:
@@ -81,8 +91,10 @@ def _draw(
 
 
 @kernel
-def _expand(start: int, stop: int, rcon: Words, seeds: Words, out: Residues, scratch: Any) -> None:
-    keys, stream, spares = scratch
+def _expand(
+    start: int, stop: int, rcon: Words, seeds: Words, out: Residues, scratch: Words
+) -> None:
+    keys, stream, spares, _ = _cut(scratch)
     words = stream.view(np.uint32)
     for i in range(start, stop):
         _draw(i, (i - start) % _KEYS, rcon, seeds[:stop], keys, stream, spares)
@@ -125,9 +137,9 @@ def _products(
     seeds: Words,
     secret: Words,
     out: Residues,
-    scratch: Any,
+    scratch: Words,
 ) -> None:
-    keys, stream, spares, sums = scratch
+    keys, stream, spares, sums = _cut(scratch)
     for i in range(start, stop):
         _draw(i, (i - start) % _KEYS, rcon, seeds[:stop], keys, stream, spares)
         _sums(address(stream), address(secret), sums[0])
@@ -139,30 +151,18 @@ def _products(
             out[1, i, place + 1] = _folded(sums[1, 8:], place // 2) % _T2
 
 
-def _scratch() -> tuple[Words, ...]:
-    """Key schedules, a stream, its spare words, and sums."""
-    return (
-        np.empty((_KEYS, 11, 2), np.uint64),
-        np.empty(2 * BLOCKS, np.uint64),
-        np.empty(_SPARES // 2, np.uint64),
-        np.empty((2, 16 * _PERIOD), np.uint64),
-    )
-
-
 def expand(seeds: Words) -> Residues:
     out = np.empty((2, len(seeds), WORDS), np.uint32)
-    _expand.over(
-        len(seeds), _EXPAND_SECONDS, RCON, seeds, out, scratch=lambda: _scratch()[:3], least=_LEAST
-    )
+    args = RCON, seeds, out
+    _expand.over(len(seeds), _EXPAND_SECONDS, *args, scratch=_SCRATCH, least=_LEAST)
     return out.reshape(2, len(seeds), RANK, SIZE)
 
 
 def products(secret: Residues, seeds: Words) -> Residues:
     out = np.empty((2, len(seeds), SIZE), np.uint32)
     held = secret.reshape(-1).view(np.uint64)
-    _products.over(
-        len(seeds), _PRODUCT_SECONDS, RCON, seeds, held, out, scratch=_scratch, least=_LEAST
-    )
+    args = RCON, seeds, held, out
+    _products.over(len(seeds), _PRODUCT_SECONDS, *args, scratch=_SCRATCH, least=_LEAST)
     return out
 
 
@@ -197,9 +197,9 @@ def _rounded(
     bits: int,
     dither: Words,
     out: Words,
-    scratch: Doubles,
+    scratch: Words,
 ) -> None:
-    first, second = scratch[0], scratch[1]
+    first, second = scratch[:_PADDED].view(np.float64), scratch[_PADDED:].view(np.float64)
     scale, shift, beyond = np.float64(1 << bits) / Q, np.uint64(bits), np.uint64(64 - bits)
     for i in range(start, stop):
         _coefficients(values[0, i], matrices[0], _D1, 1.0 / _D1, first)
@@ -231,7 +231,7 @@ def rounded(values: Residues, bits: int, dither: Words) -> Words:
         bits,
         dither,
         out,
-        scratch=lambda: np.empty((2, _PADDED)),
+        scratch=2 * _PADDED,
         least=_LEAST,
     )
     return out

@@ -37,7 +37,6 @@ from mpc.kernels.ntt_levels import Residues, tables
 Way = tuple[Residues, Residues]
 """The tables of one way, and the primes."""
 
-Scratch = tuple[Residues, Residues, NDArray[np.uint64]]
 """The digits of a block's plaintexts (terms, 2, size), one polynomial, and sums of several."""
 
 SECONDS = 12e-6 / 8192
@@ -57,7 +56,7 @@ def _transforms(
     moduli: Residues,
     back: bool,
     out: Residues,
-    _scratch: int,
+    _scratch: NDArray[np.uint64],
 ) -> None:
     primes, size = len(moduli), rows.shape[1]
     row = BYTES * size
@@ -131,12 +130,14 @@ def _combine(
     lifting: Residues,
     most: int,
     out: Residues,
-    scratch: Scratch,
+    scratch: NDArray[np.uint64],
 ) -> None:
     terms, size = plain.shape[1], plain.shape[3]
     polynomials, primes = ciphertexts.shape[1], ciphertexts.shape[2]
     row, places = BYTES * size, polynomials * size
-    digits, values, sums = address(scratch[0]), address(scratch[1]), address(scratch[2])
+    sums = address(scratch)
+    values = sums + 8 * places
+    digits = values + row
     for block in range(start, stop):
         plaintexts = address(plain) + 2 * row * terms * block
         _coefficients(plaintexts, digits, terms, size, address(slots[0]), address(slots[1]))
@@ -178,7 +179,7 @@ def _transformed(rows: Residues, transform: Transform, *, back: bool) -> Residue
     out = np.empty_like(rows)
     flat, size = rows.reshape(-1, transform.size), transform.size
     args = flat, tables(transform)[int(back)], transform.moduli, back, out.reshape(-1, size)
-    _transforms_kernel.over(len(flat), SECONDS * size, *args, scratch=lambda: 0)
+    _transforms_kernel.over(len(flat), SECONDS * size, *args)
     return out
 
 
@@ -199,11 +200,7 @@ def combine(plain: Residues, ciphertexts: Residues, slots: Transform, ring: Tran
         # A sum below q, and so many products, are below 2^64.
         ((1 << 64) - 1 - largest) // largest**2,
         out,
-        scratch=lambda: (
-            np.empty((terms, 2, size), np.uint32),
-            np.empty(size, np.uint32),
-            np.empty((polynomials, size), np.uint64),
-        ),
+        scratch=polynomials * size + (1 + 2 * terms) * size // 2,
         least=1,
     )
     return out

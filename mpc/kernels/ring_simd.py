@@ -189,7 +189,7 @@ def _vectors(start: int, stop: int, out: Words, x: Words, y: Words, scratch: Wor
 
 @kernel
 def _multiply_add(
-    start: int, stop: int, out: Words, total: Words, x: Words, y: Words, _scratch: None
+    start: int, stop: int, out: Words, total: Words, x: Words, y: Words, _scratch: Words
 ) -> None:
     for i in range(start, stop):
         out[i] = total[i] + x[i] * y[i]
@@ -206,7 +206,7 @@ def _beaver(
     e: Words,
     a: Words,
     leads: int,
-    _scratch: None,
+    _scratch: Words,
 ) -> None:
     mine = np.uint64(leads)
     for i in range(start, stop):
@@ -217,7 +217,7 @@ def by_blocks(x: Words, y: Words) -> Words:
     out = np.zeros((len(x), y.shape[1]), np.uint64)
     x, y = (array if array.flags.writeable else array.copy() for array in (x, y))
     seconds = _PRODUCT_SECONDS * y.size
-    _blocks.over(len(x), seconds, out, x, y, scratch=_panel_and_tile)
+    _blocks.over(len(x), seconds, out, x, y, scratch=COLUMNS * DEPTH + ROWS * COLUMNS)
     return out
 
 
@@ -225,21 +225,21 @@ def by_vectors(x: Words, y: Words) -> Words:
     out = np.empty((len(x), len(y)), np.uint64)
     x, y = (array if array.flags.writeable else array.copy() for array in (x, y))
     seconds = _PRODUCT_SECONDS * (y.size + 8 * len(y))
-    _vectors.over(len(x), seconds, out, x, y, scratch=lambda: np.empty(8, np.uint64))
+    _vectors.over(len(x), seconds, out, x, y, scratch=8)
     return out
 
 
 def multiply_add(total: Words, x: Words, y: Words) -> Words:
     out = np.empty(total.shape, np.uint64)
     held = [flat(array) for array in (total, x, y)]
-    _multiply_add.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held, scratch=_nothing)
+    _multiply_add.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held)
     return out
 
 
 def beaver(c: Words, d: Words, b: Words, e: Words, a: Words, leads: bool) -> Words:
     out = np.empty(c.shape, np.uint64)
     held = [flat(array) for array in (c, d, b, e, a)]
-    _beaver.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held, int(leads), scratch=_nothing)
+    _beaver.over(out.size, _ELEMENT_SECONDS, out.reshape(-1), *held, int(leads))
     return out
 
 
@@ -248,11 +248,3 @@ def flat(array: Words) -> Words:
     # Arrays from a message are read-only, and would compile the loop a second time.
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat if flat.flags.writeable else flat.copy()
-
-
-def _nothing() -> None:
-    return None
-
-
-def _panel_and_tile() -> Words:
-    return np.empty(COLUMNS * DEPTH + ROWS * COLUMNS, np.uint64)

@@ -83,7 +83,7 @@ def _scales(
     source: Residues,
     target: Residues,
     out: Residues,
-    _: int,
+    _scratch: NDArray[np.uint64],
 ) -> None:
     size, primes, width = values.shape[2], target.shape[0], BYTES * target.shape[1]
     first, second = address(source), address(source) + BYTES * source.shape[1]
@@ -109,7 +109,7 @@ def _rescales(
     values: Residues,
     constants: NDArray[np.uint32],
     out: Residues,
-    scratch: Residues,
+    scratch: NDArray[np.uint64],
 ) -> None:
     primes, keep, size = values.shape[1], out.shape[1], values.shape[2]
     left, width = address(scratch), BYTES * constants.shape[2]
@@ -135,7 +135,12 @@ def _rescales(
 
 
 def _wides(
-    start: int, stop: int, words: Residues, constants: Residues, out: Residues, _: int
+    start: int,
+    stop: int,
+    words: Residues,
+    constants: Residues,
+    out: Residues,
+    _scratch: NDArray[np.uint64],
 ) -> None:
     size, primes = out.shape[2], out.shape[1]
     for row in range(start, stop):
@@ -165,7 +170,7 @@ def multiply_add(total: Residues, x: Residues, y: Residues, primes: Primes) -> R
     held = [np.ascontiguousarray(array).reshape(rows) for array in (total, x, y)]
     args = *held, constants, out.reshape(rows)
     count = len(held[0])
-    _over(_multiply_add_kernel, count, out.size, *args, scratch=lambda: np.empty(LANES, np.uint64))
+    _over(_multiply_add_kernel, count, out.size, *args, scratch=LANES)
     return out
 
 
@@ -184,7 +189,7 @@ def scale(values: Residues, source: Primes, target: Primes) -> Residues:
         rounded.append([prime, *apart, half * inverse % prime])
     out = np.empty((len(values), len(target), values.shape[2]), np.uint32)
     args = np.ascontiguousarray(values), _table(grown), _table(rounded), out
-    _over(_scale_kernel, len(out), out.size, *args, scratch=lambda: 0)
+    _over(_scale_kernel, len(out), out.size, *args)
     return out
 
 
@@ -198,8 +203,7 @@ def rescale(values: Residues, primes: Primes, keep: int) -> Residues:
     constants[0, :, 0] = primes
     out = np.empty((len(values), keep, values.shape[2]), np.uint32)
     args = np.ascontiguousarray(values), constants, out
-    many = len(primes) * LANES
-    _over(_rescale_kernel, len(out), values.size, *args, scratch=lambda: np.empty(many, np.uint32))
+    _over(_rescale_kernel, len(out), values.size, *args, scratch=len(primes) * LANES // 2)
     return out
 
 
@@ -209,11 +213,11 @@ def wide(words: Residues, offset: int, primes: Primes) -> Residues:
         [q, *(word for power in powers for word in _shoup(power, q)), -offset % q] for q in primes
     ]
     out = np.empty((len(words), len(primes), words.shape[2]), np.uint32)
-    _over(_wide_kernel, len(out), 2 * out.size, words, _table(rows), out, scratch=lambda: 0)
+    _over(_wide_kernel, len(out), 2 * out.size, words, _table(rows), out)
     return out
 
 
-def _over(loop: Kernel, count: int, size: int, *args: Any, scratch: Any) -> None:
+def _over(loop: Kernel, count: int, size: int, *args: Any, scratch: int = 0) -> None:
     loop.over(count, SECONDS * size / max(count, 1), *args, scratch=scratch)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mpc import kernels
-from mpc.kernels import bigint
+from mpc.kernels import bigint, helpers
 
 P, Q = (1 << 127) - 1, (1 << 521) - 1
 SIMD = kernels.backend() == "simd"
@@ -48,6 +48,11 @@ def everything(count):
     raised = fermat.power([crt.split(y)[0] for y in (x, x[::-1], ring.square(x))])
     powers = map(parts[0].to_bytes, raised)
     return [y.tobytes() for y in (*map(ring.to_bytes, found), logs, product, *powers)]
+
+
+def all_are_idle():
+    """Whether no helper is called."""
+    return len(helpers._idle) == len(helpers._helpers)
 
 
 def settle(is_so):

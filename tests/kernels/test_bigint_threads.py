@@ -156,15 +156,20 @@ def test_every_signed_cut(guarded, window):
 )
 def test_groups_are_joined_in_whatever_order_they_are_done(monkeypatch, shape):
     """By whoever comes second, the thread that did a group or the one that joined those before."""
+    from mpc.kernels import memory, team
     from mpc.kernels.bigint import pippenger
     from mpc.kernels.bigint.integers import wrap_all
     from mpc.kernels.compiled import Kernel
 
     orders = []
 
-    def in_order(self, count, _seconds, *args, scratch, **_cut):
+    def in_order(self, count, _seconds, *args, scratch=0, start=None, **_cut):
         for group in orders[-1] if count == way.block else range(count):
-            self(group, group + 1, *args, scratch())
+            own, shared = memory.words(1, scratch), team.sharing([])
+            if start is not None:
+                start(own)
+            shared[0] = group
+            self._dispatcher(shared, group + 1, 1, own, *args)
 
     rng, terms, way = random.Random(7), 9, pippenger.Cut(3, *shape)
     bits = way.window * way.spans

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that help with a loop: woken, late, refused, interrupted, left behind by a fork."""
+"""Threads that help with a loop: called, late, refused, interrupted, left behind by a fork."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 import time
-import weakref
 from collections import deque
 
 import numpy as np
@@ -16,30 +15,15 @@ import pytest
 
 from mpc import kernels
 from mpc.kernels import helpers
-from tests.kernels.batches import everything, needs_simd, settle
+from tests.kernels.batches import all_are_idle, everything, needs_simd, settle
 
-pytestmark = pytest.mark.usefixtures("cut_all")
-
-
-def all_are_idle():
-    return len(helpers._idle) == len(helpers._helpers)
-
-
-@pytest.fixture
-def no_helpers(monkeypatch):
-    """None from before, and none that comes late to the next test: what they do is counted."""
-    settle(all_are_idle)
-    monkeypatch.setattr(helpers, "_helpers", set())
-    monkeypatch.setattr(helpers, "_idle", deque())
-    yield
-    settle(all_are_idle)
+pytestmark = [needs_simd, pytest.mark.usefixtures("cut_all")]
 
 
 def none_left(_run, _args):
     raise RuntimeError("can't start new thread")
 
 
-@needs_simd
 @pytest.mark.parametrize("start", [none_left, lambda *_: 0], ids=["refused", "never run"])
 def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers, start):
     with kernels.use("simd", threads=1):
@@ -49,183 +33,165 @@ def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers
         assert everything(67) == expected
     assert len(helpers._helpers) <= helpers.MOST
     helpers._helpers.clear()  # none of these ever comes
+    helpers._idle.clear()
 
 
-def meet(threads):
-    """Who takes part in something that nobody leaves before so many have come."""
-    barrier, found, idle = threading.Barrier(threads), [], []
+class Visits:
+    """What helpers of a test do: they say that they were here."""
 
-    def do():
-        found.append(threading.get_ident())
-        barrier.wait(60)
-        idle.extend(helpers._idle)  # nobody who takes part
-        barrier.wait(60)
+    def __init__(self):
+        self.found = []
 
-    helpers.together(threads, do, do)
-    assert len(set(found)) == threads
-    assert not idle
-    return set(found) - {threading.get_ident()}
+    def __call__(self, _box):
+        self.found.append(threading.get_ident())
+
+    def of(self, count):
+        """Who comes, if so many are called."""
+        called, before = [], len(self.found)
+        helpers.call(called, count, self)
+        assert not set(called) & set(helpers._idle)
+        assert [helper._box[0] for helper in called] == [helpers.CALLED] * count
+        settle(lambda: len(self.found) >= before + count)
+        helpers.dismiss(called)
+        assert [helper._box[0] for helper in called] == [helpers.FREE] * count
+        assert set(called) <= set(helpers._idle)
+        return set(self.found[before:])
 
 
 def test_helpers_are_woken_again_and_leave_in_the_end(monkeypatch, no_helpers):
     monkeypatch.setattr(helpers, "LINGER", 60.0)
-    first = meet(3)
+    visits = Visits()
+    first = visits.of(2)
+    assert len(first) == 2
     for _ in range(5):
-        settle(lambda: len(helpers._idle) == 2)
-        assert meet(3) == first
-    settle(lambda: len(helpers._idle) == 2)
+        assert visits.of(2) == first
     monkeypatch.setattr(helpers, "LINGER", 0.001)
-    assert meet(3) == first
+    assert visits.of(2) == first
     settle(lambda: not helpers._helpers)
     assert not helpers._idle
-    assert meet(2)
+    assert visits.of(1)
 
 
 def test_a_helper_that_is_about_to_leave_is_kept(monkeypatch, no_helpers):
     """The moment between its time and its leaving may be the one in which it is taken."""
     monkeypatch.setattr(helpers, "LINGER", 0.0005)
+    visits = Visits()
     for _ in range(300):
-        assert len(meet(2)) == 1
+        assert len(visits.of(1)) == 1
         time.sleep(0.0005)
 
 
-def test_a_helper_that_is_taken_as_it_leaves_waits_to_be_woken(monkeypatch, no_helpers):
+class Moment(deque):
+    """Where a helper's token lies: somebody calls it just before, or after, it is put or taken."""
+
+    def __init__(self, helper, step):
+        super().__init__()
+        self.helper, self.step = helper, step
+
+    def append(self, token):
+        self.at("before it lies down")
+        super().append(token)
+        self.at("after it lies down")
+
+    def pop(self):
+        self.at("before it leaves")
+        token = super().pop()
+        self.at("after it leaves")
+        return token
+
+    def at(self, step):
+        if self.step == step:
+            self.step = None
+            self.helper.call()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("step", "linger"),
+    [
+        ("before it lies down", 0),
+        ("before it lies down", 60.0),
+        ("after it lies down", 0),
+        ("after it lies down", 60.0),
+        ("before it leaves", 0),
+        ("after it leaves", 0),
+    ],
+)
+def test_a_helper_that_is_called_at_any_moment_comes_once(monkeypatch, no_helpers, step, linger):
+    monkeypatch.setattr(helpers, "LINGER", linger)
+    helper = helpers.Helper(lambda _box: None)
+    helper._sleeping = Moment(helper, step)
+    assert helper._is_wanted()
+    helper._box[0] = helpers.FREE
+    # Whatever the moment was, nothing of the call is left: the next time it waits.
+    helper._sleeping = deque()
     monkeypatch.setattr(helpers, "LINGER", 0)
-    helper, found = helpers._Helper(), []
-    thread = threading.Thread(target=lambda: found.append(helper._is_wanted()))
-    thread.start()
-    thread.join(0.02)
-    assert not found
-    helper.wake(helpers._Work(0, lambda: None))
-    thread.join(60)
-    assert found == [True]
+    helpers._idle.append(helper)
+    assert not helper._is_wanted()
+    assert not helpers._idle
+
+
+def test_a_helper_that_somebody_holds_does_not_leave(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "LINGER", 0)
+    helper = helpers.Helper(lambda _box: None)
+    assert helper._is_wanted()
+
+
+def test_a_thread_that_fails_is_not_called_again(no_helpers, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
+
+    def fails(_box):
+        raise MemoryError
+
+    called = []
+    helpers.call(called, 1, fails)
+    settle(lambda: not helpers._helpers)
+    helpers.dismiss(called)
+    assert not helpers._idle
 
 
 def test_a_thread_that_is_refused_does_not_count(monkeypatch, no_helpers):
     monkeypatch.setattr(_thread, "start_new_thread", none_left)
-    helpers.together(3, lambda: None, lambda: None)
+    called = []
+    helpers.call(called, 3, Visits())
+    assert not called
     assert not helpers._helpers
-
-
-def test_a_waiting_helper_holds_nothing(monkeypatch, no_helpers):
-    class Held:
-        def __init__(self):
-            self.barrier = threading.Barrier(2)
-
-        def do(self):
-            self.barrier.wait(60)
-
-    monkeypatch.setattr(helpers, "LINGER", 60.0)
-    held = Held()
-    gone = weakref.ref(held)
-    helpers.together(2, held.do, held.do)
-    settle(lambda: len(helpers._idle) == 1)
-    del held
-    assert gone() is None
-    monkeypatch.setattr(helpers, "LINGER", 0.001)
-    meet(2)
 
 
 def test_helpers_are_bounded(monkeypatch, no_helpers):
     monkeypatch.setattr(helpers, "MOST", 3)
-    found = []
-    barrier = threading.Barrier(4)
-
-    def do():
-        found.append(threading.get_ident())
-        barrier.wait(60)
-
-    helpers.together(50, do, do)
-    assert len(found) == 4
-    assert len(helpers._helpers) == 3
+    called = []
+    helpers.call(called, 50, Visits())
+    assert len(called) == len(helpers._helpers) == 3
+    helpers.dismiss(called)
 
 
-@needs_simd
-def test_an_error_in_a_thread_is_raised():
-    began = threading.Event()
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_helpers_are_dismissed_when_a_call_fails(monkeypatch, no_helpers, error):
+    from mpc.kernels import compiled
 
-    def do():
-        if threading.current_thread() is threading.main_thread():
-            assert began.wait(60)
-        else:
-            began.set()
-            raise ValueError("in a thread")
+    caller, run = threading.get_ident(), compiled._run
 
-    work = helpers._Work(1, do)
-    _thread.start_new_thread(work.help, ())
-    with pytest.raises(ValueError, match="in a thread"):
-        work.finish(work._do)
+    def fails(*args):
+        if threading.get_ident() == caller:
+            raise error
+        run(*args)
 
-
-@needs_simd
-def test_an_error_of_the_caller_waits_for_the_threads():
-    """They write to arrays that the caller lets go."""
-    began, failed, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def do():
-        if threading.current_thread() is threading.main_thread():
-            assert began.wait(60)
-            failed.set()
-            raise ValueError("in the caller")
-        began.set()
-        assert failed.wait(60)
-        ended.set()
-
-    work = helpers._Work(1, do)
-    _thread.start_new_thread(work.help, ())
-    with pytest.raises(ValueError, match="in the caller"):
-        work.finish(work._do)
-    assert ended.is_set()
+    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    with kernels.use("simd", threads=4):
+        expected = everything(9)
+        settle(all_are_idle)
+        before = set(helpers._idle)
+        with monkeypatch.context() as patch:
+            patch.setattr(compiled, "_run", fails)
+            with pytest.raises(error):
+                everything(9)
+        assert before <= set(helpers._idle)
+        assert all(helper._box[0] == helpers.FREE for helper in before)
+        assert everything(9) == expected
 
 
-@pytest.mark.parametrize("presses", [1, 3])
-def test_an_interrupt_waits_for_the_threads(presses):
-    """They read and write arrays that the caller lets go."""
-    began, ended = threading.Event(), threading.Event()
-
-    def help_with():
-        began.set()
-        for _ in range(presses):
-            time.sleep(0.05)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        time.sleep(0.05)
-        ended.set()
-
-    with pytest.raises(KeyboardInterrupt):
-        helpers.together(2, lambda: began.wait(60), help_with)
-    assert ended.is_set()
-
-
-def test_an_error_in_calling_for_threads_waits_for_those_that_came(monkeypatch):
-    began, ended, call_for = threading.Event(), threading.Event(), helpers._call_for
-
-    def call_once(work):
-        if began.is_set():
-            raise MemoryError
-        return call_for(work) and began.wait(60)
-
-    def help_with():
-        began.set()
-        time.sleep(0.05)
-        ended.set()
-
-    monkeypatch.setattr(helpers, "_call_for", call_once)
-    with pytest.raises(MemoryError):
-        helpers.together(3, lambda: None, help_with)
-    assert ended.is_set()
-
-
-@needs_simd
-@pytest.mark.timeout(60)
-def test_who_comes_late_is_not_waited_for():
-    done = []
-    work = helpers._Work(2, lambda: done.append(threading.get_ident()))
-    work.finish(work._do)
-    work.help()
-    assert done == [threading.get_ident()]
-
-
-@needs_simd
 @pytest.mark.parametrize("least", [None, 1, 3, 8, 1000])
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_every_turn_is_taken_once(threads, least):
@@ -237,13 +203,11 @@ def test_every_turn_is_taken_once(threads, least):
         turned, back = (np.full(len(source), 7, np.uint64) for _ in range(2))
         with kernels.use("simd", threads=threads):
             for out, of in ((turned, source), (back, turned)):
-                scratch = lambda: np.empty(64, np.uint64)  # noqa: E731
-                _transpose.over(count, 1.0, out, MASKS, of, scratch=scratch, least=least)
+                _transpose.over(count, 1.0, out, MASKS, of, scratch=64, least=least)
         assert np.array_equal(back[: 64 * count], source[: 64 * count])
         assert (back[64 * count :] == 7).all()
 
 
-@needs_simd
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_threads_work():
     """The child has none of the threads, and waits for none."""
@@ -266,3 +230,28 @@ def test_a_fork_while_threads_work():
         finally:
             stop.set()
             busy.join()
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_an_interrupt_waits_for_the_threads(presses):
+    """They read and write arrays that the caller lets go."""
+    from tests.kernels.turns import slow
+
+    out, begun = np.zeros(64, np.int64), threading.Event()
+
+    def press():
+        begun.wait(60)
+        for _ in range(presses):
+            time.sleep(0.03)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with kernels.use("simd", threads=2):
+        slow.over(2, 1.0, np.zeros(2, np.int64), 1000, least=1)
+        other = threading.Thread(target=press)
+        other.start()
+        begun.set()
+        with pytest.raises(KeyboardInterrupt):
+            slow.over(len(out), 1.0, out, 3_000_000, least=1)
+    other.join()
+    assert (out == 3_000_000).all()
+    settle(all_are_idle)

@@ -22,7 +22,7 @@ from mpc.kernels.bigint.digits import Cut, Exponents, Integers, arrange
 from mpc.kernels.bigint.folds import Modulus, join_groups, join_within
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
-from mpc.kernels.compiled import inner, kernel, take
+from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import (
     COUNT,
     WORD,
@@ -37,6 +37,7 @@ from mpc.kernels.lanes import (
     store_word,
     write,
 )
+from mpc.kernels.team import take
 
 Words = NDArray[np.uint64]
 
@@ -275,7 +276,7 @@ def pippenger_all(
     kinds, windows, width = cut[4], cut[6], cut[7]
     rows, buckets = limbs * digits, COUNT * entries
     pitch = COUNT * -(-rows // COUNT)
-    words, at = scratch.reshape(-1).view(np.int64), COUNT * SCRATCH * limbs
+    words, at = scratch.view(np.int64), COUNT * SCRATCH * limbs
     counts, at = address(scratch) + 8 * at, at + COUNT
     table, at = words[at : at + buckets], at + buckets
     ends, at = words[at : at + buckets], at + buckets

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.digits import Cut
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
 from mpc.kernels.bigint.rows import ROW, copy
-from mpc.kernels.compiled import inner, kernel, take
+from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import COUNT, address, load, load_word, store, store_word
+from mpc.kernels.team import take
 
 Words = NDArray[np.uint64]
 

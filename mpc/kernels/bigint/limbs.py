@@ -30,7 +30,6 @@ def split_packed(packed: NDArray[np.uint8], limbs: int) -> Words:
         len(packed),
         _SECONDS * limbs,
         *(out, begin(words), words.shape[1] // 8, limbs),
-        scratch=lambda: out,
         least=LANES,
     )
     return out
@@ -105,7 +104,6 @@ def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:
         len(exponents),
         _SECONDS * windows,
         *(out, begin(words), words.shape[1] // 8, bits, window, windows),
-        scratch=lambda: out,
         least=LANES,
     )
     return out

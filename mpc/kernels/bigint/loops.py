@@ -199,13 +199,13 @@ def load_all(
     last rows of the scratch.
     """
     rows, work = limbs * digits, address(scratch)
-    first = SCRATCH * limbs + 2 * rows
+    held, first = scratch.reshape(-1, COUNT), SCRATCH * limbs + 2 * rows
     product = work + ROW * (first + terms * limbs)
     for group in range(start, stop):
         modulus, to = address(n) + n_step * group, address(out) + ROW * rows * group
         for lane in range(COUNT):
             element = min(COUNT * group + lane, count - 1)
-            split(scratch[0], first, element, lane, packed, words, terms * limbs)
+            split(held, first, element, lane, packed, words, terms * limbs)
         of, by = work + ROW * first, address(factors) + factors_step * group
         combine(to, of, terms, by, modulus, work, limbs, digits, routines)
         if folds:
@@ -278,7 +278,7 @@ def finish_all(
     """The words of the numbers that x stands for, out of Montgomery form, (elements, words)."""
     rows, work = limbs * digits, address(scratch)
     value, wide = work + ROW * SCRATCH * limbs, work + ROW * (SCRATCH * limbs + rows)
-    to, canonical = wide + ROW * rows, scratch[0, SCRATCH * limbs + 2 * rows :]
+    to, canonical = wide + ROW * rows, scratch.reshape(-1, COUNT)[SCRATCH * limbs + 2 * rows :]
     for group in range(start, stop):
         modulus, of = address(n) + n_step * group, address(x) + ROW * rows * group
         finish(to, of, value, wide, modulus, work, limbs, digits, routines)

@@ -167,7 +167,7 @@ def pippenger(
         entries,
         room,
         extra=5 + 3 * entries + 2 * held + 3 * pitch + pitch // LANES + entries * pitch + own,
-        start=lambda scratch: scratch[0, SCRATCH * arithmetic.limbs].fill(0),
+        start=lambda scratch: scratch[:, SCRATCH * arithmetic.limbs].fill(0),
     )
     found = Residues(out, tasks)
     first = max(0, cut.tasks - LANES)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.kernels.memory import words
+
 LANES = 8
-_LINE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -105,9 +106,7 @@ def in_all_lanes(group: NDArray[np.uint64], lane: int) -> NDArray[np.uint64]:
 
 def lane_groups(groups: int, limbs: int) -> NDArray[np.uint64]:
     """Uint64 (groups, limbs, 8) of any content, each vector of eight in one cache line."""
-    raw = np.empty(groups * limbs * LANES + _LINE // 8, dtype=np.uint64)
-    skip = -raw.__array_interface__["data"][0] % _LINE // 8
-    return raw[skip : skip + groups * limbs * LANES].reshape(groups, limbs, LANES)
+    return words(groups, limbs, LANES)
 
 
 def zero_groups(groups: int, limbs: int) -> NDArray[np.uint64]:

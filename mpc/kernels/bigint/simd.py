@@ -118,11 +118,11 @@ class SimdArithmetic:
         one, products = self.modulus[0, -self.rows :][: self.limbs], list[Words]()
 
         def start(scratch: Words) -> None:
-            scratch[0, -self.limbs :] = one
             products.append(scratch[:, -self.limbs :])
+            products[0][:] = one
 
         x = self._load(packed, start)
-        return x, Residues(aligned(np.concatenate(products)), LANES * len(products))
+        return x, Residues(aligned(products[0]), LANES * len(products[0]))
 
     def _load(
         self, packed: NDArray[np.uint8], start: Callable[[Words], None] | None = None
@@ -327,15 +327,9 @@ class SimdArithmetic:
     ) -> None:
         """Run a kernel of this ring over the groups of ``out``, with ``extra`` rows of scratch.
 
-        A thread takes ``least`` groups at a time, or more; ``start`` fills its scratch.
+        A thread takes ``least`` groups at a time, or more; ``start`` fills the scratch of all
+        threads, (threads, rows, 8).
         """
-
-        def scratch() -> Words:
-            rows = lane_groups(1, SCRATCH * self.limbs + extra)
-            if start is not None:
-                start(rows)
-            return rows
-
         kernel.over(
             len(out),
             self.seconds(products),
@@ -346,7 +340,8 @@ class SimdArithmetic:
             self.limbs,
             self.digits,
             routines(),
-            scratch=scratch,
+            scratch=LANES * (SCRATCH * self.limbs + extra),
+            start=start and (lambda own: start(own.reshape(len(own), -1, LANES))),
             least=least,
         )
 

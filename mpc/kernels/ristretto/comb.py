@@ -30,10 +30,10 @@ from mpc.kernels.ristretto.field import ONES, load_word
 from mpc.kernels.ristretto.multiples import RECODING_WORDS, TABLE_WORDS, recode_row
 from mpc.kernels.ristretto.rows import (
     NUMBER_WORDS,
+    SCRATCH,
     new_points,
     put_point,
     read_point,
-    scratch,
     words_of,
 )
 
@@ -104,7 +104,7 @@ def combs(points: NDArray[np.uint64], known: NDArray[np.uint64] | None) -> NDArr
     if known is not None:
         tables[:before] = known
     if len(points):
-        _combs(0, len(points), words_of(points), tables[before:], ONES, scratch())
+        _combs.over(len(points), 0, words_of(points), tables[before:], ONES, scratch=SCRATCH)
     return tables
 
 
@@ -118,5 +118,5 @@ def sums_of(
     out = new_points(len(bounds) - 1)
     recoded = scalars.copy()
     arrays = tables, which, recoded, RECODING_WORDS, bounds, words_of(out)
-    _sums(0, len(out), *arrays, ONES, scratch())
+    _sums.over(len(out), 0, *arrays, ONES, scratch=SCRATCH)
     return out

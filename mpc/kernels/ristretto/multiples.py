@@ -31,13 +31,13 @@ from mpc.kernels.ristretto.edwards import (
 from mpc.kernels.ristretto.field import LIMBS, ONES, lanes_of, load_element, load_word
 from mpc.kernels.ristretto.rows import (
     NUMBER_WORDS,
+    SCRATCH,
     gather,
     kind_for,
     new_points,
     plain,
     put_point,
     read_point,
-    scratch,
     words_of,
 )
 from mpc.kernels.ristretto.xmd import SCRATCH_WORDS
@@ -61,7 +61,7 @@ def recode_row(scalars: Any, row: int, constant: Any, out: Any) -> None:
 
 
 @kernel
-def _recode(start: int, stop: int, scalars: Any, constant: Any, out: Any) -> None:
+def _recode(start: int, stop: int, scalars: Any, constant: Any, out: Any, _scratch: Any) -> None:
     for row in range(start, stop):
         recode_row(scalars, row, constant, out)
 
@@ -177,7 +177,7 @@ def mul(points: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray[np.u
         _recoded(scalars),
         words_of(out),
         kind_for(len(points)),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return out
 
@@ -185,7 +185,7 @@ def mul(points: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray[np.u
 def fixed_table(point: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Of one point, the multiples by 1 to 8 times each power of sixteen, cached."""
     tables = np.empty((WINDOWS, TABLE_WORDS), np.uint64)
-    _fixed_table(0, WINDOWS, words_of(point), tables, ONES, scratch())
+    _fixed_table.over(WINDOWS, 0, words_of(point), tables, ONES, scratch=SCRATCH)
     return tables
 
 
@@ -193,7 +193,7 @@ def mul_fixed(table: NDArray[np.uint64], scalars: NDArray[np.uint64]) -> NDArray
     """Multiples by (n, 4) scalars below 2^253 of the point that a table is of."""
     out = new_points(len(scalars))
     arrays = table, _recoded(scalars), words_of(out), ONES
-    _mul_fixed.over(len(scalars), FIXED_SECONDS, *arrays, scratch=scratch)
+    _mul_fixed.over(len(scalars), FIXED_SECONDS, *arrays, scratch=SCRATCH)
     return out
 
 
@@ -210,12 +210,12 @@ def sums(
     out, tables = new_points(groups), np.empty((len(points), TABLE_WORDS), np.uint64)
     digits = np.empty((DIGITS, len(points)), np.int8)
     arrays = words_of(points), plain(scalars), bounds, digits, tables, words_of(out), ONES
-    _sums.over(groups, SUM_SECONDS * len(points) / max(1, groups), *arrays, scratch=scratch)
+    _sums.over(groups, SUM_SECONDS * len(points) / max(1, groups), *arrays, scratch=SCRATCH)
     return out
 
 
 def _recoded(scalars: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The scalars plus RECODING."""
     out = np.empty(scalars.shape, np.uint64)
-    _recode(0, len(scalars), words_of(scalars), RECODING_WORDS, out)
+    _recode.over(len(scalars), 0, words_of(scalars), RECODING_WORDS, out)
     return out

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,9 @@ from mpc.kernels.ristretto.xmd import SCRATCH_WORDS
 
 NUMBER_WORDS = 4
 POINT_WORDS = 4 * NUMBER_WORDS
-_kept = threading.local()
+SCRATCH = SCRATCH_WORDS + TABLE * LIMBS * COUNT
+"""Words for a block and a table."""
+
 FEW = 4  # below it, one at a time is sooner
 
 
@@ -87,19 +88,6 @@ def put_mask(mask: Any, block: Any, rows: Any, first: int, stop: int, kind: Any)
 def kind_for(count: int) -> Any:
     """Eight at a time where the lanes multiply words and are filled; else one at a time."""
     return EIGHTS if kernels.wide() and count >= FEW else ONES
-
-
-def scratch() -> NDArray[np.uint64]:
-    """A block and a table for this thread, which begins at a line of the cache as every vector in
-    it does."""
-    try:
-        kept: NDArray[np.uint64] = _kept.scratch
-    except AttributeError:
-        size = SCRATCH_WORDS + TABLE * LIMBS * COUNT
-        words = np.empty(size + COUNT, np.uint64)
-        skip = -words.ctypes.data % 64 // 8
-        kept = _kept.scratch = words[skip : skip + size]
-    return kept
 
 
 def words_of(array: NDArray[Any]) -> NDArray[np.uint64]:

@@ -31,6 +31,7 @@ from mpc.kernels.ristretto.group import (
 )
 from mpc.kernels.ristretto.multiples import fixed_table, mul, mul_fixed, sums
 from mpc.kernels.ristretto.rows import (
+    SCRATCH,
     gather,
     kind_for,
     new_points,
@@ -40,7 +41,6 @@ from mpc.kernels.ristretto.rows import (
     put_point,
     read_number,
     read_point,
-    scratch,
     words_of,
 )
 from mpc.kernels.ristretto.xmd import OUTPUT_BYTES, digest_kernel, expand_kernel, rest_of, tail_of
@@ -140,7 +140,7 @@ def decode(encodings: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np
         words_of(points),
         valid,
         kind_for(count),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return points, valid[:, 0] != 0
 
@@ -154,7 +154,7 @@ def encode(points: NDArray[np.uint64]) -> NDArray[np.uint8]:
         words_of(points),
         words_of(out),
         kind_for(len(points)),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return out
 
@@ -168,7 +168,7 @@ def one_way_map(uniform: NDArray[np.uint8]) -> NDArray[np.uint64]:
         words_of(uniform),
         words_of(out),
         kind_for(len(uniform)),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return out
 
@@ -183,7 +183,7 @@ def add(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint6
         words_of(right),
         words_of(out),
         kind_for(len(left)),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return out
 
@@ -197,7 +197,7 @@ def negate(points: NDArray[np.uint64]) -> NDArray[np.uint64]:
         words_of(points),
         words_of(out),
         kind_for(len(points)),
-        scratch=scratch,
+        scratch=SCRATCH,
     )
     return out
 
@@ -227,7 +227,7 @@ def expand(data: NDArray[np.uint8], offsets: NDArray[np.int64], dst: bytes) -> N
         return portable.expand(data, offsets, dst)
     out = np.empty((len(offsets) - 1, OUTPUT_BYTES), np.uint8)
     arrays = *_laid_out(data, offsets), plain(tail_of(dst)), rest_of(dst), words_of(out)
-    expand_kernel.over(len(out), HASH_SECONDS, *arrays, scratch=scratch)
+    expand_kernel.over(len(out), HASH_SECONDS, *arrays, scratch=SCRATCH)
     return out
 
 
@@ -237,7 +237,7 @@ def digests(data: NDArray[np.uint8], offsets: NDArray[np.int64], tail: bytes) ->
         return portable.digests(data, offsets, tail)
     out = np.empty((len(offsets) - 1, OUTPUT_BYTES), np.uint8)
     arrays = *_laid_out(data, offsets), plain(np.frombuffer(tail, np.uint8)), words_of(out)
-    digest_kernel.over(len(out), HASH_SECONDS / 2, *arrays, scratch=scratch)
+    digest_kernel.over(len(out), HASH_SECONDS / 2, *arrays, scratch=SCRATCH)
     return out
 
 

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that threads share in compiled code: who is waited for, who is not, and what fails."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from mpc import kernels
+from mpc.kernels import team
+from tests.kernels.batches import needs_simd, settle
+
+pytestmark = [needs_simd, pytest.mark.timeout(120), pytest.mark.usefixtures("cut_all")]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_as_many_threads_as_asked_for_take_part(threads):
+    from tests.kernels.turns import meet
+
+    with kernels.use("simd", threads=threads):
+        for _ in range(20):
+            met = np.zeros(1, np.int64)
+            meet.over(threads, 1.0, met, threads)
+            assert met[0] == threads
+
+
+def test_a_helper_that_is_awake_is_not_called_through_the_interpreter(monkeypatch, no_helpers):
+    from mpc.kernels import compiled
+    from tests.kernels.turns import meet
+
+    served, serve = [], compiled.serve
+    monkeypatch.setattr(compiled, "serve", lambda box: served.append(0) or serve(box))
+    monkeypatch.setattr(compiled, "PATIENCE", 1 << 33)
+    with kernels.use("simd", threads=2):
+        met = np.zeros(1, np.int64)
+        for _ in range(100):
+            meet.over(2, 1.0, met, 2)
+            met[0] = 0
+    assert len(served) == 1
+
+
+class Shared:
+    """Work that lasts until ``flag``, shared with a helper that the test plays."""
+
+    def __init__(self):
+        from tests.kernels.turns import share_until
+
+        self.flag, self.box = np.array([0, 7]), np.array([team.CALLED])
+        share_until(team.sharing([]), np.ones(2, np.int64))  # compiled before it is waited for
+        shared = team.sharing([self.box.ctypes.data])
+        self.caller = threading.Thread(target=lambda: share_until(shared, self.flag))
+        self.caller.start()
+        settle(lambda: self.box[0] > team.DONE)
+
+
+def test_who_comes_late_is_not_waited_for():
+    shared = Shared()
+    assert shared.caller.is_alive()
+    shared.flag[0] = 1
+    shared.caller.join(60)
+    assert shared.flag[1] == 0
+    assert shared.box[0] == team.FREE
+
+
+@pytest.mark.parametrize("first", ["caller", "helper"])
+def test_who_has_taken_the_work_is_waited_for(first):
+    """It reads and writes what the caller lets go."""
+    shared = Shared()
+    shared.box[0] = team.TAKEN
+    if first == "helper":
+        shared.box[0] = team.DONE
+        assert shared.caller.is_alive()
+    shared.flag[0] = 1
+    if first == "caller":
+        shared.caller.join(0.1)
+        assert shared.caller.is_alive()
+        shared.box[0] = team.DONE
+    shared.caller.join(60)
+    assert shared.flag[1] == 0
+    assert shared.box[0] == team.FREE
+
+
+def test_a_box_that_was_not_called_is_left_alone():
+    from tests.kernels.turns import share_until
+
+    for held in (team.FREE, team.DONE):
+        box = np.array([held])
+        share_until(team.sharing([box.ctypes.data]), np.ones(2, np.int64))
+        assert box[0] == team.FREE
+
+
+def test_a_helper_does_all_that_is_offered_and_then_returns():
+    from mpc.kernels import compiled
+
+    shared, ended = Shared(), threading.Event()
+    helper = threading.Thread(target=lambda: (compiled.serve(shared.box), ended.set()))
+    helper.start()
+    settle(lambda: shared.box[0] == team.TAKEN)
+    assert not ended.is_set()
+    shared.flag[0] = 1
+    shared.caller.join(60)
+    helper.join(60)
+    assert ended.is_set()
+    assert shared.flag[1] == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_in_a_kernel_is_raised(threads):
+    from tests.kernels.turns import fail
+
+    with kernels.use("simd", threads=threads):
+        for failing in (0, 3, 7):
+            with pytest.raises(RuntimeError, match="a kernel raised an error"):
+                fail.over(8, 1.0, failing, scratch=1, least=1)
+        fail.over(8, 1.0, 8, scratch=1, least=1)
