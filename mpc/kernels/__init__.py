@@ -9,9 +9,10 @@ The choice is made at first use: what :func:`use` asks for, else the environment
 ``MPC_KERNELS`` (``auto``, ``simd`` or ``portable``), else ``simd`` where the CPU and numba allow
 it. An object made by a kernel module keeps the backend it was made under.
 
-Batches of more than some hundredths of a millisecond are cut over threads, which look for more to do
-for a millisecond and sleep for half a second before they end. They are as many as :func:`threads` says: what :func:`use` asks for, else
-``MPC_THREADS``, else one per CPU that this process may run on.
+Batches of more than some hundredths of a millisecond are cut over threads, which look for more to
+do for a millisecond and sleep for half a second before they end. They are as many as
+:func:`threads` says: what :func:`use` asks for, else ``MPC_THREADS``, else one per CPU that this
+process may run on.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ follow each other have less between them, and to wake a thread takes a twentieth
 # from Python, which only kernels get, as much again. (They are options numba's stubs do not know.)
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-inner = njit(no_cpython_wrapper=True, **_OPTIONS)
+inner = njit(**_OPTIONS | {"no_cpython_wrapper": True})
 """For functions that kernels call: compiled with their callers, and cached inside them. Python
 cannot call them: they have nothing that takes its objects, and numba does not say so."""
 
