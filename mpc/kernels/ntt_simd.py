@@ -37,8 +37,6 @@ from mpc.kernels.ntt_levels import Residues, tables
 Way = tuple[Residues, Residues]
 """The tables of one way, and the primes."""
 
-"""The digits of a block's plaintexts (terms, 2, size), one polynomial, and sums of several."""
-
 SECONDS = 12e-6 / 8192
 """What a transform takes for each place."""
 
@@ -135,6 +133,7 @@ def _combine(
     terms, size = plain.shape[1], plain.shape[3]
     polynomials, primes = ciphertexts.shape[1], ciphertexts.shape[2]
     row, places = BYTES * size, polynomials * size
+    # Sums of several polynomials, one polynomial, and the digits of a block's plaintexts.
     sums = address(scratch)
     values = sums + 8 * places
     digits = values + row
