@@ -19,12 +19,17 @@ from numpy.typing import NDArray
 
 from mpc.kernels import doubles, helpers, memory, team
 from mpc.kernels.lanes import WORD, address
-from mpc.kernels.team import record, take
+from mpc.kernels.team import exchange, look, record, take
 
 log = logging.getLogger("mpc.kernels")
 
 TURNS = 32
-"""How often a thread takes a part of a loop, at most, if such parts may be small."""
+"""How often each thread would take a part of a loop, at most, if all were as small as the last."""
+
+ROUNDS = 2
+"""A part is what is left of a loop, over the threads and this. Large ones come first: what a core
+goes through in one run it fetches ahead, and does not share with another. Small ones come last, so
+that all threads end together."""
 
 PATIENCE = 1 << 21
 """Cycles of the clock, 0.6 to 1 ms, that a helper looks for more work before it sleeps: calls that
@@ -118,21 +123,24 @@ def body(_start: int, _stop: int, *_args: Any) -> None:
     """What ``_loop`` does: each kernel has its own function under this name."""
 
 
-def _loop(shared: Any, count: int, many: int, scratch: Any, *args: Any) -> None:
-    """Do ``many`` of ``range(count)`` at a time, from where other threads have got to.
+def _loop(shared: Any, count: int, least: int, scratch: Any, *args: Any) -> None:
+    """Do parts of ``range(count)``, each from where all threads have got to.
 
     Whoever calls it first shares it, and is then one of those that call it.
     """
     begun = take(address(shared) + 8, 1)
     if begun == 0:
-        if share(shared, record((shared, count, many, scratch, args))):
+        if share(shared, record((shared, count, least, scratch, args))):
             raise RuntimeError("a kernel raised an error")
         return
-    own = scratch[begun - 1]
-    first = take(address(shared), many)
+    own, first = scratch[begun - 1], look(address(shared))
     while first < count:
-        body(first, min(first + many, count), *args, own)
-        first = take(address(shared), many)
+        many = least * max(1, (count - first) // (ROUNDS * len(scratch) * least))
+        was = exchange(address(shared), first, first + many)
+        if was == first:
+            body(first, min(first + many, count), *args, own)
+            was = look(address(shared))
+        first = was
 
 
 share = inner(team.share)
@@ -181,13 +189,13 @@ class Kernel:
         """Run ``range(count)``, of ``seconds`` each, over threads with so many words of scratch.
 
         ``start`` fills that of all threads, (threads, words). Each takes a part as large as those
-        of the others. Or with ``least``, many equal ones, of about so many at least, as long as
-        there are some: then a thread that begins late, or is kept waiting by other work of the
-        machine, just does fewer.
+        of the others. Or with ``least``, smaller and smaller ones, of about so many at least, as
+        long as there are some: then a thread that begins late, or is kept waiting by other work of
+        the machine, just does fewer.
         """
         threads = max(1, min(count, helpers.threads_for(count * seconds)))
         rounds = 1 if least is None or threads == 1 else -(-count // threads) // least
-        many = -(-count // (threads * max(1, min(TURNS, rounds))))
+        smallest = -(-count // (threads * max(1, min(TURNS, rounds))))
         own = memory.words(threads, -(-scratch // memory.LINE) * memory.LINE)
         if start is not None:
             start(own)
@@ -195,6 +203,6 @@ class Kernel:
         try:
             helpers.call(called, threads - 1, serve)
             shared = team.sharing([helper.place for helper in called])
-            _run(self._dispatcher, shared, count, many, own, *args)
+            _run(self._dispatcher, shared, count, smallest, own, *args)
         finally:
             helpers.dismiss(called)

@@ -17,6 +17,7 @@ if kernels.backend() != "simd":
 from mpc.kernels.bigint import modulo, modulo_square
 from mpc.kernels.bigint.integers import wrap_all
 from mpc.kernels.bigint.limbs import (
+    apart,
     by_element,
     cut,
     in_digits,
@@ -204,6 +205,9 @@ def test_a_few_numbers_become_elements_and_come_back(limbs, digits):
     left = groups[-1, :, len(values) % LANES :]
     assert np.array_equal(left, np.broadcast_to(elements[-1][:, np.newaxis], left.shape))
     assert [joined(element, root, limbs) for element in elements] == values
+    for value, element in zip(values, elements, strict=True):
+        [alone] = apart(value, root, digits, limbs)
+        assert np.array_equal(alone, np.repeat(element[:, np.newaxis], LANES, axis=1))
     for value, row in zip(values, elements[:, :limbs], strict=True):
         assert sum(int(limb) << 52 * i for i, limb in enumerate(row)) == value % root
 

@@ -208,6 +208,31 @@ def test_every_turn_is_taken_once(threads, least):
         assert (back[64 * count :] == 7).all()
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("least", [None, 1, 3])
+def test_parts_become_smaller(threads, least):
+    from mpc.kernels.compiled import TURNS
+    from tests.kernels.turns import parts
+
+    for count in (0, 1, 7, 128, 1023, 100_000):
+        sizes = np.zeros(count, np.int64)
+        with kernels.use("simd", threads=threads):
+            parts.over(count, 1.0, sizes, least=least)
+        found = sizes[sizes > 0]
+        # Each begins where the one before ended.
+        assert np.array_equal(np.flatnonzero(sizes), found.cumsum() - found)
+        assert found.sum() == count
+        assert (np.diff(found) <= 0).all()
+        share = -(-count // min(threads, count or 1))
+        if least is None or threads == 1:
+            assert (found[:-1] == share).all()
+        elif count >= 128:
+            half = count / threads / 2
+            assert half - found[-2] < found[0] <= half
+            assert least <= found[-2] < 2 * max(least, share / TURNS)
+            assert len(found) <= threads * TURNS
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_threads_work():
     """The child has none of the threads, and waits for none."""

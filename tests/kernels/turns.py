@@ -21,6 +21,12 @@ def meet(start, stop, met, all_of_them, _scratch):
 
 
 @kernel
+def parts(start, stop, sizes, _scratch):
+    """Where each part begins, how large it is."""
+    sizes[start] += stop - start
+
+
+@kernel
 def slow(start, stop, out, steps, _scratch):
     """Count each up to ``steps``, of which a core does some hundred millions a second."""
     for i in range(start, stop):

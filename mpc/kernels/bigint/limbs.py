@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-from gmpy2 import pack
+from gmpy2 import pack, unpack
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.digits import digits_all
@@ -92,8 +92,21 @@ def by_element(x: Residues) -> Words:
 
 def joined(element: Words, root: Any, limbs: int) -> Any:
     """The number, not reduced, whose digits of ``limbs`` limbs an element (rows) is: as mpz."""
-    digits = element.reshape(-1, limbs).tolist()
-    return sum(pack(digit, LIMB_BITS) * root**place for place, digit in enumerate(digits))
+    *lower, highest = element.reshape(-1, limbs).tolist()
+    number = pack(highest, LIMB_BITS)
+    for digit in reversed(lower):
+        number = number * root + pack(digit, LIMB_BITS)
+    return number
+
+
+def apart(number: Any, root: Any, digits: int, limbs: int) -> Words:
+    """A number below root**digits, an mpz, as an element in every lane of one group."""
+    out = zero_groups(1, digits * limbs)
+    for place in range(digits):
+        number, digit = divmod(number, root) if place < digits - 1 else (0, number)
+        split = np.array([int(limb) for limb in unpack(digit, LIMB_BITS)], np.uint64)
+        out[0, limbs * place : limbs * place + len(split)] = split[:, np.newaxis]
+    return out
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

@@ -175,8 +175,7 @@ def multiexp_signed(
     found = multiexp(arithmetic, bases, both.view(np.uint8))
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
-    above, below = (found[order[:, sign].ravel()] for sign in (0, 1))
-    return arithmetic.quotient(above, below)
+    return arithmetic.quotient(found, *(order[:, sign].ravel() for sign in (0, 1)))
 
 
 def _straus(

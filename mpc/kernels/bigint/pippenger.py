@@ -172,7 +172,8 @@ def pippenger(
     found = Residues(out, tasks)
     first = max(0, cut.tasks - LANES)
     if cut.signed:
-        return arithmetic.quotient(found[first :: cut.tasks], found[first + 1 :: cut.tasks])
+        above, below = (range(place, tasks, cut.tasks) for place in (first, first + 1))
+        return arithmetic.quotient(found, above, below)
     return found[first :: cut.tasks] if cut.tasks > 1 else found
 
 

@@ -19,6 +19,8 @@ from mpc.kernels.memory import words
 
 LANES = 8
 
+Positions = Sequence[int] | NDArray[np.intp]
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Residues:
@@ -33,7 +35,7 @@ class Residues:
     def __bool__(self) -> bool:
         raise TypeError("a vector of residues has no truth value; use len()")
 
-    def __getitem__(self, index: slice | Sequence[int] | NDArray[np.intp]) -> Residues:
+    def __getitem__(self, index: slice | Positions) -> Residues:
         """The elements of a slice, or at an array of positions, as a vector."""
         if isinstance(index, slice) and self.data.ndim == 3:
             chosen = range(self.count)[index]

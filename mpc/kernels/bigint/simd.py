@@ -24,6 +24,7 @@ from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
     aligned,
+    apart,
     begin,
     cut,
     in_digits,
@@ -45,7 +46,14 @@ from mpc.kernels.bigint.loops import (
     square_all,
 )
 from mpc.kernels.bigint.montgomery import INVERSE, SCRATCH, routines
-from mpc.kernels.bigint.residues import LANES, Residues, concatenate, in_all_lanes, lane_groups
+from mpc.kernels.bigint.residues import (
+    LANES,
+    Positions,
+    Residues,
+    concatenate,
+    in_all_lanes,
+    lane_groups,
+)
 from mpc.kernels.compiled import Kernel
 from mpc.kernels.helpers import threads_for
 from mpc.kernels.lanes import LIMB_BITS
@@ -234,7 +242,7 @@ class SimdArithmetic:
         if len(x) == 0:
             return x
         if len(x) == 1:
-            return Residues(self._divided(radix(self.limbs), x.data), 1)
+            return Residues(self._divided(radix(self.limbs), self._element(x.data, 0)), 1)
         groups = x.data
         if len(x) % LANES:
             groups = aligned(np.concatenate([groups[:-1], self._last(x)]))
@@ -245,7 +253,7 @@ class SimdArithmetic:
         count = len(x)
         if count == 1:
             steps = self._across(x)
-            out = self._divided(radix(self.limbs), steps[:, -self.rows :])
+            out = self._divided(radix(self.limbs), self._element(steps[:, -self.rows :], 0))
             self.run(apart_all, 3, out, steps, extra=self.rows)
             return out
         runs = max(1, min(count // 2, threads_for(self.seconds(count))))
@@ -255,23 +263,28 @@ class SimdArithmetic:
         self.run(unchain_all, 2 * count / runs, inverses, x, before, out)
         return out
 
-    def quotient(self, x: Residues, y: Residues) -> Residues:
-        """x/y, which is what x*R over y*R is: elements are kept times R."""
-        if len(x) == 1:
-            return Residues(self._divided(self._first(x.data), y.data), 1)
-        return self.mul(x, self.inverse(y))
+    def quotient(self, x: Residues, above: Positions, below: Positions) -> Residues:
+        """The elements of x at some positions over those at others."""
+        if len(above) == 1:
+            # What x*R over y*R is: elements are kept times R.
+            value, by = (self._element(x.data, int(places[0])) for places in (above, below))
+            return Residues(self._divided(value, by), 1)
+        return self.mul(x[above], self.inverse(x[below]))
 
-    def _divided(self, value: Any, x: Words) -> Words:
-        """``value`` over what the first lane of one group is kept as, in every lane: by an extended
-        gcd, in integers."""
-        n, by = mpz(self.roots[0]), self._first(x)
-        inverse = inverted(by, n)
+    def _divided(self, value: Any, by: Any) -> Words:
+        """The element ``value/by`` in every lane: by an extended gcd, in integers."""
+        n = mpz(self.roots[0])
+        modulus, inverse = n, inverted(by, n)
         if self.digits == 2:
-            inverse = inverse * (2 - by * inverse) % n**2  # Newton's step
-        return _constants((n,), self.digits, self.limbs, [value * inverse])
+            modulus = n**2
+            inverse = inverse * (2 - by * inverse) % modulus  # Newton's step
+        scaled = (value * inverse << LIMB_BITS * self.limbs) % modulus
+        return apart(scaled, n, self.digits, self.limbs)
 
-    def _first(self, x: Words) -> Any:
-        return joined(x[0, :, 0], mpz(self.roots[0]), self.limbs)
+    def _element(self, x: Words, place: int) -> Any:
+        """What an element is kept as: it times R, not reduced."""
+        group, lane = divmod(place, LANES)
+        return joined(x[group, :, lane], mpz(self.roots[0]), self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
