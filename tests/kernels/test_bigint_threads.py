@@ -278,6 +278,21 @@ def test_no_digit_is_all_sign(threads):
 
 
 @needs_simd
+def test_groups_without_digits_are_no_work_for_a_thread():
+    """Of 24 bits in four spans of 8 one has none: three groups, of which one thread does two."""
+    from mpc.kernels.bigint.pippenger import Cut
+
+    cut, threads = Cut(8, 4, 1, 3), range(1, 5)
+    three_groups, four_groups = (
+        [cut.products(1000, 1, bits, n) for n in threads] for bits in (24, 32)
+    )
+    one, two, three, four = three_groups
+    assert three == four
+    assert two - three == pytest.approx(one - two) != 0
+    assert four_groups == pytest.approx([2 * one - two, two, two, three])
+
+
+@needs_simd
 def test_terms_are_shared_where_groups_are_few():
     from mpc.kernels.bigint.multiexp import _shares
 

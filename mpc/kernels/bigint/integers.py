@@ -55,13 +55,15 @@ def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 
 def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Integers of either sign modulo a power of two of at least ``bits`` bits, (*shape, width)."""
+    """Integers of either sign modulo a power of two of at least ``bits`` bits, (*shape, width).
+
+    Those of 64 bits may be shared with the array.
+    """
     count = -(-bits // 64)
     if integers.dtype.kind == "i":
-        words = np.empty((*integers.shape, count), "<i8")
-        words[..., 0] = integers
+        words = np.ascontiguousarray(integers, "<i8")[..., np.newaxis]
         if count > 1:
-            words[..., 1:] = words[..., :1] >> 63
+            words = np.concatenate([words, *[words >> 63] * (count - 1)], axis=-1)
         return words.view(np.uint8)
     packed = b"".join(
         index(value).to_bytes(8 * count, "little", signed=True) for value in integers.ravel()

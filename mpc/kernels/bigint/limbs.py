@@ -92,20 +92,21 @@ def by_element(x: Residues) -> Words:
 
 def joined(element: Words, root: Any, limbs: int) -> Any:
     """The number, not reduced, whose digits of ``limbs`` limbs an element (rows) is: as mpz."""
-    *lower, highest = element.reshape(-1, limbs).tolist()
-    number = pack(highest, LIMB_BITS)
-    for digit in reversed(lower):
-        number = number * root + pack(digit, LIMB_BITS)
+    rows, number = element.tolist(), 0
+    for place in range(len(rows) - limbs, -1, -limbs):
+        number = number * root + pack(rows[place : place + limbs], LIMB_BITS)
     return number
 
 
 def apart(number: Any, root: Any, digits: int, limbs: int) -> Words:
     """A number below root**digits, an mpz, as an element in every lane of one group."""
-    out = zero_groups(1, digits * limbs)
-    for place in range(digits):
-        number, digit = divmod(number, root) if place < digits - 1 else (0, number)
-        split = np.array([int(limb) for limb in unpack(digit, LIMB_BITS)], np.uint64)
-        out[0, limbs * place : limbs * place + len(split)] = split[:, np.newaxis]
+    rows = list[int]()
+    for place in range(1, digits + 1):
+        number, digit = divmod(number, root) if place < digits else (0, number)
+        rows += map(int, unpack(digit, LIMB_BITS))
+        rows += [0] * (limbs * place - len(rows))
+    out = lane_groups(1, len(rows))
+    out[0] = np.array(rows, np.uint64)[:, np.newaxis]
     return out
 
 

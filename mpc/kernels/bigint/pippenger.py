@@ -87,21 +87,47 @@ class Cut:
 
     def products(self, used: float, outputs: int, bits: int, threads: int) -> float:
         """Products of a lane group that the busiest thread does, where so many terms are not 0."""
-        groups = -(-outputs * self.tasks // LANES)
+        windows, blocks = self.windows(bits), -(-outputs * self.tasks // (LANES * self.block))
+        within, between = self._joining(bits)
+        each = windows * (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
+        each += (windows - 1) * (1 + SQUARING * self.window) + within
         terms = used / (self.shares << self.kinds)
-        busy = outputs * self.tasks / (LANES * groups)
+        apart = windows == 1 and self._groups_of_span > 0
+        busiest = self._of_one_span if apart else self._of_all_spans
+        return busiest(terms, outputs, bits, threads, each) + -(-blocks // threads) * between
+
+    @property
+    def _groups_of_span(self) -> int:
+        """How many groups hold the tasks of one span of an output, and nothing else, or 0."""
+        return (self.shares << self.kinds) // LANES
+
+    def _of_all_spans(
+        self, terms: float, outputs: int, bits: int, threads: int, each: float
+    ) -> float:
+        """Products of the busiest thread where all groups are much alike, until they are joined."""
         windows, (full, rest) = self.windows(bits), divmod(bits - 1, self.window)
-        rest += 1
+        groups, rest = -(-outputs * self.tasks // LANES), rest + 1
+        busy = outputs * self.tasks / (LANES * groups)
         whole = busy * full * self._filling(terms, self.window) / self.spans
         whole += max(busy * self._filling(terms, rest) / self.spans, self._chain(terms, rest))
         # Lanes keep step: all raise as many buckets as the lowest, and so widest, digit has.
         raised = min(full, windows) * self.entries + (windows > full) * self._buckets(rest)
-        whole += 2 * raised
-        whole += windows * (1 + (1 + SQUARING) * self.kinds) * (self.kinds > 0)
-        whole += (windows - 1) * (1 + SQUARING * self.window)
-        within, between = self._joining(bits)
-        blocks = -(-groups // self.block)
-        return -(-groups // threads) * (whole + within) + -(-blocks // threads) * between
+        return -(-groups // threads) * (whole + 2 * raised + each)
+
+    def _of_one_span(
+        self, terms: float, outputs: int, bits: int, threads: int, each: float
+    ) -> float:
+        """The same where each group is of one digit: those of the highest come first and are less
+        work, or none."""
+        full, rest = divmod(bits - 1, self.window)
+        rest += 1
+        whole = self._filling(terms, self.window) + 2 * self.entries + each
+        part = max(self._filling(terms, rest), self._chain(terms, rest))
+        part += 2 * self._buckets(rest) + each
+        parts = outputs * self._groups_of_span
+        wholes, rounds = full * parts, -(-(full + 1) * parts // threads)
+        even = (wholes * whole + parts * part) / threads
+        return max(even, -(-wholes // threads) * whole, (rounds - 1) * whole + part)
 
     def _buckets(self, width: int) -> int:
         """Of the digits of one kind that have so many bits."""
