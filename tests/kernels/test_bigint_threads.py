@@ -290,6 +290,11 @@ def test_groups_without_digits_are_no_work_for_a_thread():
     assert three == four
     assert two - three == pytest.approx(one - two) != 0
     assert four_groups == pytest.approx([2 * one - two, two, two, three])
+    # Five bits in a group of their own are less, but who does two others has two to do.
+    short = Cut(9, 4, 1, 3)
+    one, four = (short.products(1000, 1, 27, n) for n in (1, 4))
+    others = short.products(1000, 1, 32, 2) - short.products(1000, 1, 32, 4)
+    assert others == pytest.approx((one - four) / 2)
 
 
 @needs_simd
