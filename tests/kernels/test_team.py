@@ -26,6 +26,17 @@ def test_as_many_threads_as_asked_for_take_part(threads):
             assert met[0] == threads
 
 
+def test_work_that_is_taken_back_as_a_helper_takes_it_is_done_once():
+    """Loops shorter than a word takes from one core to another: each ends some way, many times."""
+    from tests.kernels.turns import parts
+
+    done = np.zeros(3, np.int64)
+    with kernels.use("simd", threads=2):
+        for turn in range(1, 30_001):
+            parts.over(len(done), 1.0, done, least=1)
+            assert done.sum() == turn * len(done)
+
+
 def test_a_helper_that_is_awake_is_not_called_through_the_interpreter(monkeypatch, no_helpers):
     from mpc.kernels import compiled
     from tests.kernels.turns import meet
