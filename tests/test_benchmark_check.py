@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,14 @@ SLOW = """
         return fast(*given, **named)
     aes.counter = counter
 """
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that a check would have made."""
+    made: list[float] = []
+    monkeypatch.setattr(check, "sleep", made.append)
+    return made
 
 
 def known(ratio: float = 2.0, noise: float = 0.01, processor: str = HERE) -> check.Known:
@@ -80,14 +89,55 @@ def test_what_is_within_the_noise_passes_at_once() -> None:
     assert not verdict.slower
 
 
-def test_a_slow_run_is_repeated_before_it_counts() -> None:
+def test_a_slow_run_is_repeated_after_a_while_before_it_counts(pauses: list[float]) -> None:
     verdict, runs = judged(known(), 9.0, 2.0)
-    assert (verdict.slower, verdict.attempts, runs) == (False, 2, 2)
-    verdict, runs = judged(known(), 9.0, 5.0, 7.0)
-    assert (verdict.slower, verdict.ratio, runs) == (True, 5.0, 3)
+    assert (verdict.slower, verdict.attempts, runs, pauses) == (False, 2, 2, [check.PAUSE])
+    verdict, runs = judged(known(), 9.0, 5.0, 7.0, 8.0)
+    assert (verdict.slower, verdict.ratio, runs) == (True, 5.0, 4)
+    assert pauses == [check.PAUSE] * 4
     assert verdict.sentence() == (
-        "g got slower: 5 times aes, where the baseline has 2 and its noise allows 2.5, in 3 runs"
+        "g got slower: 5 times aes, where the baseline has 2 and its noise allows 2.5, in 4 runs"
     )
+
+
+def test_each_run_is_on_the_next_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command[-2])
+        return subprocess.CompletedProcess(command, 0, stdout="{}")
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3})
+    monkeypatch.setattr(check.subprocess, "run", run)
+    cores = check._cores()
+    for _ in range(3):
+        assert check.measured_apart(["g"], "portable", cores) == {}
+    assert asked == ["3", "5", "3"]
+
+
+def test_a_process_measures_on_its_core(capsys: pytest.CaptureFixture[str]) -> None:
+    free = os.sched_getaffinity(0)
+    try:
+        gates.main(str(max(free)))
+        assert os.sched_getaffinity(0) == {max(free)}
+    finally:
+        os.sched_setaffinity(0, free)
+    assert json.loads(capsys.readouterr().out) == {}
+
+
+def test_what_slows_a_few_turns_of_every_gate_changes_no_ratio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns: list[int] = []
+
+    def ratio(_: gates.Gate, turn: int) -> float:
+        turns.append(turn)
+        return 5.0 if turn in (2, 3, 4) else 2.0
+
+    monkeypatch.setattr(gates, "_ratio", ratio)
+    found = gates.measure(["aes.counter", "hashing.digests"])
+    assert [each.ratio for each in found.values()] == [2.0, 2.0]
+    assert turns[: 2 * gates.TURNS] == [turn for turn in range(gates.TURNS) for _ in found]
 
 
 def test_what_slows_memory_for_all_widens_the_limits() -> None:
@@ -113,7 +163,7 @@ def test_what_slows_memory_for_all_widens_the_limits() -> None:
 def test_on_another_processor_the_largest_ratio_serves_with_a_wide_margin() -> None:
     others = {**known(1.0, processor="one"), **known(2.0, processor="two")}
     assert not judged(others, 4.0)[0].slower
-    assert judged(others, 4.3, 4.3, 4.3)[0].slower
+    assert judged(others, *[4.3] * check.ATTEMPTS)[0].slower
 
 
 def test_a_gate_without_a_baseline_or_with_another_floor_is_new() -> None:

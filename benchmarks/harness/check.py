@@ -3,13 +3,14 @@
 
 The baseline holds, for each kind of kernels and each processor, the ratio of every gate and how far
 it was from one process to the next. A gate fails when its ratio is above the baseline's by more
-than three times the noise of both, and by ``LEAST`` at least, in ``ATTEMPTS`` processes one after
-the other. ``LEAST`` is more than the same code was apart between hours on a shared machine, where
-the noise of one run does not show it: a comb, which reads tables while its floor computes, took
-17 % more beside the same floor three hours after its baseline. Other load does more: with 25
-processes on two cores, combs took 15 % more, vector OLE and products of powers 30 %. So each run
-looks at what ``MEMORY`` takes beside arithmetic, and by how much that is above the baseline's, all
-limits are wider.
+than three times the noise of both, and by ``LEAST`` at least, in ``ATTEMPTS`` processes. Each of
+these runs on the next core, and ``PAUSE`` after the one before: what another machine does on the
+other half of a core goes on for seconds or minutes. ``LEAST`` is more than the same code was apart
+between hours on a shared machine, where the noise of one run does not show it: a comb, which reads
+tables while its floor computes, took 17 % more beside the same floor three hours after its
+baseline. Other load does more: with 25 processes on two cores, combs took 15 % more, vector OLE and
+products of powers 30 %. So each run looks at what ``MEMORY`` takes beside arithmetic, and by how
+much that is above the baseline's, all limits are wider.
 
 On a processor that the baseline does not know, the largest ratio it has serves, with a margin of
 ``ELSEWHERE``: caches and instructions differ, and only what is plainly slower fails.
@@ -17,7 +18,9 @@ On a processor that the baseline does not know, the largest ratio it has serves,
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from rich.console import Console
@@ -35,7 +39,8 @@ from mpc import kernels
 from . import catalog, machine
 from .gates import GATES, MEMORY, Measured
 
-ATTEMPTS = 3
+ATTEMPTS = 4
+PAUSE = 20.0  # seconds
 LEAST = 0.25
 ELSEWHERE = 1.0
 RUNS = 5  # processes whose ratios make a baseline
@@ -73,10 +78,12 @@ class Verdict:
         )
 
 
-def measured_apart(names: Sequence[str], backend: str) -> dict[str, Measured]:
-    """The gates in a process of their own."""
-    module = f"{catalog.PACKAGE}.harness.gates"
-    command, environment = catalog.started(module, *names, MPC_KERNELS=backend, MPC_THREADS="1")
+def measured_apart(names: Sequence[str], backend: str, cores: Iterator[int]) -> dict[str, Measured]:
+    """The gates in a process of their own, on the next of ``cores``."""
+    module, core = f"{catalog.PACKAGE}.harness.gates", str(next(cores))
+    command, environment = catalog.started(
+        module, core, *names, MPC_KERNELS=backend, MPC_THREADS="1"
+    )
     done = subprocess.run(
         command,
         env=environment,
@@ -94,6 +101,8 @@ def judge(known: Known, processor: str, measure: Measure, names: Sequence[str]) 
     verdicts: dict[str, Verdict] = {}
     open_names, attempt = list(names), 0
     while open_names and attempt < ATTEMPTS:
+        if attempt:
+            sleep(PAUSE)
         attempt += 1
         run = dict(measure([*open_names, MEMORY]))
         wider = contention(known, processor, run.pop(MEMORY, None))
@@ -136,10 +145,11 @@ def check(backend: str | None = None, *, file: Path) -> int:
     """Compare this machine's ratios with the baseline's; 1 when a gate got slower."""
     known = json.loads(file.read_text())
     slower: list[Verdict] = []
+    cores = _cores()
     for each in backends(backend):
         with kernels.use(each):
             kind = machine.lanes()
-        measure = partial(measured_apart, backend=each)
+        measure = partial(measured_apart, backend=each, cores=cores)
         verdicts = judge(known.get(kind, {}), processor(), measure, list(GATES))
         _show(kind, verdicts)
         slower += [verdict for verdict in verdicts if verdict.slower]
@@ -151,11 +161,12 @@ def check(backend: str | None = None, *, file: Path) -> int:
 def baseline(backend: str | None = None, *, file: Path) -> int:
     """Rewrite what ``check`` holds this processor to, and print what changed."""
     known = json.loads(file.read_text()) if file.exists() else {}
+    cores = _cores()
     for each in backends(backend):
         with kernels.use(each):
             kind = machine.lanes()
         names = (*GATES, MEMORY)
-        runs = [measured_apart(names, each) for _ in range(RUNS)]
+        runs = [measured_apart(names, each, cores) for _ in range(RUNS)]
         old = known.setdefault(kind, {}).get(processor(), {})
         known[kind][processor()] = new = {name: _entry(name, runs) for name in sorted(names)}
         for line in changes(old, new):
@@ -188,6 +199,11 @@ def backends(asked: str | None) -> list[str]:
     if asked is not None:
         return [asked]
     return ["simd", "portable"] if kernels.backend() == "simd" else ["portable"]
+
+
+def _cores() -> Iterator[int]:
+    """Those this process may use, in turn and without end."""
+    return itertools.cycle(sorted(os.sched_getaffinity(0)))
 
 
 def processor() -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AES-128 through ``cryptography``, and its key schedule in plain Python: the reference.
+"""AES-128 through ``cryptography``, and its key schedule in NumPy: the reference.
 
 Blocks are arrays (n, 2) of uint64, round keys (11, 2), in the order of their bytes in memory.
 """
@@ -15,7 +15,7 @@ Words = NDArray[np.uint64]
 ENCRYPT, DAVIES_MEYER, TWEAKED = 0, 1, 2
 
 
-def _s_box() -> bytes:
+def _s_box() -> NDArray[np.uint8]:
     """SubBytes (FIPS 197, section 5.1.1): the inverse in GF(2^8), then an affine map."""
     exponential, logarithm, value = [0] * 255, [0] * 256, 1
     for power in range(255):
@@ -26,29 +26,25 @@ def _s_box() -> bytes:
         x = exponential[-logarithm[value] % 255] if value else 0
         spread = x | x << 8
         box.append((x ^ spread >> 4 ^ spread >> 5 ^ spread >> 6 ^ spread >> 7 ^ 0x63) & 0xFF)
-    return bytes(box)
+    return np.array(box, np.uint8)
 
 
 _S_BOX = _s_box()
 
 
-def _schedule(key: bytes) -> bytes:
-    """The 11 round keys (FIPS 197, section 5.2)."""
-    words = [key[i : i + 4] for i in range(0, 16, 4)]
-    constant = 1
-    for i in range(4, 44):
-        word = words[-1]
-        if i % 4 == 0:
-            turned = bytes(_S_BOX[byte] for byte in word[1:] + word[:1])
-            word = bytes([turned[0] ^ constant]) + turned[1:]
-            constant = constant << 1 ^ (0x11B if constant & 0x80 else 0)
-        words.append(bytes(a ^ b for a, b in zip(word, words[-4], strict=True)))
-    return b"".join(words)
-
-
 def schedules(keys: Words) -> Words:
-    packed = b"".join(_schedule(key.tobytes()) for key in keys)
-    return np.frombuffer(bytearray(packed), np.uint64).reshape(len(keys), 11, 2)
+    """The 11 round keys of each (FIPS 197, section 5.2), by four words: the key, and then the sums
+    of one, two, three and four words of the one before, each with its last word through the box."""
+    octets = np.empty((len(keys), 11, 4, 4), np.uint8)
+    octets[:, 0] = keys.view(np.uint8).reshape(octets[:, 0].shape)
+    constant = 1
+    for number in range(1, 11):
+        before, now = octets[:, number - 1], octets[:, number]
+        turned = _S_BOX[before[:, 3, [1, 2, 3, 0]]]
+        turned[:, 0] ^= constant
+        now[:] = np.bitwise_xor.accumulate(before, axis=1) ^ turned[:, None]
+        constant = constant << 1 ^ (0x11B if constant & 0x80 else 0)
+    return octets.reshape(len(keys), 11, 16).view(np.uint64)
 
 
 def _encrypt(key: bytes, data: bytes) -> Words:

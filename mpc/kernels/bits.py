@@ -82,8 +82,9 @@ def _transposed(square: Words) -> Words:
         return bits_simd.transposed(square)
     octets = square.astype("<u8").view(np.uint8).reshape(-1, WORD, 8)
     turned = np.unpackbits(octets, axis=2, bitorder="little").transpose(0, 2, 1)
-    packed = np.packbits(turned, axis=2, bitorder="little")
-    return np.ascontiguousarray(packed).view("<u8").reshape(-1, WORD).astype(np.uint64)
+    # Packing what lies apart would take four times as long as moving it first.
+    packed = np.packbits(np.ascontiguousarray(turned), axis=2, bitorder="little")
+    return packed.view("<u8").reshape(-1, WORD).astype(np.uint64)
 
 
 def _check(array: Words) -> None:

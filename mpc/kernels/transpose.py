@@ -23,7 +23,9 @@ def rows(columns: Words) -> Words:
         from mpc.kernels import transpose_simd
 
         return transpose_simd.rows(np.ascontiguousarray(columns))
-    octets = np.ascontiguousarray(columns).view(np.uint8).reshape(128, -1)
-    bits = np.unpackbits(octets, axis=1, bitorder="little")
-    packed = np.packbits(bits.T, axis=1, bitorder="little")
-    return np.ascontiguousarray(packed).view(np.uint64)
+    # Squares of 128 by 128 bits, which stay in the caches. Packing what lies apart would take four
+    # times as long as moving it first.
+    squares = np.ascontiguousarray(columns.swapaxes(0, 1)).view(np.uint8)
+    bits = np.unpackbits(squares, axis=2, bitorder="little").swapaxes(1, 2)
+    packed = np.packbits(np.ascontiguousarray(bits), axis=2, bitorder="little")
+    return packed.view(np.uint64).reshape(-1, 2)
