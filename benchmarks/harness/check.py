@@ -9,8 +9,8 @@ other half of a core goes on for seconds or minutes. ``LEAST`` is more than the 
 between hours on a shared machine, where the noise of one run does not show it: a comb, which reads
 tables while its floor computes, took 17 % more beside the same floor three hours after its
 baseline. Other load does more: with 25 processes on two cores, combs took 15 % more, vector OLE and
-products of powers 30 %. So each run looks at what ``MEMORY`` takes beside arithmetic, and by how
-much that is above the baseline's, all limits are wider.
+products of powers 30 %. So each run looks at what ``MACHINE`` takes beside arithmetic, and by how
+much any of that is above the baseline's, all limits are wider.
 
 On a processor that the baseline does not know, the largest ratio it has serves, with a margin of
 ``ELSEWHERE``: caches and instructions differ, and only what is plainly slower fails.
@@ -37,7 +37,7 @@ from rich.table import Table
 from mpc import kernels
 
 from . import catalog, machine
-from .gates import GATES, MEMORY, Measured
+from .gates import GATES, MACHINE, Measured
 
 ATTEMPTS = 4
 PAUSE = 20.0  # seconds
@@ -104,10 +104,10 @@ def judge(known: Known, processor: str, measure: Measure, names: Sequence[str]) 
         if attempt:
             sleep(PAUSE)
         attempt += 1
-        run = dict(measure([*open_names, MEMORY]))
-        wider = contention(known, processor, run.pop(MEMORY, None))
-        for name, found in run.items():
-            now = _verdict(name, found, known, processor, attempt, wider)
+        run = measure([*open_names, *MACHINE])
+        wider = contention(known.get(processor, {}), run)
+        for name in open_names:
+            now = _verdict(name, run[name], known, processor, attempt, wider)
             before = verdicts.get(name)
             # The best of the attempts counts, since nothing but a faster path makes one fast.
             if before is not None and now.slower and before.above < now.above:
@@ -117,12 +117,10 @@ def judge(known: Known, processor: str, measure: Measure, names: Sequence[str]) 
     return list(verdicts.values())
 
 
-def contention(known: Known, processor: str, memory: Measured | None) -> float:
-    """By how much memory is slower beside arithmetic than when the baseline was written."""
-    held = known.get(processor, {}).get(MEMORY)
-    if held is None or memory is None or held["floor"] != memory.floor:
-        return 0.0
-    return max(0.0, memory.ratio / float(held["ratio"]) - 1)
+def contention(held: Mapping[str, Mapping[str, Any]], run: Mapping[str, Measured]) -> float:
+    """By how much what ``MACHINE`` names is slower than when the baseline was written, at most."""
+    known = [name for name in MACHINE if name in held and name in run]
+    return max([0.0, *(run[name].ratio / float(held[name]["ratio"]) - 1 for name in known)])
 
 
 def _verdict(
@@ -165,7 +163,7 @@ def baseline(backend: str | None = None, *, file: Path) -> int:
     for each in backends(backend):
         with kernels.use(each):
             kind = machine.lanes()
-        names = (*GATES, MEMORY)
+        names = (*GATES, *MACHINE)
         runs = [measured_apart(names, each, cores) for _ in range(RUNS)]
         old = known.setdefault(kind, {}).get(processor(), {})
         known[kind][processor()] = new = {name: _entry(name, runs) for name in sorted(names)}

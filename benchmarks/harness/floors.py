@@ -55,3 +55,15 @@ def sha256(size: int = 18, count: int = 2000) -> Work:
     """Messages of ``size`` bytes hashed by OpenSSL, one call each."""
     messages = [i.to_bytes(size, "little") for i in range(count)]
     return Work(lambda: [hashlib.sha256(m).digest() for m in messages], count)
+
+
+def python(count: int = 1024) -> Work:
+    """Turns of a loop in the interpreter."""
+
+    def loop() -> int:
+        total = 0
+        for number in range(count):
+            total ^= number
+        return total
+
+    return Work(loop, count)

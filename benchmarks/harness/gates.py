@@ -70,7 +70,7 @@ class Measured:
 def measure(names: Sequence[str]) -> dict[str, Measured]:
     """Measure these gates, in this process and on one thread."""
     with kernels.use(threads=1), spending(SECONDS * len(names)):
-        gates = {name: {**GATES, MEMORY: _memory}[name]() for name in names}
+        gates = {name: {**GATES, **MACHINE}[name]() for name in names}
         ratios: dict[str, list[float]] = {name: [] for name in names}
         for turn in turns(ratios, at_least=TURNS):
             for name, gate in gates.items():
@@ -290,14 +290,16 @@ GATES: dict[str, Callable[[], Gate]] = {
 }
 
 
-MEMORY = "machine.memory"
-"""Nothing of ours, and not a gate: how long memory takes beside arithmetic. Caches and memory are
-shared with all that runs, and when others use them this goes up, and the ratios of what reads
-tables with it."""
+MACHINE: dict[str, Callable[[], Gate]] = {
+    "machine.memory": lambda: Gate("aes", floors.copy(), floors.aes()),
+    "machine.python": lambda: Gate("aes", floors.python(), floors.aes()),
+}
+"""Nothing of ours, and not gates: how long memory and the interpreter take beside arithmetic.
 
-
-def _memory() -> Gate:
-    return Gate("aes", floors.copy(), floors.aes())
+Caches and memory are shared with all that runs, and the front of a core with whoever has its other
+half: when others use them this goes up, and the ratios of what reads tables, or makes many small
+calls, with it.
+"""
 
 
 def main(core: str, *names: str) -> None:
