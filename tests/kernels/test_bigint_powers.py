@@ -274,6 +274,17 @@ def test_multiexp_of_wide_exponents(backend, bits, outputs):
             assert ring.decode(found) == matrix_of_powers(bases, matrix, ring.moduli[0])
 
 
+@pytest.mark.parametrize("outputs", [1, 5, 17])
+@pytest.mark.parametrize("dtype", ["b", "<i4", ">i8", "u8", "?"])
+def test_multiexp_of_any_layout_and_kind(backend, dtype, outputs):
+    ring = both_rings()[0]
+    drawn = np.random.default_rng(outputs).integers(-100, 100, (outputs, 6)).astype(dtype)
+    bases = units(random.Random(outputs), ring.moduli[0], 6)
+    for matrix in (drawn, np.asfortranarray(drawn), np.repeat(drawn, 2, axis=1)[:, ::2]):
+        found = ring.multiexp(ring.encode(bases), matrix)
+        assert ring.decode(found) == matrix_of_powers(bases, drawn, ring.moduli[0])
+
+
 def test_multiexp_in_slabs(backend, monkeypatch):
     if backend == "simd":
         from mpc.kernels.bigint import multiexp

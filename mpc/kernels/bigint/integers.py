@@ -49,9 +49,12 @@ def magnitudes(integers: Integers) -> tuple[NDArray[np.uint8], NDArray[np.bool_]
 
 def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Integers of at most ``bits`` bits, plus 2**bits: as uint8 (*shape, width)."""
-    small = integers.dtype.kind != "O" and bits < 63
-    array = integers.astype(np.int64 if small else object) + (1 << bits)
-    return magnitudes(array.ravel())[0].reshape(*integers.shape, -1)
+    if integers.dtype.kind == "O" or bits > 62:
+        packed, _ = magnitudes((integers.astype(object) + (1 << bits)).ravel())
+        return packed.reshape(*integers.shape, -1)
+    raised = integers.astype("<i8", order="C")
+    raised += 1 << bits
+    return raised[..., np.newaxis].view(np.uint8)
 
 
 def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:

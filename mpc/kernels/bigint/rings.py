@@ -220,8 +220,8 @@ class Ring:
         (outputs, terms), bits = exponents.shape, widest(exponents)
         rows = len(bases) // terms
         raised = self.arithmetic.multiexp(bases, raise_all(exponents, bits))
-        excess = self.power(self.product(bases, rows), 1 << bits)
-        return self.mul(raised, self.inverse(excess)[np.repeat(np.arange(rows), outputs)])
+        excess = self.inverse(self.arithmetic.square(self.product(bases, rows), bits))
+        return self.mul(raised, excess if rows == 1 else excess[np.arange(rows).repeat(outputs)])
 
     def _part(self, positions: list[int]) -> Ring:
         """The ring of the elements at ``positions``."""
