@@ -15,7 +15,7 @@ import argparse
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import gmpy2
@@ -27,9 +27,9 @@ from mpc.primitives import paillier
 from mpc.primitives.paillier import Ciphertexts, PublicKey, SecretKey
 
 from ._options import several_key_bits, whole
-from .harness import floors, machine
-from .harness.cores import MOMENT, Scaling
-from .harness.timing import Work, seconds_each, turns
+from .harness import floors
+from .harness.operations import Operation, measured
+from .harness.timing import Work
 from .record import Record, middle
 
 QUICK = "--bits 2048 --count 16 --repeat 3"
@@ -38,18 +38,6 @@ GROWS_WITH = (("bits",), ("cores",))
 
 TERMS = 1000  # of the dot product
 MANY = 10_000  # ciphertexts of a large batch
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One line of the report: ours, whether its result is right, and what stands beside it."""
-
-    name: str
-    ours: Work
-    right: Callable[[Any], bool]
-    phe: Work | None = None
-    floor: Work | None = None
-    floor_name: str = "gmp.powmod"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,58 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Record]:
     """Measure every operation for every length of key."""
-    records = []
-    cores = machine.core_counts()
     with kernels.use(options.backend):
-        for bits in options.bits:
-            secret, public = paillier.keygen(bits, allow_weak=True)
-            for operation in _operations(secret, public, options.count):
-                records += _measured(operation, bits, cores, options.repeat)
-            records.append(_key_generation(bits))
-    return records
-
-
-def _measured(operation: Operation, bits: int, cores: list[int], repeat: int) -> list[Record]:
-    others = {"phe": operation.phe, "floor": operation.floor}
-    works = {name: work for name, work in others.items() if work is not None}
-    for work in works.values():
-        work.run()
-    theirs: dict[str, list[float]] = {name: [] for name in works}
-    right = {}
-    for count in cores:
-        with kernels.use(threads=count):
-            right[count] = bool(operation.right(operation.ours.run()))
-    ours = Scaling(cores)
-    for _ in turns({**ours.series(), **theirs}, at_least=repeat):
-        ours.measure(operation.ours)
-        for name, work in works.items():
-            theirs[name].append(1 / seconds_each(work, time.perf_counter, MOMENT))
-    return [_record(operation, bits, count, ours, theirs, checked=right[count]) for count in cores]
-
-
-def _record(
-    operation: Operation,
-    bits: int,
-    count: int,
-    ours: Scaling,
-    theirs: dict[str, list[float]],
-    *,
-    checked: bool,
-) -> Record:
-    median, spread = middle(ours.rates[count])
-    ratios = {name: median / middle(rates)[0] for name, rates in theirs.items()}
-    floor = ratios.pop("floor", None)
-    return Record(
-        benchmark=f"paillier.{operation.name}",
-        params={"bits": bits, "cores": count, "kernels": kernels.backend()},
-        unit="op/s",
-        median=median,
-        spread=spread,
-        floor=None if floor is None else (operation.floor_name, floor),
-        peers=ratios | ours.beside_one(count) or None,
-        quiet=ours.quiet(count),
-        checked=checked,
-    )
+        operations = [
+            replace(each, name=f"paillier.{each.name}", params={"bits": bits})
+            for bits in options.bits
+            for each in _operations(*paillier.keygen(bits, allow_weak=True), options.count)
+        ]
+        records = measured(operations, repeat=options.repeat)
+        return records + [_key_generation(bits) for bits in options.bits]
 
 
 def _key_generation(bits: int) -> Record:
@@ -158,16 +102,16 @@ def _operations(secret: SecretKey, public: PublicKey, count: int) -> list[Operat
             "decrypt",
             Work(lambda: secret.decrypt(x), count),
             lambda result: np.array_equal(result, values),
-            theirs.decrypt(),
             theirs.owner_powers(),
+            peers={"phe": theirs.decrypt()},
         ),
         Operation(
             "add",
             Work(lambda: x + y, count),
             _holds(secret, values + values[::-1]),
-            theirs.add(),
             theirs.products(),
             "gmp.mulmod",
+            {"phe": theirs.add()},
         ),
         *_multiplications(secret, x, values, factors, theirs),
         Operation(
@@ -194,8 +138,8 @@ def _encryptions(
             f"encrypt_{who}",
             Work(lambda encrypt=encrypt: encrypt(values), len(values)),
             _holds(secret, values),
-            theirs.encrypt(),
             floor,
+            peers={"phe": theirs.encrypt()},
         )
         for who, encrypt, floor in (
             ("public", public.encrypt, theirs.nth_powers()),
@@ -213,8 +157,8 @@ def _multiplications(
             name,
             Work(lambda by=by: x * by, len(values)),
             _holds(secret, values.astype(object) * by),
-            theirs.multiply(negative=by is negative),
             theirs.powers(),
+            peers={"phe": theirs.multiply(negative=by is negative)},
         )
         for name, by in (("multiply_32_bit", factors), ("multiply_32_bit_negative", negative))
     ]
@@ -228,8 +172,8 @@ def _packed(secret: SecretKey, public: PublicKey, count: int, theirs: Theirs) ->
             f"encrypt_packed_{who}",
             Work(lambda encrypt=encrypt: encrypt(values, packing=packing), len(values)),
             lambda result: np.array_equal(secret.decrypt(result), values),
-            theirs.encrypt(),
             theirs.nth_powers(),
+            peers={"phe": theirs.encrypt()},
         )
         for who, encrypt in (("public", public.encrypt), ("owner", secret.encrypt))
     ]
@@ -268,9 +212,9 @@ def _many(
             f"add_of_{MANY}",
             Work(lambda: many + many, MANY),
             holds(2 * values),
-            theirs.add(),
             theirs.products(),
             "gmp.mulmod",
+            {"phe": theirs.add()},
         ),
         Operation(
             f"from_array_of_{MANY}",
@@ -294,8 +238,8 @@ def _dot(secret: SecretKey, rng: np.random.Generator) -> list[Operation]:
             f"dot_{TERMS}",
             Work(lambda: x.dot(weights), 1),
             lambda result: secret.decrypt(result) == dot,
-            theirs.dot(),
             theirs.powers(TERMS, per=TERMS),
+            peers={"phe": theirs.dot()},
         ),
         Operation(
             f"matrix_8_by_{TERMS}_of_10_bits",

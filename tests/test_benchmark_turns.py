@@ -30,6 +30,21 @@ def test_turns_go_on_until_the_spread_is_small_or_the_time_is_over() -> None:
     assert timing.error([1.0, 1.01, 0.99, 1.0, 1.02]) < 0.01 < timing.error([1.0, 2.0, 3.0])
 
 
+def test_measurements_take_turns_with_each_other_and_those_that_are_known_wait() -> None:
+    series: dict[str, dict[str, list[float]]] = {"a": {"x": []}, "b": {"x": [], "y": []}}
+    made: list[str] = []
+    with timing.spending(0.05):
+        for name in timing.rounds(series, at_least=3):
+            made.append(name)
+            for part, values in series[name].items():
+                values.append(1.0 + (part == "y") * (len(values) % 2))
+    assert made[:6] == 3 * ["a", "b"]
+    assert made[6:] == (len(made) - 6) * ["b"] != []
+    # Each of the measurements may take the time, but only if its spread is wide.
+    series["b"].pop("y")
+    assert list(timing.rounds(series, at_least=1)) == ["a", "b"]
+
+
 def test_all_that_measure_together_take_the_turns_of_the_one_that_decides() -> None:
     said: list[bool] = []
 

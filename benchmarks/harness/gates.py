@@ -41,10 +41,10 @@ from mpc.testing import seeded
 
 from ..record import middle
 from . import floors
-from .timing import SPREAD, Work, error, seconds_each, spending, turns
+from .timing import Work, error, rounds, seconds_each, spending
 
 TURNS = 9
-SECONDS = 1.5  # for each gate, when the spread of any is wide
+SECONDS = 1.5  # on a gate, when its spread is wide
 _BITS = 1024
 _KEY_BITS = 2048
 
@@ -69,13 +69,11 @@ class Measured:
 
 def measure(names: Sequence[str]) -> dict[str, Measured]:
     """Measure these gates, in this process and on one thread."""
-    with kernels.use(threads=1), spending(SECONDS * len(names)):
+    with kernels.use(threads=1), spending(SECONDS):
         gates = {name: {**GATES, **MACHINE}[name]() for name in names}
         ratios: dict[str, list[float]] = {name: [] for name in names}
-        for turn in turns(ratios, at_least=TURNS):
-            for name, gate in gates.items():
-                if turn < TURNS or error(ratios[name]) > SPREAD:
-                    ratios[name].append(_ratio(gate, turn))
+        for name in rounds({name: {"": held} for name, held in ratios.items()}, at_least=TURNS):
+            ratios[name].append(_ratio(gates[name], len(ratios[name])))
         return {
             name: Measured(gate.floor_name, middle(ratios[name])[0], error(ratios[name]))
             for name, gate in gates.items()

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..record import middle
 
 SPREAD = 0.02  # of the median's own error, relative
 MOMENT = 0.02
+Name = TypeVar("Name")
 _seconds: ContextVar[float] = ContextVar("seconds", default=0.0)
 
 
@@ -24,7 +25,7 @@ class Work:
     """``run`` does ``count`` operations."""
 
     run: Callable[[], Any]
-    count: int = 1
+    count: float = 1
 
 
 @contextmanager
@@ -42,20 +43,41 @@ def allowed() -> float:
     return _seconds.get()
 
 
-def turns(series: Mapping[Any, list[float]], *, at_least: int) -> Iterator[int]:
+def turns(
+    series: Mapping[Any, list[float]], *, at_least: int, measurements: int = 1
+) -> Iterator[int]:
     """Count turns, in each of which the caller measures everything once into ``series``.
 
     At least so many, and then on until the median of every series is known to ``SPREAD`` or the
     time of ``spending`` is over. What is compared is measured turn by turn, so that other load on
     the machine meets all of it alike.
     """
-    seconds = _seconds.get()
+    seconds = _seconds.get() * measurements
     begun, turn = time.monotonic(), 0
-    while turn < at_least or (
-        time.monotonic() - begun < seconds and any(error(s) > SPREAD for s in series.values())
-    ):
+    while turn < at_least or (time.monotonic() - begun < seconds and not _known(series)):
         yield turn
         turn += 1
+
+
+def rounds(
+    measurements: Mapping[Name, Mapping[Any, list[float]]], *, at_least: int
+) -> Iterator[Name]:
+    """``turns`` of several measurements, each of some series: which the caller is to make next.
+
+    Those that are known wait for the others. What slows the machine for some seconds meets a few
+    turns of each, and no median; if each had all its turns in a row, it would meet all of one.
+    """
+    together = {
+        (name, part): values for name, own in measurements.items() for part, values in own.items()
+    }
+    for turn in turns(together, at_least=at_least, measurements=len(measurements)):
+        for name, own in measurements.items():
+            if turn < at_least or not _known(own):
+                yield name
+
+
+def _known(series: Mapping[Any, list[float]]) -> bool:
+    return all(error(values) <= SPREAD for values in series.values())
 
 
 def agreed(
