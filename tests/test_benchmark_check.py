@@ -178,11 +178,12 @@ def test_the_changes_are_said() -> None:
 
 def test_the_committed_baseline_has_every_gate_and_no_other() -> None:
     held = json.loads((catalog.FOLDER / "baseline.json").read_text())
-    assert "portable" in held
+    assert held.keys() == {"portable", "simd-256", "simd-512"}
     for kind, processors in held.items():
-        for processor, entries in processors.items():
-            assert entries.keys() - gates.MACHINE.keys() == GATES.keys(), (kind, processor)
-            assert all(entry["ratio"] > 0 for entry in entries.values())
+        # One that has become another is known of the processors it was measured on since then.
+        found = {name for entries in processors.values() for name in entries}
+        assert found - gates.MACHINE.keys() == GATES.keys(), kind
+        assert all(e["ratio"] > 0 for entries in processors.values() for e in entries.values())
 
 
 @pytest.mark.parametrize("name", [*GATES, *gates.MACHINE])
