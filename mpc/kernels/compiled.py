@@ -199,6 +199,10 @@ class Kernel:
         own = memory.words(threads, -(-scratch // memory.LINE) * memory.LINE)
         if start is not None:
             start(own)
+        if threads > 1 and not _serve.overloads:
+            # Not left to the helpers: a child that is forked while one of them has numba's lock
+            # would wait for that without end.
+            _run(_serve, np.zeros(1, np.int64), 0, team.YIELD)
         called: list[helpers.Helper] = []
         try:
             helpers.call(called, threads - 1, serve)

@@ -107,7 +107,8 @@ class Helper:
         self._sleeping.append(None)
         woken = self._calls == self._seen and self._woken.acquire(timeout=LINGER)
         if not woken and not self._is_taken_from_sleep():
-            self._woken.acquire()  # somebody is about to release it
+            # Somebody is about to release it, or was interrupted just before.
+            self._woken.acquire(timeout=LINGER)
         elif not woken and self._calls == self._seen:
             with suppress(ValueError):  # somebody has taken it from there, and will call it
                 _idle.remove(self)
