@@ -180,10 +180,13 @@ def test_the_committed_baseline_has_every_gate_and_no_other() -> None:
     held = json.loads((catalog.FOLDER / "baseline.json").read_text())
     assert held.keys() == {"portable", "simd-256", "simd-512"}
     for kind, processors in held.items():
-        # One that has become another is known of the processors it was measured on since then.
-        found = {name for entries in processors.values() for name in entries}
-        assert found - gates.MACHINE.keys() == GATES.keys(), kind
-        assert all(e["ratio"] > 0 for entries in processors.values() for e in entries.values())
+        for processor, entries in processors.items():
+            # Measured on Zen 3 before the message of this gate became another.
+            missing = {"channel.message"} if "AuthenticAMD 25 1," in processor else set()
+            known = entries.keys() - gates.MACHINE.keys()
+            assert known == GATES.keys() - missing, (kind, processor)
+            assert all(entry["ratio"] > 0 for entry in entries.values())
+        assert any(GATES.keys() <= entries.keys() for entries in processors.values()), kind
 
 
 @pytest.mark.parametrize("name", [*GATES, *gates.MACHINE])

@@ -83,7 +83,8 @@ class Helper:
         self._box[0] = CALLED
         self._calls += 1
         if self._is_taken_from_sleep():
-            self._woken.release()
+            with suppress(RuntimeError):  # it is released: by a call that was late
+                self._woken.release()
 
     def dismiss(self) -> None:
         """It may be called by others."""

@@ -145,6 +145,18 @@ def test_a_call_that_is_interrupted_before_it_wakes_a_helper_is_not_waited_for(
     assert not helper._is_wanted()
 
 
+def test_a_call_that_wakes_a_helper_too_late_hinders_no_other(monkeypatch, no_helpers):
+    monkeypatch.setattr(helpers, "LINGER", 0)
+    helper = helpers.Helper(lambda _box: None)
+    helper._woken.release()  # after the helper had gone on without it
+    helper._sleeping.append(None)
+    helper.call()
+    assert helper._is_wanted()
+    helpers._idle.append(helper)
+    settle(lambda: not helper._is_wanted())
+    assert not helpers._idle
+
+
 def test_what_helpers_do_is_loaded_by_the_caller(monkeypatch, no_helpers):
     """The child of a fork would wait for the lock of the helper that loads it."""
     from mpc.kernels import compiled
