@@ -73,11 +73,15 @@ def _default() -> str:
 
 def threads() -> int:
     """How many threads one batch may be cut over."""
-    if (asked := _asked[-1].threads) is not None:
-        return asked
+    return _asked[-1].threads or _default_threads() or len(os.sched_getaffinity(0))
+
+
+@cache
+def _default_threads() -> int | None:
+    """What the environment asks for, which is looked at once."""
     wanted = os.environ.get("MPC_THREADS")
     if wanted is None:
-        return len(os.sched_getaffinity(0))
+        return None
     if not wanted.isdecimal() or int(wanted) < 1:
         raise ConfigError(f"MPC_THREADS is a whole number of at least 1, not {wanted!r}")
     return int(wanted)

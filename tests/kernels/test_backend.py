@@ -29,7 +29,7 @@ def environment(monkeypatch):
 
 
 def forget():
-    for known in (kernels._default, kernels._simd_fault, kernels.wide):
+    for known in (kernels._default, kernels._default_threads, kernels._simd_fault, kernels.wide):
         known.cache_clear()
     kernels.features.cache_clear()
 
@@ -112,9 +112,11 @@ def test_use_ends_with_its_block(environment):
 def test_threads(environment):
     assert kernels.threads() == len(os.sched_getaffinity(0))
     environment.setenv("MPC_THREADS", "5")
+    forget()
     assert kernels.threads() == 5
     for wrong in ("0", "-1", "many", ""):
         environment.setenv("MPC_THREADS", wrong)
+        forget()
         with pytest.raises(ConfigError, match="MPC_THREADS"):
             kernels.threads()
     with pytest.raises(ConfigError, match="at least 1"), kernels.use(threads=0):

@@ -89,12 +89,13 @@ class Arithmetic(Protocol):
         """For exponents that are those of all bases, of ``window`` bits each, lowest first."""
         ...
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
-        """For exponents (m, d, width) and b*d bases: b*m products of d powers."""
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+        """For exponents (m, d, width) of so many bits and b*d bases: b*m products of d powers."""
         ...
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
-        """The same for integers (m, d) of either sign, with one inversion for all."""
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+        """The same for integers (m, d) of either sign, the largest of so many bits beside it, with
+        one inversion for all."""
         ...
 
     def product(self, x: Residues) -> Residues:

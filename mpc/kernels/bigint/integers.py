@@ -103,11 +103,6 @@ def bit_length(packed: NDArray[np.uint8]) -> int:
     return int.from_bytes(seen, "little").bit_length()
 
 
-def widest(integers: NDArray[Any]) -> int:
-    """The bit length of the largest magnitude of public integers of either sign."""
-    return max(int(integers.max(initial=0)), -int(integers.min(initial=0))).bit_length()
-
-
 def nonzero(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which of public integers (..., width) are not 0."""
     words = packed.view(np.uint64) if packed.shape[-1] % 8 == 0 else packed

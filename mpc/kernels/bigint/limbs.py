@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mpc.kernels.bigint.digits import digits_all
 from mpc.kernels.bigint.integers import spaced_words
 from mpc.kernels.bigint.loops import split_all
-from mpc.kernels.bigint.residues import LANES, Residues, lane_groups, zero_groups
+from mpc.kernels.bigint.residues import LANES, Residues, in_all_lanes, lane_groups, zero_groups
 from mpc.kernels.lanes import LIMB_BITS
 
 Words = NDArray[np.uint64]
@@ -100,14 +100,11 @@ def joined(element: Words, root: Any, limbs: int) -> Any:
 
 def apart(number: Any, root: Any, digits: int, limbs: int) -> Words:
     """A number below root**digits, an mpz, as an element in every lane of one group."""
-    rows = list[int]()
+    words = b""
     for place in range(1, digits + 1):
         number, digit = divmod(number, root) if place < digits else (0, number)
-        rows += map(int, unpack(digit, LIMB_BITS))
-        rows += [0] * (limbs * place - len(rows))
-    out = lane_groups(1, len(rows))
-    out[0] = np.array(rows, np.uint64)[:, np.newaxis]
-    return out
+        words += pack(unpack(digit, LIMB_BITS), 64).to_bytes(8 * limbs, "little")
+    return in_all_lanes(np.frombuffer(words, np.uint64)[:, np.newaxis], 0)
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

@@ -16,14 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
-from mpc.kernels.bigint.integers import bit_length, magnitudes, nonzero, widest, wrap_all
+from mpc.kernels.bigint.integers import magnitudes, nonzero, wrap_all
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, by_element, cut, lane_groups_of
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
@@ -135,44 +134,41 @@ def _shares(
     return shares, cost
 
 
-def multiexp(arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
-    """Products of powers of each row of bases: exponents (outputs, terms, width)."""
+def multiexp(
+    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8], bits: int
+) -> Residues:
+    """Products of powers of each row of bases: exponents (outputs, terms, width), of ``bits``."""
     outputs, terms, _ = exponents.shape
-    rows, bits = len(bases) // terms, bit_length(exponents)
+    rows = len(bases) // terms
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
     used = np.count_nonzero(nonzero(exponents)) // outputs
-    task = _Task(terms, _about(used, terms), outputs, rows, bits)
-    plan = _plan(task, threads_for(arithmetic.seconds(_plan(task, 1).cost)))
-    if isinstance(plan.way, Cut):
+    way = _way(arithmetic, _Task(terms, _about(used, terms), outputs, rows, bits))
+    if isinstance(way, Cut):
         flat = exponents.reshape(-1, exponents.shape[-1])
-        return pippenger(arithmetic, bases, flat, (outputs, terms), bits, plan.way)
+        return pippenger(arithmetic, bases, flat, (outputs, terms), bits, way)
     parts = [bases[row * terms : (row + 1) * terms] for row in range(rows)]
-    return concatenate([_straus(arithmetic, x, exponents, bits, plan.way) for x in parts])
+    return concatenate([_straus(arithmetic, x, exponents, bits, way) for x in parts])
 
 
 def multiexp_signed(
-    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any]
+    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any], bits: int
 ) -> Residues:
-    """The same for integers of either sign (outputs, terms).
+    """The same for integers of either sign (outputs, terms), whose magnitudes are of so many bits.
 
     With a sign in the highest digit, or by the quotients of products of powers of either sign.
     """
     outputs, terms = exponents.shape
-    rows, bits = len(bases) // terms, widest(exponents) + 1
-    used = np.count_nonzero(exponents) // outputs
-    whole = _Task(terms, _about(used, terms), outputs, rows, bits, signed=True)
-    apart = _Task(terms, _about(-(-used // 2), terms), 2 * outputs, rows, bits - 1)
-    threads = threads_for(arithmetic.seconds(_plan(apart, 1).cost))
-    plan = _plan(whole, threads)
-    if isinstance(plan.way, Cut) and plan.cost <= _plan(apart, threads).cost:
-        bits = plan.way.window * plan.way.spans
+    rows, used = len(bases) // terms, np.count_nonzero(exponents) // outputs
+    way = _way(arithmetic, _Task(terms, _about(used, terms), outputs, rows, bits + 1, signed=True))
+    if isinstance(way, Cut):
+        bits = way.window * way.spans
         wrapped = wrap_all(exponents.ravel(), bits)
-        return pippenger(arithmetic, bases, wrapped, (outputs, terms), bits, plan.way)
+        return pippenger(arithmetic, bases, wrapped, (outputs, terms), bits, way)
     packed, negative = magnitudes(exponents.ravel())[0], (exponents < 0)[..., np.newaxis]
     words = packed.view(np.uint64).reshape(outputs, terms, -1)
     both = np.concatenate([words * ~negative, words * negative])
-    found = multiexp(arithmetic, bases, both.view(np.uint8))
+    found = multiexp(arithmetic, bases, both.view(np.uint8), bits)
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
     return arithmetic.quotient(found, *(order[:, sign].ravel() for sign in (0, 1)))
@@ -214,10 +210,15 @@ class _Task(NamedTuple):
     bits: int
     signed: bool = False
 
+    def apart(self) -> _Task:
+        """The same with outputs of their own for the powers of either sign."""
+        used = _about(-(-self.used // 2), self.terms)
+        return _Task(self.terms, used, 2 * self.outputs, self.rows, self.bits - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """By buckets, or by tables of so many bits.
+    """By buckets; or by tables of so many bits, of which those of either sign have none.
 
     ``cost`` is in products of a lane group, of the busiest thread.
     """
@@ -226,16 +227,23 @@ class _Plan:
     way: Cut | int
 
 
+def _way(arithmetic: SimdArithmetic, task: _Task) -> Cut | int:
+    return _plan(task, threads_for(arithmetic.seconds(_plan(task, 1).cost))).way
+
+
 @cache
 def _plan(task: _Task, threads: int) -> _Plan:
     """The cheapest way."""
-    plans = [] if task.signed else [_with_tables(task, w, threads) for w in range(1, 9)]
+    if task.signed:
+        plans = [_Plan(_plan(task.apart(), threads).cost, 0)]
+    else:
+        plans = [_with_tables(task, window, threads) for window in range(1, 9)]
     for choice in product(range(1, 11), POWERS_OF_TWO, POWERS_OF_TWO, range(4)):
         way = Cut(*choice, task.signed)
         if way.serves(task.terms, task.bits):
             cost = way.products(task.used, task.outputs * task.rows, task.bits, threads)
             plans.append(_Plan(cost, way))
-    return min(plans, key=lambda plan: plan.cost, default=_Plan(inf, 0))
+    return min(plans, key=lambda plan: plan.cost)
 
 
 def _with_tables(task: _Task, window: int, threads: int) -> _Plan:

@@ -176,7 +176,7 @@ def pippenger(
     out, words = lane_groups(-(-tasks // LANES), arithmetic.rows), whole_words(exponents)
     pitch, entries, room = LANES * -(-arithmetic.rows // LANES), cut.entries, LANES * held
     own = len(bases.data) * pitch if len(bases.data) * pitch <= OWN else 0
-    flat = lane_groups(0 if own else len(bases.data) * LANES, pitch // LANES)
+    flat = out[:0] if own else lane_groups(len(bases.data) * LANES, pitch // LANES)
     arithmetic.run(
         pippenger_all,
         windows * (most / (1 << cut.kinds) + 2 * entries),

@@ -82,20 +82,23 @@ class PortableArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> PortableComb:
         return PortableComb.of(bases.data, self.moduli[0], window)
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         rows = [[_integer(e) for e in row] for row in exponents]
-        above, _ = self._multiexp(bases, rows)
+        above, _ = self._multiexp(bases, rows, bits)
         return above
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
-        above, below = self._multiexp(bases, [[mpz(index(e)) for e in row] for row in exponents])
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+        rows = [[mpz(index(e)) for e in row] for row in exponents]
+        above, below = self._multiexp(bases, rows, bits)
         return self.mul(above, self.inverse(below))
 
-    def _multiexp(self, bases: Residues, rows: list[list[mpz]]) -> tuple[Residues, Residues]:
+    def _multiexp(
+        self, bases: Residues, rows: list[list[mpz]], bits: int
+    ) -> tuple[Residues, Residues]:
         """Of each row of bases the outputs, as numerators and denominators."""
         terms, n = len(rows[0]), self.moduli[0]
         runs = [bases.data[start : start + terms] for start in range(0, len(bases), terms)]
-        found = [_multiexp(run, row, n) for run in runs for row in rows]
+        found = [_multiexp(run, row, bits, n) for run in runs for row in rows]
         above, below = zip(*found, strict=True)
         return _residues(above), _residues(below)
 
@@ -207,12 +210,11 @@ def _residues(values: Iterable[mpz]) -> Residues:
     return Residues(data, len(listed))
 
 
-def _multiexp(bases: NDArray[Any], exponents: list[mpz], n: mpz) -> tuple[mpz, mpz]:
+def _multiexp(bases: NDArray[Any], exponents: list[mpz], bits: int, n: mpz) -> tuple[mpz, mpz]:
     """Pippenger's bucket method, on windows of about log2 of the number of terms.
 
     Only the highest digits have a sign; the product of the negative ones is the second result.
     """
-    bits = max((e.bit_length() for e in exponents), default=0)
     window = max(1, min(12, len(exponents).bit_length() - 2))
     mask, out, below = (1 << window) - 1, mpz(1), mpz(1)
     lows = list(reversed(range(0, bits, window)))

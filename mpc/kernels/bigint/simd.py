@@ -206,11 +206,11 @@ class SimdArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> SimdComb:
         return SimdComb.of(self, bases, window)
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8]) -> Residues:
-        return multiexp.multiexp(self, bases, exponents)
+    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+        return multiexp.multiexp(self, bases, exponents, bits)
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any]) -> Residues:
-        return multiexp.multiexp_signed(self, bases, exponents)
+    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+        return multiexp.multiexp_signed(self, bases, exponents, bits)
 
     def product(self, x: Residues) -> Residues:
         groups, rest = divmod(len(x), LANES)
@@ -284,7 +284,7 @@ class SimdArithmetic:
     def _element(self, x: Words, place: int) -> Any:
         """What an element is kept as: it times R, not reduced."""
         group, lane = divmod(place, LANES)
-        return joined(x[group, :, lane], mpz(self.roots[0]), self.limbs)
+        return joined(x[group, :, lane], self.roots[0], self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
