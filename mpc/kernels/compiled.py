@@ -199,10 +199,8 @@ class Kernel:
         own = memory.words(threads, -(-scratch // memory.LINE) * memory.LINE)
         if start is not None:
             start(own)
-        if threads > 1 and not _serve.overloads:
-            # Not left to the helpers: a child that is forked while one of them has numba's lock
-            # would wait for that without end.
-            _run(_serve, np.zeros(1, np.int64), 0, team.YIELD)
+        if threads > 1:
+            self._load(own, args)
         called: list[helpers.Helper] = []
         try:
             helpers.call(called, threads - 1, serve)
@@ -210,3 +208,11 @@ class Kernel:
             _run(self._dispatcher, shared, count, smallest, own, *args)
         finally:
             helpers.dismiss(called)
+
+    def _load(self, own: NDArray[np.uint64], args: tuple[Any, ...]) -> None:
+        """Before helpers are called, who look for work for a millisecond. They load nothing
+        themselves: the child of a fork would wait for numba's lock that one of them has."""
+        if not _serve.overloads:
+            _run(_serve, np.zeros(1, np.int64), 0, team.YIELD)
+        if not self._dispatcher.overloads:
+            _run(self._dispatcher, team.sharing([]), 0, 1, own, *args)

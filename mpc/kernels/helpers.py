@@ -61,68 +61,48 @@ def dismiss(called: list[Helper]) -> None:
 class Helper:
     """A thread, which is a bare one: those of ``threading`` cost twice as much to start.
 
-    Sleeping, and being woken, is told by a token that either side takes by one step, so that no
-    call comes between: who calls and finds none knows that the helper is awake, and that before it
-    sleeps it looks for calls.
+    It takes a token each time before it looks into its box, and leaves if for long there is none:
+    so whatever interrupts a caller, no thread is left behind. One that is called as it leaves, or
+    long before there is work, is not there, and nobody waits for it.
     """
 
-    __slots__ = ("_box", "_calls", "_seen", "_serve", "_sleeping", "_woken", "place")
+    __slots__ = ("_box", "_serve", "_token", "place")
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
         self._box = words(2 * LINE)[:1].view(np.int64)  # two lines are fetched at a time
         self._box[0] = FREE
-        self._calls = self._seen = 0
-        self._sleeping = deque[None]()
-        self._woken = _thread.allocate_lock()
-        self._woken.acquire()
+        self._token = _thread.allocate_lock()  # there is one while nobody has locked it
         self.place: int = self._box.__array_interface__["data"][0]
 
     def call(self) -> None:
         """Have it look into its box."""
         self._box[0] = CALLED
-        self._calls += 1
-        if self._is_taken_from_sleep():
-            with suppress(RuntimeError):  # it is released: by a call that was late
-                self._woken.release()
+        if self._token.locked():
+            self._token.release()
 
     def dismiss(self) -> None:
         """It may be called by others."""
         if self._box[0] == CALLED:
             self._box[0] = FREE
-        if self in _helpers:
-            _idle.append(self)
+        _idle.append(self)
+        if self not in _helpers:
+            self._take_away()
 
     def run(self) -> None:
         """What the thread does."""
         try:
-            while self._is_wanted():
+            # A call may have come since its time was over, while it waited for the interpreter.
+            while self._token.acquire(timeout=LINGER) or self._token.acquire(blocking=False):
                 self._serve(self._box)
         finally:
             _helpers.discard(self)
-            with suppress(ValueError):
-                _idle.remove(self)
+            self._take_away()
 
-    def _is_wanted(self) -> bool:
-        """Sleep until it is called, unless it was, or for long enough."""
-        self._sleeping.append(None)
-        woken = self._calls == self._seen and self._woken.acquire(timeout=LINGER)
-        if not woken and not self._is_taken_from_sleep():
-            # Somebody is about to release it, or was interrupted just before.
-            self._woken.acquire(timeout=LINGER)
-        elif not woken and self._calls == self._seen:
-            with suppress(ValueError):  # somebody has taken it from there, and will call it
-                _idle.remove(self)
-                return False
-        self._seen = self._calls
-        return True
-
-    def _is_taken_from_sleep(self) -> bool:
-        try:
-            self._sleeping.pop()
-        except IndexError:
-            return False
-        return True
+    def _take_away(self) -> None:
+        """It has left: whoever sees that last, takes it away."""
+        with suppress(ValueError):
+            _idle.remove(self)
 
 
 def _start(called: list[Helper], serve: Serve) -> bool:
@@ -130,13 +110,15 @@ def _start(called: list[Helper], serve: Serve) -> bool:
     if len(_helpers) >= MOST:
         return False
     helper = Helper(serve)
-    _helpers.add(helper)
     helper.call()
     try:
+        _helpers.add(helper)
         _thread.start_new_thread(helper.run, ())
-    except RuntimeError:  # the system gives no more
+    except BaseException as fault:
         _helpers.discard(helper)
-        return False
+        if isinstance(fault, RuntimeError):  # the system gives no more
+            return False
+        raise
     called.append(helper)
     return True
 

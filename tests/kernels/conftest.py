@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 
 from mpc import kernels
@@ -28,9 +26,17 @@ def cut_all(monkeypatch):
 
 @pytest.fixture
 def no_helpers(monkeypatch):
-    """None from before, and none that comes late to the next test: what they do is counted."""
-    settle(all_are_idle)
-    monkeypatch.setattr(helpers, "_helpers", set())
-    monkeypatch.setattr(helpers, "_idle", deque())
+    """None from before, and none is left to the next test: what they do is counted."""
+
+    def leave():
+        settle(all_are_idle)
+        with monkeypatch.context() as patch:
+            patch.setattr(helpers, "LINGER", 0)
+            for helper in list(helpers._idle):
+                helper.call()
+            settle(lambda: not helpers._helpers)
+        assert not helpers._idle
+
+    leave()
     yield
-    settle(all_are_idle)
+    leave()

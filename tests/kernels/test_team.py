@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from mpc import kernels
-from mpc.kernels import team
+from mpc.kernels import helpers, team
 from tests.kernels.batches import needs_simd, settle
 
 pytestmark = [needs_simd, pytest.mark.timeout(120), pytest.mark.usefixtures("cut_all")]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_as_many_threads_as_asked_for_take_part(threads):
+def test_as_many_threads_as_asked_for_take_part(monkeypatch, no_helpers, threads):
     from tests.kernels.turns import meet
 
+    monkeypatch.setattr(helpers, "LINGER", 60.0)
     with kernels.use("simd", threads=threads):
         for _ in range(20):
             met = np.zeros(1, np.int64)
@@ -44,6 +45,7 @@ def test_a_helper_that_is_awake_is_not_called_through_the_interpreter(monkeypatc
     served, serve = [], compiled.serve
     monkeypatch.setattr(compiled, "serve", lambda box: served.append(0) or serve(box))
     monkeypatch.setattr(compiled, "PATIENCE", 1 << 33)
+    monkeypatch.setattr(helpers, "LINGER", 60.0)
     with kernels.use("simd", threads=2):
         met = np.zeros(1, np.int64)
         for _ in range(100):
