@@ -180,31 +180,51 @@ def test_no_interrupt_leaves_a_helper_behind(monkeypatch, no_helpers):
     settle(lambda: not helpers._idle)
 
 
+class Unloaded:
+    """What numba has compiled or not: it has not until it is called, and it says by whom."""
+
+    def __init__(self, loaded):
+        self.loaded, self.overloads, self.by = loaded, {}, []
+
+    def __call__(self, *args):
+        self.by.append(threading.get_ident())
+        self.overloads = self.loaded.overloads
+        self.loaded(*args)
+
+
 def test_what_helpers_do_is_loaded_by_the_caller(monkeypatch, no_helpers):
     """The child of a fork would wait for the lock of the helper that loads it."""
     from mpc.kernels import compiled
-
-    class Unloaded:
-        def __init__(self):
-            self.overloads = {}
-            self.by = []
-
-        def __call__(self, *args):
-            self.by.append(threading.get_ident())
-            self.overloads = serve.overloads
-            serve(*args)
 
     monkeypatch.setattr(helpers, "LINGER", 0)
     with kernels.use("simd", threads=4):
         expected = everything(9)
         settle(lambda: not helpers._helpers)
-        serve, unloaded = compiled._serve, Unloaded()
-        types = len(serve.overloads)
-        monkeypatch.setattr(compiled, "_serve", unloaded)
+        serve = Unloaded(compiled._serve)
+        types = len(serve.loaded.overloads)
+        monkeypatch.setattr(compiled, "_serve", serve)
         assert everything(9) == expected
-    assert unloaded.by.count(threading.get_ident()) == 1
-    assert unloaded.by[0] == threading.get_ident()
+    assert serve.by.count(threading.get_ident()) == 1
+    assert serve.by[0] == threading.get_ident()
     assert len(serve.overloads) == types == 1
+
+
+def test_helpers_are_called_when_the_kernel_is_loaded(monkeypatch, no_helpers):
+    """They look for work for a millisecond, and loading takes longer."""
+    from tests.kernels.turns import parts
+
+    sizes, seen, call = np.zeros(3, np.int64), [], helpers.call
+    with kernels.use("simd", threads=2):
+        parts.over(len(sizes), 1.0, sizes, least=1)
+        loop = Unloaded(parts._dispatcher)
+        monkeypatch.setattr(parts, "_dispatcher", loop)
+        monkeypatch.setattr(helpers, "call", lambda *args: seen.append(len(loop.by)) or call(*args))
+        for _ in range(2):
+            parts.over(len(sizes), 1.0, sizes, least=1)
+    # It is loaded by a loop of no turns, once.
+    assert seen == [1, 2]
+    assert len(loop.by) == 3
+    assert sizes.sum() == 3 * len(sizes)
 
 
 def test_a_thread_that_fails_is_not_called_again(no_helpers, monkeypatch):
