@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from llvmlite import ir
@@ -22,6 +22,9 @@ from mpc.kernels.lanes import WORD, address
 from mpc.kernels.team import exchange, look, record, take
 
 log = logging.getLogger("mpc.kernels")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TURNS = 32
 """How often each thread would take a part of a loop, at most, if all were as small as the last."""
@@ -52,13 +55,20 @@ def kernel(function: Callable[..., None]) -> Kernel:
     return Kernel(function)
 
 
+def small(function: Callable[P, T]) -> Callable[P, T]:
+    """For less work than to share a loop takes: compiled and cached the same way, for each kind of
+    arguments, and called as it is."""
+    _name_by_sources(function)
+    return partial(_run, _kernel(function))
+
+
 def routine(function: Callable[..., None]) -> Routine:
     """For a function of addresses and sizes that is too long to compile into all its callers."""
     _name_by_sources(function)
     return Routine(function)
 
 
-def _name_by_sources(function: Callable[..., None]) -> None:
+def _name_by_sources(function: Callable[..., Any]) -> None:
     # numba renews its cache when the file of the kernel changes, but not when what it calls in
     # other files does. It finds the cache by this name, so the name says what was compiled.
     function.__qualname__ += f"_{_digest(Path(function.__code__.co_filename).parent)}"
@@ -153,12 +163,11 @@ def serve(box: NDArray[np.int64]) -> None:
     _run(_serve, box, PATIENCE, team.YIELD)
 
 
-def _run(dispatcher: Any, *args: Any) -> None:
+def _run(dispatcher: Any, *args: Any) -> Any:
     if dispatcher.overloads:
-        dispatcher(*args)
-        return
+        return dispatcher(*args)
     with event.install_listener("numba:compile", _notice):
-        dispatcher(*args)
+        return dispatcher(*args)
 
 
 class Kernel:

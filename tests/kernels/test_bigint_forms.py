@@ -18,6 +18,7 @@ from mpc.kernels.bigint import modulo, modulo_square
 from mpc.kernels.bigint.integers import wrap_all
 from mpc.kernels.bigint.limbs import (
     apart,
+    begin,
     by_element,
     cut,
     in_digits,
@@ -204,12 +205,22 @@ def test_a_few_numbers_become_elements_and_come_back(limbs, digits):
     assert int(elements.max()) < 1 << 52
     left = groups[-1, :, len(values) % LANES :]
     assert np.array_equal(left, np.broadcast_to(elements[-1][:, np.newaxis], left.shape))
-    assert [joined(element, root, limbs) for element in elements] == values
+    places = [divmod(i, LANES) for i in range(len(values))]
+    assert [joined(groups[group], lane, root, limbs) for group, lane in places] == values
     for value, element in zip(values, elements, strict=True):
         [alone] = apart(value, root, digits, limbs)
         assert np.array_equal(alone, np.repeat(element[:, np.newaxis], LANES, axis=1))
     for value, row in zip(values, elements[:, :limbs], strict=True):
         assert sum(int(limb) << 52 * i for i, limb in enumerate(row)) == value % root
+
+
+def test_where_an_array_begins():
+    array = np.arange(24, dtype=np.uint8)
+    read_only = array[8:].reshape(2, 8)
+    read_only.flags.writeable = False
+    assert begin(array) == array.ctypes.data
+    assert begin(array[8:]) == begin(read_only) == begin(array) + 8
+    assert begin(array[:0]) == array[:0].ctypes.data
 
 
 @pytest.mark.parametrize("bits", [1, 64, 65, 130])

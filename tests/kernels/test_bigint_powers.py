@@ -275,7 +275,7 @@ def test_multiexp_of_wide_exponents(backend, bits, outputs):
 
 
 @pytest.mark.parametrize("outputs", [1, 5, 17])
-@pytest.mark.parametrize("dtype", ["b", "<i4", ">i8", "u8", "?"])
+@pytest.mark.parametrize("dtype", ["b", "<i4", "<i8", ">i8", "u8", "?"])
 def test_multiexp_of_any_layout_and_kind(backend, dtype, outputs):
     ring = both_rings()[0]
     drawn = np.random.default_rng(outputs).integers(-100, 100, (outputs, 6)).astype(dtype)

@@ -89,6 +89,10 @@ class Arithmetic(Protocol):
         """For exponents that are those of all bases, of ``window`` bits each, lowest first."""
         ...
 
+    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
+        """The least and the largest of integers, of which there is at least one."""
+        ...
+
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         """For exponents (m, d, width) of so many bits and b*d bases: b*m products of d powers."""
         ...

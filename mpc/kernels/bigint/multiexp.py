@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc import kernels
 from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
 from mpc.kernels.bigint.integers import magnitudes, nonzero, wrap_all
 from mpc.kernels.bigint.ladders import straus_all
@@ -33,6 +34,7 @@ from mpc.kernels.bigint.residues import (
     concatenate,
     lane_groups,
 )
+from mpc.kernels.compiled import small
 from mpc.kernels.helpers import threads_for
 
 if TYPE_CHECKING:
@@ -134,6 +136,21 @@ def _shares(
     return shares, cost
 
 
+@small
+def _extremes(integers: NDArray[np.int64]) -> tuple[int, int]:
+    least = most = integers[0]
+    for integer in integers:
+        least, most = min(least, integer), max(most, integer)
+    return least, most
+
+
+def extremes(integers: NDArray[Any]) -> tuple[int, int]:
+    """The least and the largest of integers."""
+    if integers.dtype == np.int64:
+        return _extremes(integers.ravel())
+    return int(integers.min()), int(integers.max())
+
+
 def multiexp(
     arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8], bits: int
 ) -> Residues:
@@ -228,7 +245,13 @@ class _Plan:
 
 
 def _way(arithmetic: SimdArithmetic, task: _Task) -> Cut | int:
-    return _plan(task, threads_for(arithmetic.seconds(_plan(task, 1).cost))).way
+    return _cheapest(task, arithmetic.seconds(1), kernels.threads())
+
+
+@cache
+def _cheapest(task: _Task, seconds: float, _available: int) -> Cut | int:
+    """With products of so many seconds, and so many threads available."""
+    return _plan(task, threads_for(seconds * _plan(task, 1).cost)).way
 
 
 @cache

@@ -82,6 +82,9 @@ class PortableArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> PortableComb:
         return PortableComb.of(bases.data, self.moduli[0], window)
 
+    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
+        return int(integers.min()), int(integers.max())
+
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         rows = [[_integer(e) for e in row] for row in exponents]
         above, _ = self._multiexp(bases, rows, bits)

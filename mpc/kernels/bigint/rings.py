@@ -207,7 +207,7 @@ class Ring:
             raise ConfigError(f"{len(bases)} bases do not make rows of {terms}")
         if outputs == 0 or len(bases) == 0:
             return self.ones(0)
-        least, most = int(exponents.min()), int(exponents.max())
+        least, most = self.arithmetic.extremes(exponents)
         bits = max(most, -least).bit_length()
         if least >= 0:
             packed, _ = magnitudes(exponents.ravel())

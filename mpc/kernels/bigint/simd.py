@@ -206,6 +206,9 @@ class SimdArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> SimdComb:
         return SimdComb.of(self, bases, window)
 
+    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
+        return multiexp.extremes(integers)
+
     def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
         return multiexp.multiexp(self, bases, exponents, bits)
 
@@ -284,7 +287,7 @@ class SimdArithmetic:
     def _element(self, x: Words, place: int) -> Any:
         """What an element is kept as: it times R, not reduced."""
         group, lane = divmod(place, LANES)
-        return joined(x[group, :, lane], self.roots[0], self.limbs)
+        return joined(x[group], lane, self.roots[0], self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
