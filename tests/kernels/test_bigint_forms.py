@@ -17,6 +17,7 @@ if kernels.backend() != "simd":
 from mpc.kernels.bigint import modulo, modulo_square
 from mpc.kernels.bigint.integers import wrap_all
 from mpc.kernels.bigint.limbs import (
+    aligned,
     apart,
     begin,
     by_element,
@@ -26,7 +27,11 @@ from mpc.kernels.bigint.limbs import (
     split_integers,
     split_packed,
 )
+from mpc.kernels.bigint.montgomery import square_two
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
+from mpc.kernels.bigint.rows import ROW
+from mpc.kernels.compiled import kernel
+from mpc.kernels.lanes import address
 
 BOUND = 10  # times the modulus; what a product may be given
 UPPER = 16  # the same of second digits
@@ -117,6 +122,44 @@ def test_two_digits_of_any_size(bits):
             values = [a + b * n for a, b in zip(low, high, strict=True)]
             assert [v % (n * n) for v in values] == [w * inverse % (n * n) for w in wanted]
         assert ring.decode(x) == [a * inverse % (n * n) for a in xs]
+
+
+@kernel
+def square_two_all(start, stop, out, times, n, _n_step, limbs, digits, routines, scratch):
+    modulus, work = address(n), address(scratch)
+    for group in range(start, stop):
+        to = address(out) + ROW * limbs * digits * group
+        square_two(routines, to, times, modulus, work, limbs, digits)
+
+
+@pytest.mark.parametrize("bits", [*SIZES, 1500, 3072, 8192])
+@pytest.mark.parametrize("digits", [1, 2])
+def test_squares_of_two_alone(bits, digits):
+    rng = random.Random(bits)
+    for n in moduli(bits):
+        ring = modulo(n) if digits == 1 else modulo_square(n)
+        whole = n**digits
+        inverse = pow(1 << (52 * ring.arithmetic.limbs), -1, whole)
+        places = [extremes(n, rng), extremes(n, rng, UPPER)[::-1]][:digits]
+        x = vector(places, ring)
+        two = [i for i in range(len(x)) if i % LANES < 2]
+        values = [sum(place[i] * n**j for j, place in enumerate(places)) for i in two]
+        for times in (0, 1, 2, 5):
+            out = aligned(x.data)
+            ring.arithmetic.run(square_two_all, times, out, times)
+            found = digits_of(Residues(out, len(x)), ring)
+            for place, before, bound in zip(found, places, (2 * n, 4 * n), strict=False):
+                if times == 0:
+                    assert [place[i] for i in two] == [before[i] for i in two]
+                else:
+                    assert max(place[i] for i in two) < bound
+            for i, value in zip(two, values, strict=True):
+                wanted = value
+                for _ in range(times):
+                    wanted = wanted * wanted * inverse % whole
+                assert (
+                    sum(place[i] * n**j for j, place in enumerate(found)) % whole == wanted % whole
+                )
 
 
 def of_halves(n, limbs):

@@ -89,15 +89,18 @@ def _finish(x: int, w: int, u: int, n: int, scratch: int, limbs: int) -> None:
     products.carry_folded(w, scratch, 2, limbs)
 
 
-def comb_routines() -> Routines:
+Steps = tuple[int, int, int]
+
+
+def comb_routines() -> Steps:
     """Where they begin."""
     return _pair.address, _merge.address, _finish.address
 
 
-_routines = types.UniTuple(types.intp, 3)
+_steps = types.UniTuple(types.intp, 3)
 
 
-@emits(types.none, _routines, *[types.intp] * 7)
+@emits(types.none, _steps, *[types.intp] * 7)
 def pair(
     builder: Any, routines: Any, p: Any, m: Any, a: Any, b: Any, n: Any, scratch: Any, limbs: Any
 ) -> None:
@@ -105,7 +108,7 @@ def pair(
     call(builder, builder.extract_value(routines, 0), [p, m, a, b, n, scratch, limbs])
 
 
-@emits(types.none, _routines, *[types.intp] * 7)
+@emits(types.none, _steps, *[types.intp] * 7)
 def merge(
     builder: Any, routines: Any, x: Any, w: Any, p: Any, m: Any, n: Any, scratch: Any, limbs: Any
 ) -> None:
@@ -113,7 +116,7 @@ def merge(
     call(builder, builder.extract_value(routines, 1), [x, w, p, m, n, scratch, limbs])
 
 
-@emits(types.none, _routines, *[types.intp] * 6)
+@emits(types.none, _steps, *[types.intp] * 6)
 def finish(
     builder: Any, routines: Any, x: Any, w: Any, u: Any, n: Any, scratch: Any, limbs: Any
 ) -> None:
@@ -139,7 +142,7 @@ def comb_all(
     terms: int,
     shares: int,
     entries: int,
-    steps: Routines,
+    steps: Steps,
     n: Words,
     _n_step: int,
     limbs: int,

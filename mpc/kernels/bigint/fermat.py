@@ -37,7 +37,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mpc.kernels.bigint.combs import comb_routines, pair, reduce_sum
+from mpc.kernels.bigint.combs import Steps, comb_routines, pair, reduce_sum
 from mpc.kernels.bigint.limbs import aligned, cut, radix, side_by_side, split_integers
 from mpc.kernels.bigint.lookups import scan_twice
 from mpc.kernels.bigint.loops import add_limbs
@@ -90,7 +90,7 @@ def scale(
 
 @inner
 def put_table(
-    table: int, multiples: int, x: int, modulus: int, work: int, limbs: int, pairs: Routines
+    table: int, multiples: int, x: int, modulus: int, work: int, limbs: int, pairs: Steps
 ) -> None:
     """First digits t[d] of all powers, and the multiples m[d] of p that they took."""
     one, size = one_of(modulus, limbs), ROW * limbs
@@ -135,7 +135,7 @@ def fermat_all(
     windows: int,
     weights: Words,
     groups: int,
-    pairs: Routines,
+    pairs: Steps,
     step: int,
     n: Words,
     n_step: int,

@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.digits import Cut
-from mpc.kernels.bigint.montgomery import SCRATCH, Routines, mul, one_of, square
+from mpc.kernels.bigint.montgomery import (
+    SCRATCH,
+    Routines,
+    mul,
+    one_of,
+    square,
+    square_two,
+)
 from mpc.kernels.bigint.rows import ROW, copy
 from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import COUNT, address, load, load_word, store, store_word
@@ -114,8 +121,11 @@ def join_lanes(x: int, apart: int, squarings: int, factor: int, ring: Modulus) -
     """Multiply elements, squared so often, by those ``apart`` lanes further."""
     modulus, work, limbs, digits, routines = ring
     turn(factor, x, apart, limbs * digits, work)
-    for _ in range(squarings):
-        square(routines, x, x, modulus, work, limbs, digits)
+    if 2 * apart == COUNT:
+        square_two(routines, x, squarings, modulus, work, limbs, digits)
+    else:
+        for _ in range(squarings):
+            square(routines, x, x, modulus, work, limbs, digits)
     mul(routines, x, x, factor, modulus, work, limbs, digits)
 
 
@@ -177,8 +187,8 @@ def join_groups(out: int, joined: int, group: int, cut: Cut, ring: Modulus) -> N
             mul(routines, here, here - size, here, modulus, work, limbs, digits)
         if after == 0:
             return
-        for _ in range(windows * width * (after // run - (after - COUNT) // run)):
-            square(routines, here, here, modulus, work, limbs, digits)
+        squarings = windows * width * (after // run - (after - COUNT) // run)
+        square_two(routines, here, squarings, modulus, work, limbs, digits)
         here, group, after, before = here + size, group + 1, after - COUNT, True
 
 

@@ -25,12 +25,13 @@ The scratch of a product is SCRATCH times ``limbs`` rows. ``digits`` is 1 modulo
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from numba import types
 
 from mpc import kernels
-from mpc.kernels.bigint import karatsuba, narrow, wide
+from mpc.kernels.bigint import karatsuba, narrow, pairs, wide
 from mpc.kernels.bigint.rows import LIMB, ROW, clear, double
 from mpc.kernels.compiled import call, inner, routine
 from mpc.kernels.lanes import (
@@ -106,15 +107,16 @@ def _add_product(z: int, x: int, y: int, scratch: int, limbs: int) -> None:
     products.settle(z, limbs)
 
 
-Routines = tuple[int, int, int]
+Routines = tuple[int, int, int, int]
 
 
+@cache
 def routines() -> Routines:
     """Where the products begin. Kernels take this, and pass it to the functions below."""
-    return _mul.address, _square.address, _add_product.address
+    return _mul.address, _square.address, _add_product.address, pairs.square_pair()
 
 
-_routines = types.UniTuple(types.intp, 3)
+_routines = types.UniTuple(types.intp, 4)
 
 
 @emits(types.none, _routines, *[types.intp] * 7)
@@ -139,6 +141,25 @@ def square(
 ) -> None:
     """x*x; ``out`` may be x."""
     call(builder, builder.extract_value(routines, 1), [out, x, n, scratch, limbs, digits])
+
+
+@emits(types.none, _routines, *[types.intp] * 6)
+def _call_square_pair(
+    builder: Any, routines: Any, x: Any, times: Any, n: Any, scratch: Any, limbs: Any, digits: Any
+) -> None:
+    call(builder, builder.extract_value(routines, 3), [x, times, n, scratch, limbs, digits])
+
+
+@inner
+def square_two(
+    routines: Routines, x: int, times: int, n: int, scratch: int, limbs: int, digits: int
+) -> None:
+    """x**(2**times) in the first two lanes, in its place; in others any element."""
+    if routines[3] and limbs <= pairs.MOST:
+        _call_square_pair(routines, x, times, n, scratch, limbs, digits)
+    else:
+        for _ in range(times):
+            square(routines, x, x, n, scratch, limbs, digits)
 
 
 @emits(types.none, _routines, *[types.intp] * 5)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mpc.kernels.bigint.simd import SimdArithmetic
 
 SQUARING = 0.7
-"""What a squaring costs, in products."""
+"""What a squaring costs, in products. Where two elements are squared alone it is less, by which no
+cut would be another."""
 
 OWN = 1 << 14
 """Rows (1 MB) up to which each thread lays out the bases for itself: then what two have in common
