@@ -89,15 +89,23 @@ class Arithmetic(Protocol):
         """For exponents that are those of all bases, of ``window`` bits each, lowest first."""
         ...
 
-    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
-        """The least and the largest of integers, of which there is at least one."""
+    def survey(self, integers: NDArray[Any]) -> tuple[int, int, int]:
+        """The least and the largest of integers, at least one, and how many are not 0."""
         ...
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
-        """For exponents (m, d, width) of so many bits and b*d bases: b*m products of d powers."""
+    def multiexp(
+        self, bases: Residues, exponents: NDArray[np.uint8], bits: int, used: int
+    ) -> Residues:
+        """For exponents (m, d, width) and b*d bases: b*m products of d powers.
+
+        Exponents are of so many bits, in whole words one after the other, and about so many are
+        ``used``, which are not 0.
+        """
         ...
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+    def multiexp_signed(
+        self, bases: Residues, exponents: NDArray[Any], bits: int, used: int
+    ) -> Residues:
         """The same for integers (m, d) of either sign, the largest of so many bits beside it, with
         one inversion for all."""
         ...

@@ -17,6 +17,8 @@ from mpc.errors import ConfigError, CryptoError
 Exponents = int | NDArray[np.uint8]
 Integers = Sequence[int] | NDArray[Any]
 
+_WORD = np.dtype("<i8")
+
 
 def packed_exponents(exponents: Exponents, bits: int | None) -> tuple[NDArray[np.uint8], int]:
     """Exponents as uint8 (count or 1, width), and how many bits of them count."""
@@ -64,7 +66,7 @@ def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """
     count = -(-bits // 64)
     if integers.dtype.kind == "i":
-        words = np.ascontiguousarray(integers, "<i8")[..., np.newaxis]
+        words = np.ascontiguousarray(integers, _WORD)[..., np.newaxis]
         if count > 1:
             words = np.concatenate([words, *[words >> 63] * (count - 1)], axis=-1)
         return words.view(np.uint8)
@@ -103,11 +105,9 @@ def bit_length(packed: NDArray[np.uint8]) -> int:
     return int.from_bytes(seen, "little").bit_length()
 
 
-def nonzero(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of public integers (..., width) are not 0."""
-    words = packed.view(np.uint64) if packed.shape[-1] % 8 == 0 else packed
-    # Rows of one word are the common case, and slow to sum up one by one.
-    return np.any(words, axis=-1) if words.shape[-1] != 1 else np.not_equal(words[..., 0], 0)
+def survey(integers: NDArray[Any]) -> tuple[int, int, int]:
+    """The least and the largest of public integers, at least one, and how many are not 0."""
+    return int(integers.min()), int(integers.max()), int(np.count_nonzero(integers))
 
 
 def exceeds(packed: NDArray[np.uint8], bits: int) -> bool:

@@ -96,6 +96,15 @@ def by_element(x: Residues) -> Words:
 
 
 @small
+def survey_all(integers: NDArray[np.int64]) -> tuple[int, int, int]:
+    """:func:`mpc.kernels.bigint.integers.survey`."""
+    least, most, used = integers[0], integers[0], 0
+    for integer in integers:
+        least, most, used = min(least, integer), max(most, integer), used + (integer != 0)
+    return least, most, used
+
+
+@small
 def _join(out: Words, group: Words, lane: int, first: int, limbs: int) -> None:
     """Words of the number that is so many limbs of a group (rows, 8), in one of its lanes."""
     put_words(out, group[first : first + limbs], limbs, lane)

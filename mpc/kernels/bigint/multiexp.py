@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
-from mpc.kernels.bigint.integers import magnitudes, nonzero, wrap_all
+from mpc.kernels.bigint.integers import magnitudes, wrap_all
 from mpc.kernels.bigint.ladders import straus_all
 from mpc.kernels.bigint.limbs import Words, by_element, cut, lane_groups_of
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
@@ -34,7 +34,6 @@ from mpc.kernels.bigint.residues import (
     concatenate,
     lane_groups,
 )
-from mpc.kernels.compiled import small
 from mpc.kernels.helpers import threads_for
 
 if TYPE_CHECKING:
@@ -136,31 +135,17 @@ def _shares(
     return shares, cost
 
 
-@small
-def _extremes(integers: NDArray[np.int64]) -> tuple[int, int]:
-    least = most = integers[0]
-    for integer in integers:
-        least, most = min(least, integer), max(most, integer)
-    return least, most
-
-
-def extremes(integers: NDArray[Any]) -> tuple[int, int]:
-    """The least and the largest of integers."""
-    if integers.dtype == np.int64:
-        return _extremes(integers.ravel())
-    return int(integers.min()), int(integers.max())
-
-
 def multiexp(
-    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8], bits: int
+    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[np.uint8], bits: int, used: int
 ) -> Residues:
-    """Products of powers of each row of bases: exponents (outputs, terms, width), of ``bits``."""
+    """Products of powers of each row of bases: exponents (outputs, terms, width), of ``bits``, of
+    which about so many are ``used``."""
     outputs, terms, _ = exponents.shape
     rows = len(bases) // terms
     if bits == 0 or outputs * rows == 0:
         return arithmetic.ones(outputs * rows)
-    used = np.count_nonzero(nonzero(exponents)) // outputs
-    way = _way(arithmetic, _Task(terms, _about(used, terms), outputs, rows, bits))
+    about = _about(used // outputs, terms)
+    way = _way(arithmetic, _Task(terms, about, outputs, rows, bits))
     if isinstance(way, Cut):
         flat = exponents.reshape(-1, exponents.shape[-1])
         return pippenger(arithmetic, bases, flat, (outputs, terms), bits, way)
@@ -169,15 +154,15 @@ def multiexp(
 
 
 def multiexp_signed(
-    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any], bits: int
+    arithmetic: SimdArithmetic, bases: Residues, exponents: NDArray[Any], bits: int, used: int
 ) -> Residues:
     """The same for integers of either sign (outputs, terms), whose magnitudes are of so many bits.
 
     With a sign in the highest digit, or by the quotients of products of powers of either sign.
     """
     outputs, terms = exponents.shape
-    rows, used = len(bases) // terms, np.count_nonzero(exponents) // outputs
-    way = _way(arithmetic, _Task(terms, _about(used, terms), outputs, rows, bits + 1, signed=True))
+    rows, about = len(bases) // terms, _about(used // outputs, terms)
+    way = _way(arithmetic, _Task(terms, about, outputs, rows, bits + 1, signed=True))
     if isinstance(way, Cut):
         bits = way.window * way.spans
         wrapped = wrap_all(exponents.ravel(), bits)
@@ -185,7 +170,7 @@ def multiexp_signed(
     packed, negative = magnitudes(exponents.ravel())[0], (exponents < 0)[..., np.newaxis]
     words = packed.view(np.uint64).reshape(outputs, terms, -1)
     both = np.concatenate([words * ~negative, words * negative])
-    found = multiexp(arithmetic, bases, both.view(np.uint8), bits)
+    found = multiexp(arithmetic, bases, both.view(np.uint8), bits, used)
     # Each row of bases gave its positive outputs, then its negative ones.
     order = np.arange(len(found)).reshape(-1, 2, outputs)
     return arithmetic.quotient(found, *(order[:, sign].ravel() for sign in (0, 1)))

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import pippenger_all
-from mpc.kernels.bigint.limbs import Words, aligned, begin, whole_words
+from mpc.kernels.bigint.limbs import Words, aligned, begin
 from mpc.kernels.bigint.montgomery import SCRATCH
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
@@ -167,14 +167,14 @@ def pippenger(
 ) -> Residues:
     """Of each row of bases the outputs, of ``shape`` outputs and terms.
 
-    Exponents (outputs * terms, width) are of so many bits; signed ones are wrapped to all the bits
-    of the cut.
+    Exponents (outputs * terms, width), in whole words one after the other, are of so many bits;
+    signed ones are wrapped to all the bits of the cut.
     """
     outputs, terms = shape
     rows, windows, most = len(bases) // terms, cut.windows(bits), -(-terms // cut.shares)
     held = most << cut.signed  # a term may be in a bucket twice
     tasks = rows * outputs * cut.tasks
-    out, words = lane_groups(-(-tasks // LANES), arithmetic.rows), whole_words(exponents)
+    out = lane_groups(-(-tasks // LANES), arithmetic.rows)
     pitch, entries, room = LANES * -(-arithmetic.rows // LANES), cut.entries, LANES * held
     own = len(bases.data) * pitch if len(bases.data) * pitch <= OWN else 0
     flat = out[:0] if own else lane_groups(len(bases.data) * LANES, pitch // LANES)
@@ -185,7 +185,7 @@ def pippenger(
         bases.data,
         flat,
         np.zeros(2 + len(out), np.int64),
-        (begin(words), words.shape[1] // 8),
+        (begin(exponents), exponents.shape[1] // 8),
         (
             *(tasks, outputs, terms, cut.shares, cut.kinds),
             *(cut.spans, windows, cut.window, int(cut.signed)),

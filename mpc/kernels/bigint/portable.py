@@ -16,7 +16,7 @@ from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.arithmetic import COMB_BYTES
-from mpc.kernels.bigint.integers import inverted_all
+from mpc.kernels.bigint.integers import inverted_all, survey
 from mpc.kernels.bigint.residues import Residues
 
 # Six bits take 64 elements a window: 5 MiB for 1024-bit exponents modulo a 4096-bit number.
@@ -82,15 +82,19 @@ class PortableArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> PortableComb:
         return PortableComb.of(bases.data, self.moduli[0], window)
 
-    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
-        return int(integers.min()), int(integers.max())
+    def survey(self, integers: NDArray[Any]) -> tuple[int, int, int]:
+        return survey(integers)
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
+    def multiexp(
+        self, bases: Residues, exponents: NDArray[np.uint8], bits: int, _used: int
+    ) -> Residues:
         rows = [[_integer(e) for e in row] for row in exponents]
         above, _ = self._multiexp(bases, rows, bits)
         return above
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
+    def multiexp_signed(
+        self, bases: Residues, exponents: NDArray[Any], bits: int, _used: int
+    ) -> Residues:
         rows = [[mpz(index(e)) for e in row] for row in exponents]
         above, below = self._multiexp(bases, rows, bits)
         return self.mul(above, self.inverse(below))

@@ -207,20 +207,22 @@ class Ring:
             raise ConfigError(f"{len(bases)} bases do not make rows of {terms}")
         if outputs == 0 or len(bases) == 0:
             return self.ones(0)
-        least, most = self.arithmetic.extremes(exponents)
+        least, most, used = self.arithmetic.survey(exponents)
         bits = max(most, -least).bit_length()
         if least >= 0:
             packed, _ = magnitudes(exponents.ravel())
-            return self.arithmetic.multiexp(bases, packed.reshape(outputs, terms, -1), bits)
-        if outputs >= RAISED_OUTPUTS and 2 * np.count_nonzero(exponents) >= exponents.size:
+            packed = packed.reshape(outputs, terms, -1)
+            return self.arithmetic.multiexp(bases, packed, bits, used)
+        if outputs >= RAISED_OUTPUTS and 2 * used >= exponents.size:
             return self._multiexp_raised(bases, exponents, bits)
-        return self.arithmetic.multiexp_signed(bases, exponents, bits)
+        return self.arithmetic.multiexp_signed(bases, exponents, bits, used)
 
     def _multiexp_raised(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
         """Add 2**bits to all exponents, and divide by the product of the bases to that power."""
         outputs, terms = exponents.shape
         rows = len(bases) // terms
-        raised = self.arithmetic.multiexp(bases, raise_all(exponents, bits), bits + 1)
+        packed = raise_all(exponents, bits)
+        raised = self.arithmetic.multiexp(bases, packed, bits + 1, exponents.size)
         excess = self.inverse(self.arithmetic.square(self.product(bases, rows), bits))
         return self.mul(raised, excess if rows == 1 else excess[np.arange(rows).repeat(outputs)])
 

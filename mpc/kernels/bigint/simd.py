@@ -19,7 +19,7 @@ from mpc.kernels.bigint.comb import SimdComb
 from mpc.kernels.bigint.crt import SimdCrt
 from mpc.kernels.bigint.fermat import SimdFermat
 from mpc.kernels.bigint.folds import across_all, apart_all, chain_all, fold_all, unchain_all
-from mpc.kernels.bigint.integers import inverted
+from mpc.kernels.bigint.integers import inverted, survey
 from mpc.kernels.bigint.ladders import power_all
 from mpc.kernels.bigint.limbs import (
     Words,
@@ -33,6 +33,7 @@ from mpc.kernels.bigint.limbs import (
     radix,
     side_by_side,
     split_integers,
+    survey_all,
     whole_words,
 )
 from mpc.kernels.bigint.lookups import BYTES
@@ -206,14 +207,20 @@ class SimdArithmetic:
     def joint_comb(self, bases: Residues, window: int) -> SimdComb:
         return SimdComb.of(self, bases, window)
 
-    def extremes(self, integers: NDArray[Any]) -> tuple[int, int]:
-        return multiexp.extremes(integers)
+    def survey(self, integers: NDArray[Any]) -> tuple[int, int, int]:
+        if integers.dtype == np.int64:
+            return survey_all(integers.ravel())
+        return survey(integers)
 
-    def multiexp(self, bases: Residues, exponents: NDArray[np.uint8], bits: int) -> Residues:
-        return multiexp.multiexp(self, bases, exponents, bits)
+    def multiexp(
+        self, bases: Residues, exponents: NDArray[np.uint8], bits: int, used: int
+    ) -> Residues:
+        return multiexp.multiexp(self, bases, exponents, bits, used)
 
-    def multiexp_signed(self, bases: Residues, exponents: NDArray[Any], bits: int) -> Residues:
-        return multiexp.multiexp_signed(self, bases, exponents, bits)
+    def multiexp_signed(
+        self, bases: Residues, exponents: NDArray[Any], bits: int, used: int
+    ) -> Residues:
+        return multiexp.multiexp_signed(self, bases, exponents, bits, used)
 
     def product(self, x: Residues) -> Residues:
         groups, rest = divmod(len(x), LANES)
