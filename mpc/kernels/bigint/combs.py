@@ -26,6 +26,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from mpc.kernels.bigint.ladders import TOGETHER
 from mpc.kernels.bigint.lookups import BYTES, INDEX_ROWS, look_up_next
 from mpc.kernels.bigint.montgomery import SCRATCH, Routines, factors_of, mul, one_of, products
 from mpc.kernels.bigint.rows import (
@@ -38,9 +39,6 @@ from mpc.kernels.bigint.rows import (
 )
 from mpc.kernels.compiled import call, inner, kernel, routine
 from mpc.kernels.lanes import address, emits
-
-TOGETHER = 32
-"""Lane groups that take turns at one pair of tables."""
 
 SUMMED = 64
 

@@ -15,7 +15,7 @@ from mpc.kernels.compiled import inner, kernel
 from mpc.kernels.lanes import address
 
 TOGETHER = 32
-"""Lane groups that take turns at one table of a comb."""
+"""Lane groups that take turns at one table of a comb, or at a pair of them."""
 
 Words = NDArray[np.uint64]
 

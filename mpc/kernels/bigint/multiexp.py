@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc import kernels
-from mpc.kernels.bigint.combs import TOGETHER, comb_all, comb_routines
+from mpc.kernels.bigint.combs import comb_all, comb_routines
 from mpc.kernels.bigint.integers import magnitudes, wrap_all
-from mpc.kernels.bigint.ladders import straus_all
+from mpc.kernels.bigint.ladders import TOGETHER, straus_all
 from mpc.kernels.bigint.limbs import Words, by_element, cut, lane_groups_of
 from mpc.kernels.bigint.lookups import BYTES, FOUR, INDEX_ROWS, SIXTEEN
 from mpc.kernels.bigint.pippenger import POWERS_OF_TWO, SQUARING, Cut, halves, pippenger
@@ -97,10 +97,10 @@ def straus(
     threads = threads_for(arithmetic.seconds(groups * (passes * terms + squarings)))
     shares, _ = _shares(groups, passes, terms, squarings, threads)
     out = lane_groups(shares * groups, rows)
+    # With fewer groups than TOGETHER at a time, each thread would read the tables more often.
     if split:
         args = (table, digits, groups, terms, shares, entries(1 << window), comb_routines())
         extra = 9 * rows + INDEX_ROWS + TOGETHER * arithmetic.limbs
-        # With fewer groups at a time, each thread would read the tables more often.
         arithmetic.run(comb_all, SPLIT * terms / shares, out, *args, extra=extra, least=TOGETHER)
     else:
         products = passes * terms / shares + squarings
@@ -111,7 +111,7 @@ def straus(
             out,
             *(table, digits, groups, terms, shares, window, passes, size),
             extra=FOUR * rows + INDEX_ROWS,
-            least=2 * FOUR,
+            least=TOGETHER,
         )
     for part in halves(shares):
         half = LANES * part * groups

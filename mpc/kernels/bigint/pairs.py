@@ -55,7 +55,7 @@ class _Number:
     """One of a pair, on its way through the steps of a product."""
 
     def __init__(self, builder: Any, width: int, begins: list[Any]) -> None:
-        self.builder, self.width = builder, width
+        self.builder = builder
         self.out, self.x, self.y, self.less = begins
         places = range(width)
         self.columns = [cgutils.alloca_once_value(builder, splat(0)) for _ in places]
