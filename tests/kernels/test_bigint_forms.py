@@ -248,8 +248,8 @@ def test_a_few_numbers_become_elements_and_come_back(limbs, digits):
     assert int(elements.max()) < 1 << 52
     left = groups[-1, :, len(values) % LANES :]
     assert np.array_equal(left, np.broadcast_to(elements[-1][:, np.newaxis], left.shape))
-    places = [divmod(i, LANES) for i in range(len(values))]
-    assert [joined(groups[group], lane, root, limbs) for group, lane in places] == values
+    assert [joined(groups, (i,), root, limbs) for i in range(len(values))] == [[v] for v in values]
+    assert joined(groups, (len(values) - 1, 1), root, limbs) == [values[-1], values[1]]
     for value, element in zip(values, elements, strict=True):
         [alone] = apart(value, root, digits, limbs)
         assert np.array_equal(alone, np.repeat(element[:, np.newaxis], LANES, axis=1))

@@ -105,35 +105,42 @@ def survey_all(integers: NDArray[np.int64]) -> tuple[int, int, int]:
 
 
 @small
-def _join(out: Words, group: Words, lane: int, first: int, limbs: int) -> None:
-    """Words of the number that is so many limbs of a group (rows, 8), in one of its lanes."""
-    put_words(out, group[first : first + limbs], limbs, lane)
+def _join(out: Words, x: Words, places: tuple[int, ...], limbs: int) -> None:
+    """Words (elements, digits, words) of the elements at some places."""
+    for i, place in enumerate(places):
+        group, lane = divmod(place, LANES)
+        for digit in range(out.shape[1]):
+            put_words(out[i, digit], x[group, limbs * digit : limbs * (digit + 1)], limbs, lane)
 
 
-def joined(group: Words, lane: int, root: Any, limbs: int) -> Any:
-    """The number, not reduced, whose digits of ``limbs`` limbs an element is: as mpz."""
-    number, words = 0, np.empty(-(-LIMB_BITS * limbs // 64), np.uint64)
-    for place in range(len(group) - limbs, -1, -limbs):
-        _join(words, group, lane, place, limbs)
-        number = number * root + mpz.from_bytes(words.tobytes(), "little")
-    return number
+def joined(x: Words, places: tuple[int, ...], root: Any, limbs: int) -> list[Any]:
+    """The numbers, not reduced, that elements of one or two digits of so many limbs are: as mpz."""
+    digits, width = x.shape[1] // limbs, -(-LIMB_BITS * limbs // 64)
+    words = np.empty((len(places), digits, width), np.uint64)
+    _join(words, x, places, limbs)
+    packed, step = words.tobytes(), 8 * width
+    numbers = [mpz.from_bytes(packed[i : i + step], "little") for i in range(0, len(packed), step)]
+    if digits == 1:
+        return numbers
+    return [low + root * high for low, high in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 @small
-def _part(out: Words, words: Words, first: int, limbs: int) -> None:
-    """Limbs of a number in every lane of a group (rows, 8), from a row on."""
-    split(out, first, 0, 0, address(words), len(words), limbs)
-    for row in range(first, first + limbs):
-        out[row, 1:] = out[row, 0]
+def _part(out: Words, words: Words, limbs: int) -> None:
+    """Limbs of digits, each of as many words, in every lane of one group."""
+    digits = out.shape[1] // limbs
+    for digit in range(digits):
+        split(out[0], limbs * digit, digit, 0, address(words), len(words) // digits, limbs)
+    for row in range(out.shape[1]):
+        out[0, row, 1:] = out[0, row, 0]
 
 
 def apart(number: Any, root: Any, digits: int, limbs: int) -> Words:
     """A number below root**digits, an mpz, as an element in every lane of one group."""
     out, width = lane_groups(1, digits * limbs), 8 * -(-LIMB_BITS * limbs // 64)
-    for place in range(digits):
-        number, digit = divmod(number, root) if place < digits - 1 else (0, number)
-        words = np.frombuffer(digit.to_bytes(width, "little"), np.uint64)
-        _part(out[0], words, place * limbs, limbs)
+    parts = [number] if digits == 1 else divmod(number, root)[::-1]
+    packed = b"".join(part.to_bytes(width, "little") for part in parts)
+    _part(out, np.frombuffer(packed, np.uint64), limbs)
     return out
 
 

@@ -252,7 +252,7 @@ class SimdArithmetic:
         if len(x) == 0:
             return x
         if len(x) == 1:
-            return Residues(self._divided(radix(self.limbs), self._element(x.data, 0)), 1)
+            return Residues(self._inverted(x.data), 1)
         groups = x.data
         if len(x) % LANES:
             groups = aligned(np.concatenate([groups[:-1], self._last(x)]))
@@ -263,7 +263,7 @@ class SimdArithmetic:
         count = len(x)
         if count == 1:
             steps = self._across(x)
-            out = self._divided(radix(self.limbs), self._element(steps[:, -self.rows :], 0))
+            out = self._inverted(steps[:, -self.rows :])
             self.run(apart_all, 3, out, steps, extra=self.rows)
             return out
         runs = max(1, min(count // 2, threads_for(self.seconds(count))))
@@ -277,9 +277,13 @@ class SimdArithmetic:
         """The elements of x at some positions over those at others."""
         if len(above) == 1:
             # What x*R over y*R is: elements are kept times R.
-            value, by = (self._element(x.data, int(places[0])) for places in (above, below))
+            value, by = self._elements(x.data, int(above[0]), int(below[0]))
             return Residues(self._divided(value, by), 1)
         return self.mul(x[above], self.inverse(x[below]))
+
+    def _inverted(self, x: Words) -> Words:
+        """The inverse of the first element, in every lane."""
+        return self._divided(radix(self.limbs), *self._elements(x, 0))
 
     def _divided(self, value: Any, by: Any) -> Words:
         """The element ``value/by`` in every lane: by an extended gcd, in integers."""
@@ -291,10 +295,9 @@ class SimdArithmetic:
         scaled = (value * inverse << LIMB_BITS * self.limbs) % modulus
         return apart(scaled, n, self.digits, self.limbs)
 
-    def _element(self, x: Words, place: int) -> Any:
-        """What an element is kept as: it times R, not reduced."""
-        group, lane = divmod(place, LANES)
-        return joined(x[group], lane, self.roots[0], self.limbs)
+    def _elements(self, x: Words, *places: int) -> list[Any]:
+        """What elements are kept as: they times R, not reduced."""
+        return joined(x, places, self.roots[0], self.limbs)
 
     def modulo_root(self, x: Residues) -> Residues:
         out = lane_groups(len(x.data), self.limbs)
