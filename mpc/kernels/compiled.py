@@ -57,9 +57,10 @@ def kernel(function: Callable[..., None]) -> Kernel:
 
 def small(function: Callable[P, T]) -> Callable[P, T]:
     """For less work than to share a loop takes: compiled and cached the same way, for each kind of
-    arguments, and called as it is."""
+    arguments, and called as it is. It keeps the GIL, which another thread may not give back for
+    milliseconds."""
     _name_by_sources(function)
-    return partial(_run, _kernel(function))
+    return partial(_run, njit(cache=True, **_OPTIONS | {"nogil": False})(function))
 
 
 def routine(function: Callable[..., None]) -> Routine:
