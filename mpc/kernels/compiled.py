@@ -36,7 +36,7 @@ that all threads end together."""
 
 PATIENCE = 1 << 21
 """Cycles of the clock, 0.6 to 1 ms, that a helper looks for more work before it sleeps: calls that
-follow each other have less between them, and to wake a thread takes a twentieth of that."""
+follow each other have less between them, and to wake a thread takes a tenth of that."""
 
 # Nothing calls them from C, and a wrapper for that would be a tenth of compiling; those for calls
 # from Python, which only kernels get, as much again. (They are options numba's stubs do not know.)
@@ -145,6 +145,7 @@ def _loop(shared: Any, count: int, least: int, scratch: Any, *args: Any) -> None
             raise RuntimeError("a kernel raised an error")
         return
     own, first = scratch[begun - 1], look(address(shared))
+    own[-2:] = 0
     while first < count:
         many = least * max(1, (count - first) // (ROUNDS * len(scratch) * least))
         was = exchange(address(shared), first, first + many)
@@ -160,8 +161,15 @@ _serve = _kernel(team.serve)
 
 
 def serve(box: NDArray[np.int64]) -> None:
-    """What a helper does, until nothing came for a while."""
-    _run(_serve, box, PATIENCE, team.YIELD)
+    """What a helper does."""
+    _run(_serve, box, PATIENCE, int(1e9 * helpers.LINGER))
+
+
+def _load() -> None:
+    """What helpers do is loaded by a caller: the child of a fork would wait for the lock of numba
+    that one of them has."""
+    if not _serve.overloads:
+        _run(_serve, np.zeros(1, np.int64), 0, 0)
 
 
 def _run(dispatcher: Any, *args: Any) -> Any:
@@ -174,7 +182,8 @@ def _run(dispatcher: Any, *args: Any) -> Any:
 class Kernel:
     """A compiled loop over ``range(start, stop)``, which are its first two arguments.
 
-    Its last one is scratch of the thread: words, of which the first begins a line of the cache.
+    Its last one is scratch of the thread: words, of which the first begins a line of the cache. Two
+    more follow on what was asked for, the last, which are 0 the first time.
     """
 
     __slots__ = ("_dispatcher",)
@@ -206,11 +215,11 @@ class Kernel:
         threads = max(1, min(count, helpers.threads_for(count * seconds)))
         rounds = 1 if least is None or threads == 1 else -(-count // threads) // least
         smallest = -(-count // (threads * max(1, min(TURNS, rounds))))
-        own = memory.words(threads, -(-scratch // memory.LINE) * memory.LINE)
+        own = memory.words(threads, -(-(scratch + 2) // memory.LINE) * memory.LINE)
         if start is not None:
-            start(own)
+            start(own[:, :scratch])
         if threads > 1:
-            self._load(own, args)
+            _load()
         called: list[helpers.Helper] = []
         try:
             helpers.call(called, threads - 1, serve)
@@ -218,11 +227,3 @@ class Kernel:
             _run(self._dispatcher, shared, count, smallest, own, *args)
         finally:
             helpers.dismiss(called)
-
-    def _load(self, own: NDArray[np.uint64], args: tuple[Any, ...]) -> None:
-        """Before helpers are called, who look for work for a millisecond. They load nothing
-        themselves: the child of a fork would wait for numba's lock that one of them has."""
-        if not _serve.overloads:
-            _run(_serve, np.zeros(1, np.int64), 0, team.YIELD)
-        if not self._dispatcher.overloads:
-            _run(self._dispatcher, team.sharing([]), 0, 1, own, *args)

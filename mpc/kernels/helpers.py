@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that help with a loop: how they are called, sleep and leave. How they help: ``team``."""
+"""Threads that help with a loop: how they start, and how one is had. What they do: ``team``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from mpc import kernels
 from mpc.kernels.memory import LINE, words
-from mpc.kernels.team import CALLED, FREE
+from mpc.kernels.team import FREE
 
 LEAST_SECONDS = 0.02e-3
 """A part below this is not worth a thread, which may be asleep and begin as much later."""
 
 LINGER = 0.5
-"""Seconds that a thread sleeps before it ends. Starting one takes three times as long as waking
+"""Seconds that a thread sleeps before it ends. Starting one takes several times as long as waking
 one, and an engineer's program calls kernels in bursts."""
 
 MOST = max(64, 4 * (os.cpu_count() or 1))
 """Threads at a time, for all callers: one that the system lets wait counts until it is run."""
 
 Serve = Callable[[NDArray[np.int64]], None]
-"""Do what is offered in a box, until nothing was for a while."""
+"""Do what is offered in a box, and sleep, until nothing was for long."""
 
 _helpers: set[Helper] = set()
 _idle: deque[Helper] = deque()
@@ -40,67 +40,50 @@ def threads_for(seconds: float) -> int:
 
 
 def call(called: list[Helper], count: int, serve: Serve) -> None:
-    """Have so many helpers look into their boxes, or as many as can be had; they are added to a
-    list, and whoever calls them dismisses them."""
+    """Have so many helpers, or as many as can be had, to be offered work; they are added to a list,
+    and whoever calls them dismisses them."""
     for _ in range(count):
         try:
             called.append(_idle.pop())
         except IndexError:
             if not _start(called, serve):
                 return
-        else:
-            called[-1].call()
 
 
 def dismiss(called: list[Helper]) -> None:
-    """What was called for them is done, or will not be offered."""
+    """They may be called by others."""
+    _idle.extend(called)
     for helper in called:
-        helper.dismiss()
+        if helper not in _helpers:
+            helper.take_away()
 
 
 class Helper:
     """A thread, which is a bare one: those of ``threading`` cost twice as much to start.
 
-    It takes a token each time before it looks into its box, and leaves if for long there is none:
-    so whatever interrupts a caller, no thread is left behind. One that is called as it leaves, or
-    long before there is work, is not there, and nobody waits for it.
+    It leaves when for long it was offered nothing, whoever has called it: so whatever interrupts a
+    caller, no thread is left behind. One that leaves as it is called is not there, and nobody waits
+    for it.
     """
 
-    __slots__ = ("_box", "_serve", "_token", "place")
+    __slots__ = ("_box", "_serve", "place")
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
         self._box = words(2 * LINE)[:1].view(np.int64)  # two lines are fetched at a time
         self._box[0] = FREE
-        self._token = _thread.allocate_lock()  # there is one while nobody has locked it
         self.place: int = self._box.__array_interface__["data"][0]
-
-    def call(self) -> None:
-        """Have it look into its box."""
-        self._box[0] = CALLED
-        if self._token.locked():
-            self._token.release()
-
-    def dismiss(self) -> None:
-        """It may be called by others."""
-        if self._box[0] == CALLED:
-            self._box[0] = FREE
-        _idle.append(self)
-        if self not in _helpers:
-            self._take_away()
 
     def run(self) -> None:
         """What the thread does."""
         try:
-            # A call may have come since its time was over, while it waited for the interpreter.
-            while self._token.acquire(timeout=LINGER) or self._token.acquire(blocking=False):
-                self._serve(self._box)
+            self._serve(self._box)
         finally:
             _helpers.discard(self)
-            self._take_away()
+            self.take_away()
 
-    def _take_away(self) -> None:
-        """It has left: whoever sees that last, takes it away."""
+    def take_away(self) -> None:
+        """It has left: whoever sees that last, takes it out of those that may be called."""
         with suppress(ValueError):
             _idle.remove(self)
 
@@ -110,7 +93,6 @@ def _start(called: list[Helper], serve: Serve) -> bool:
     if len(_helpers) >= MOST:
         return False
     helper = Helper(serve)
-    helper.call()
     try:
         _helpers.add(helper)
         _thread.start_new_thread(helper.run, ())

@@ -4,7 +4,9 @@
 A helping thread looks again and again at its box, a word in memory. The caller writes there where
 its work begins, and goes through the loop itself; in the end it takes the word back, or waits for
 the helper if that has taken the work. So a helper begins within a microsecond, needs neither the
-interpreter's lock nor arguments of its own, and if it is late, nobody waits for it.
+interpreter's lock nor arguments of its own, and if it is late, nobody waits for it. One that has
+found nothing for a while sleeps until its box is written to (a futex of Linux), without leaving
+compiled code: to come back through the interpreter takes several times as long as to wake.
 
 What is offered is a record of a function's address and its arguments, on the caller's stack, where
 it stays until nobody is at it. The function is the one that offers it, called once more by each.
@@ -12,7 +14,6 @@ it stays until nobody is at it. The function is the one that offers it, called o
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,15 @@ from numpy.typing import NDArray
 
 from mpc.kernels.lanes import WORD, address, emits
 
-FREE, CALLED, TAKEN, DONE = range(4)
-"""What is in a box: nothing; the caller of a helper will soon offer it work; the helper has taken
-that; it has done it. Any other number is where the work begins that is offered."""
+FREE, ASLEEP, TAKEN, GONE = range(4)
+"""What is in a box: nothing, and the helper looks or has not come yet; it sleeps; it has taken the
+work; it has left. Any other number is where the work begins that is offered."""
 
 LOOKS = 32
 """How often a thread that waits looks, before it lets others run."""
 
-YIELD = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value
+_FUTEX, _WAIT, _WAKE = 202, 128, 129  # on x86-64; of one process
+_SECOND = 1_000_000_000
 _PLACES = [ir.Constant(ir.IntType(32), place) for place in range(3)]
 
 
@@ -59,7 +61,8 @@ def exchange(builder: Any, address: Any, old: Any, new: Any) -> Any:
 
 
 @emits(types.none)
-def _pause(builder: Any) -> None:
+def pause(builder: Any) -> None:
+    """A moment, for a thread that looks again and again."""
     of = ir.FunctionType(ir.VoidType(), [])
     builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), of), [])
 
@@ -71,10 +74,37 @@ def _cycles(builder: Any) -> Any:
     return builder.call(builder.module.declare_intrinsic("llvm.readcyclecounter", (), of), [])
 
 
+def _of_the_system(builder: Any, name: str, of: Any, args: list[Any]) -> None:
+    """Call a function of the C library, which is found by its name when compiled code is loaded."""
+    builder.call(cgutils.get_or_insert_function(builder.module, of, name), args)
+
+
+@emits(types.none)
+def _let_run(builder: Any) -> None:
+    _of_the_system(builder, "sched_yield", ir.FunctionType(ir.IntType(32), []), [])
+
+
+def _futex(builder: Any, args: list[Any]) -> None:
+    of = ir.FunctionType(WORD, [WORD], var_arg=True)
+    _of_the_system(builder, "syscall", of, [ir.Constant(WORD, _FUTEX), *args])
+
+
+@emits(types.none, types.intp, types.int64)
+def _wait(builder: Any, place: Any, nanoseconds: Any) -> None:
+    """While the helper whose box this is sleeps, for so long at most."""
+    limit = cgutils.alloca_once(builder, ir.ArrayType(WORD, 2))
+    second = ir.Constant(WORD, _SECOND)
+    parts = builder.udiv(nanoseconds, second), builder.urem(nanoseconds, second)
+    for i, part in enumerate(parts):
+        builder.store(part, builder.gep(limit, [_PLACES[0], _PLACES[i]]))
+    # It compares half of the word: work begins at a multiple of eight, and is never like this.
+    operation, held = (ir.Constant(WORD, value) for value in (_WAIT, ASLEEP))
+    _futex(builder, [place, operation, held, builder.ptrtoint(limit, WORD)])
+
+
 @emits(types.none, types.intp)
-def _let_run(builder: Any, sched_yield: Any) -> None:
-    of = ir.FunctionType(ir.VoidType(), [])
-    builder.call(builder.inttoptr(sched_yield, of.as_pointer()), [])
+def _wake(builder: Any, place: Any) -> None:
+    _futex(builder, [place, *(ir.Constant(WORD, value) for value in (_WAKE, 1))])
 
 
 @emits(types.none, types.intp)
@@ -119,42 +149,46 @@ def _task(context: Any, function: Any, of: Any, args: Any) -> Any:
 
 
 def sharing(boxes: list[int]) -> NDArray[np.int64]:
-    """What a loop's threads have in common: how far it is, how many have begun, how to let others
-    run, and the boxes of the helpers."""
-    return np.array([0, 0, YIELD, *boxes])
+    """What a loop's threads have in common: how far it is, how many have begun, and the boxes of
+    the helpers."""
+    return np.array([0, 0, *boxes])
 
 
 def share(shared: NDArray[np.int64], work: int) -> bool:
     """In compiled code: offer a record, do the work with whoever comes, and say if it failed."""
-    for i in range(3, len(shared)):
-        exchange(shared[i], CALLED, work)
+    for i in range(2, len(shared)):
+        asleep = exchange(shared[i], FREE, work) == ASLEEP
+        if asleep and exchange(shared[i], ASLEEP, work) == ASLEEP:
+            _wake(shared[i])
     perform(work)
-    for i in range(3, len(shared)):
+    for i in range(2, len(shared)):
         looks, was = 0, exchange(shared[i], work, FREE)
         while was == TAKEN:
             looks += 1
             if looks % LOOKS == 0:
-                _let_run(shared[2])
-            _pause()
+                _let_run()
+            pause()
             was = look(shared[i])
-        if was == DONE:
-            exchange(shared[i], DONE, FREE)
     return look(work + 8) != 0
 
 
-def serve(box: NDArray[np.int64], patience: int, sched_yield: int) -> None:
-    """In compiled code: do what is offered, until for so many cycles nothing was."""
+def serve(box: NDArray[np.int64], patience: int, linger: int) -> None:
+    """In compiled code: do what is offered; sleep when for so many cycles nothing was, and leave
+    when nothing was for so many nanoseconds more, or a signal came in these."""
     place = address(box)
     looks, until = 0, _cycles() + patience
     while True:
         work = look(place)
-        if work > DONE and exchange(place, work, TAKEN) == work:
+        if work > GONE and exchange(place, work, TAKEN) == work:
             perform(work)
-            exchange(place, TAKEN, DONE)
+            exchange(place, TAKEN, FREE)
             until = _cycles() + patience
         looks += 1
         if looks % LOOKS == 0:
-            if _cycles() > until:
-                return
-            _let_run(sched_yield)
-        _pause()
+            if _cycles() > until and exchange(place, FREE, ASLEEP) == FREE:
+                _wait(place, linger)
+                if exchange(place, ASLEEP, GONE) == ASLEEP:
+                    return
+                until = _cycles() + patience
+            _let_run()
+        pause()

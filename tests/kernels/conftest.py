@@ -25,17 +25,13 @@ def cut_all(monkeypatch):
 
 
 @pytest.fixture
-def no_helpers(monkeypatch):
+def no_helpers():
     """None from before, and none is left to the next test: what they do is counted."""
 
     def leave():
         settle(all_are_idle)
-        with monkeypatch.context() as patch:
-            patch.setattr(helpers, "LINGER", 0)
-            for helper in list(helpers._idle):
-                helper.call()
-            settle(lambda: not helpers._helpers)
-        assert not helpers._idle
+        settle(lambda: not helpers._helpers)
+        settle(lambda: not helpers._idle)
 
     leave()
     yield

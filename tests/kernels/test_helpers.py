@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mpc import kernels
-from mpc.kernels import helpers
+from mpc.kernels import helpers, team
 from tests.kernels.batches import all_are_idle, everything, needs_simd, settle
 
 pytestmark = [needs_simd, pytest.mark.usefixtures("cut_all")]
@@ -37,109 +37,57 @@ def test_work_that_no_thread_takes_is_done_by_the_caller(monkeypatch, no_helpers
     helpers._idle.clear()
 
 
-class Visits:
-    """What helpers of a test do: they say that they were here."""
-
-    def __init__(self):
-        self.found = []
-
-    def __call__(self, _box):
-        self.found.append(threading.get_ident())
-
-    def of(self, count):
-        """Who comes, if so many are called."""
-        called, before = [], len(self.found)
-        helpers.call(called, count, self)
-        assert not set(called) & set(helpers._idle)
-        assert [helper._box[0] for helper in called] == [helpers.CALLED] * count
-        # One that is held for longer than it lingers comes again, maybe before others have come.
-        settle(lambda: len(set(self.found[before:])) >= count)
-        helpers.dismiss(called)
-        assert [helper._box[0] for helper in called] == [helpers.FREE] * count
-        return set(self.found[before:])
+def all_are_asleep():
+    return all(helper._box[0] == team.ASLEEP for helper in helpers._idle)
 
 
-def test_helpers_are_woken_again_and_leave_in_the_end(monkeypatch, no_helpers):
-    monkeypatch.setattr(helpers, "LINGER", 60.0)
-    visits = Visits()
-    first = visits.of(2)
-    assert len(first) == 2
-    for _ in range(5):
-        assert visits.of(2) == first
-        assert len(helpers._idle) == 2
-    monkeypatch.setattr(helpers, "LINGER", 0.001)
-    assert visits.of(2) == first
-    settle(lambda: not helpers._helpers)
-    assert not helpers._idle
-    assert visits.of(1)
+def test_helpers_are_kept_and_leave_in_the_end(monkeypatch, no_helpers):
+    from tests.kernels.turns import meet
 
-
-def comes(visits):
-    """Whether a helper that is called comes, or is gone."""
-    called, before = [], len(visits.found)
-    helpers.call(called, 1, visits)
-    settle(lambda: len(visits.found) > before or not helpers._helpers & set(called))
-    helpers.dismiss(called)
-    return len(visits.found) > before
+    monkeypatch.setattr(helpers, "LINGER", 1.0)
+    met = np.zeros(1, np.int64)
+    with kernels.use("simd", threads=3):
+        meet.over(3, 1.0, met, 3)
+        first = set(helpers._idle)
+        for turn in range(2, 6):
+            if turn % 2:
+                settle(all_are_asleep)
+            meet.over(3, 1.0, met, 3 * turn)
+            assert met[0] == 3 * turn
+            assert set(helpers._idle) == helpers._helpers == first
+        settle(lambda: not helpers._helpers)
+        settle(lambda: not helpers._idle)
+        assert [helper._box[0] for helper in first] == [team.GONE] * 2
+        meet.over(3, 1.0, met, 18)
+        assert not first & helpers._helpers
 
 
 def test_a_helper_that_is_called_as_it_leaves_comes_or_is_gone(monkeypatch, no_helpers):
-    monkeypatch.setattr(helpers, "LINGER", 0.0005)
-    visits, came = Visits(), 0
-    for _ in range(300):
-        came += comes(visits)
-        time.sleep(0.0005)
-    assert came > 150
+    from mpc.kernels import compiled
+    from tests.kernels.turns import parts
+
+    monkeypatch.setattr(helpers, "LINGER", 0.0003)
+    monkeypatch.setattr(compiled, "PATIENCE", 0)
+    rng, done = random.Random(6), np.zeros(8, np.int64)
+    with kernels.use("simd", threads=2):
+        for turn in range(1, 1001):
+            parts.over(len(done), 1.0, done, least=1)
+            assert done.sum() == turn * len(done)
+            time.sleep(rng.uniform(0, 0.0006))
     settle(lambda: not helpers._helpers)
     settle(lambda: not helpers._idle)
 
 
-class Moment:
-    """A helper's token: somebody calls the helper just before, or after, it looks for one."""
-
-    def __init__(self, helper, step):
-        self.lock, self.helper, self.step = helper._token, helper, step
-        self.locked, self.release = self.lock.locked, self.lock.release
-
-    def acquire(self, blocking=True, timeout=-1):
-        self.at("before it waits" if blocking else "before it leaves")
-        found = self.lock.acquire(blocking, timeout)
-        self.at("after it is woken" if found else "as its time is over" if blocking else "too late")
-        return found
-
-    def at(self, step):
-        if self.step == step:
-            self.step = None
-            self.helper.call()
-
-
-@pytest.mark.parametrize(
-    ("step", "visits"),
-    [
-        ("before it waits", 1),
-        ("after it is woken", 2),
-        ("while it serves", 2),
-        ("as its time is over", 2),
-        ("before it leaves", 2),
-        ("too late", 1),
-        ("never", 1),
-    ],
-)
-def test_a_helper_looks_into_its_box_after_each_call_and_then_leaves(
-    monkeypatch, no_helpers, step, visits
-):
-    """It is there at the first call. One that comes before it looks is the same call."""
-    monkeypatch.setattr(helpers, "LINGER", 0)
-    found = []
-    helper = helpers.Helper(lambda box: (found.append(box[0]), moment.at("while it serves")))
-    helper._token = moment = Moment(helper, step)
-    helpers._helpers.add(helper)
-    helpers._idle.append(helper)
-    helper.call()
-    helper.run()
-    assert found == [helpers.CALLED] * visits
-    helper.dismiss()
-    assert not helpers._helpers
+def test_a_helper_that_has_left_is_not_called_again(no_helpers):
+    """It leaves while somebody has called it."""
+    left = threading.Event()
+    called = []
+    helpers.call(called, 1, lambda _: left.wait(60))
+    assert called
+    assert not helpers._idle
+    left.set()
+    settle(lambda: not helpers._helpers)
+    helpers.dismiss(called)
     assert not helpers._idle
 
 
@@ -205,24 +153,6 @@ def test_what_helpers_do_is_loaded_by_the_caller(monkeypatch, no_helpers):
     assert len(serve.overloads) == types == 1
 
 
-def test_helpers_are_called_when_the_kernel_is_loaded(monkeypatch, no_helpers):
-    """They look for work for a millisecond, and loading takes longer."""
-    from tests.kernels.turns import parts
-
-    sizes, seen, call = np.zeros(3, np.int64), [], helpers.call
-    with kernels.use("simd", threads=2):
-        parts.over(len(sizes), 1.0, sizes, least=1)
-        loop = Unloaded(parts._dispatcher)
-        monkeypatch.setattr(parts, "_dispatcher", loop)
-        monkeypatch.setattr(helpers, "call", lambda *args: seen.append(len(loop.by)) or call(*args))
-        for _ in range(2):
-            parts.over(len(sizes), 1.0, sizes, least=1)
-    # It is loaded by a loop of no turns, once.
-    assert seen == [1, 2]
-    assert len(loop.by) == 3
-    assert sizes.sum() == 3 * len(sizes)
-
-
 def test_a_thread_that_fails_is_not_called_again(no_helpers, monkeypatch):
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     monkeypatch.setattr("sys.unraisablehook", lambda _: None)
@@ -240,16 +170,17 @@ def test_a_thread_that_fails_is_not_called_again(no_helpers, monkeypatch):
 def test_a_thread_that_is_refused_does_not_count(monkeypatch, no_helpers):
     monkeypatch.setattr(_thread, "start_new_thread", none_left)
     called = []
-    helpers.call(called, 3, Visits())
+    helpers.call(called, 3, lambda _: None)
     assert not called
     assert not helpers._helpers
 
 
 def test_helpers_are_bounded(monkeypatch, no_helpers):
     monkeypatch.setattr(helpers, "MOST", 3)
-    called = []
-    helpers.call(called, 50, Visits())
+    called, end = [], threading.Event()
+    helpers.call(called, 50, lambda _: end.wait(60))
     assert len(called) == len(helpers._helpers) == 3
+    end.set()
     helpers.dismiss(called)
 
 
@@ -264,7 +195,7 @@ def test_helpers_are_dismissed_when_a_call_fails(monkeypatch, no_helpers, error)
             raise error
         run(*args)
 
-    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    monkeypatch.setattr(helpers, "LINGER", 1.0)
     with kernels.use("simd", threads=4):
         expected = everything(9)
         settle(all_are_idle)
@@ -274,7 +205,7 @@ def test_helpers_are_dismissed_when_a_call_fails(monkeypatch, no_helpers, error)
             with pytest.raises(error):
                 everything(9)
         assert before <= set(helpers._idle)
-        assert all(helper._box[0] == helpers.FREE for helper in before)
+        assert all(helper._box[0] in {team.FREE, team.ASLEEP} for helper in before)
         assert everything(9) == expected
 
 

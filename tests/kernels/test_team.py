@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ pytestmark = [needs_simd, pytest.mark.timeout(120), pytest.mark.usefixtures("cut
 def test_as_many_threads_as_asked_for_take_part(monkeypatch, no_helpers, threads):
     from tests.kernels.turns import meet
 
-    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    monkeypatch.setattr(helpers, "LINGER", 1.0)
     with kernels.use("simd", threads=threads):
         for _ in range(20):
             met = np.zeros(1, np.int64)
@@ -38,42 +40,51 @@ def test_work_that_is_taken_back_as_a_helper_takes_it_is_done_once():
             assert done.sum() == turn * len(done)
 
 
-def test_a_helper_that_is_awake_is_not_called_through_the_interpreter(monkeypatch, no_helpers):
+def test_a_helper_that_sleeps_is_woken_without_the_interpreter(monkeypatch, no_helpers):
+    """A call that comes at whatever moment of its falling asleep: the caller waits for it here."""
     from mpc.kernels import compiled
     from tests.kernels.turns import meet
 
     served, serve = [], compiled.serve
     monkeypatch.setattr(compiled, "serve", lambda box: served.append(0) or serve(box))
-    monkeypatch.setattr(compiled, "PATIENCE", 1 << 33)
-    monkeypatch.setattr(helpers, "LINGER", 60.0)
+    monkeypatch.setattr(compiled, "PATIENCE", 0)
+    monkeypatch.setattr(helpers, "LINGER", 1.0)
+    rng, met, asleep = random.Random(3), np.zeros(1, np.int64), 0
     with kernels.use("simd", threads=2):
-        met = np.zeros(1, np.int64)
-        for _ in range(100):
+        for _ in range(5000):
             meet.over(2, 1.0, met, 2)
-            met[0] = 0
+            assert met[0] == 2
+            met[0], until = 0, time.perf_counter() + rng.uniform(0, 6e-5)
+            while time.perf_counter() < until:
+                pass
+            asleep += helpers._idle[0]._box[0] == team.ASLEEP
+    assert asleep > 50
     assert len(served) == 1
 
 
 class Shared:
     """Work that lasts until ``flag``, shared with a helper that the test plays."""
 
-    def __init__(self):
+    def __init__(self, box=None):
         from tests.kernels.turns import share_until
 
-        self.flag, self.box = np.array([0, 7]), np.array([team.CALLED])
+        self.flag, self.box = np.array([0, 7]), np.array([team.FREE]) if box is None else box
         share_until(team.sharing([]), np.ones(2, np.int64))  # compiled before it is waited for
         shared = team.sharing([self.box.ctypes.data])
         self.caller = threading.Thread(target=lambda: share_until(shared, self.flag))
         self.caller.start()
-        settle(lambda: self.box[0] > team.DONE)
+
+    def end(self):
+        self.flag[0] = 1
+        self.caller.join(60)
+        assert self.flag[1] == 0
 
 
 def test_who_comes_late_is_not_waited_for():
     shared = Shared()
+    settle(lambda: shared.box[0] > team.GONE)
     assert shared.caller.is_alive()
-    shared.flag[0] = 1
-    shared.caller.join(60)
-    assert shared.flag[1] == 0
+    shared.end()
     assert shared.box[0] == team.FREE
 
 
@@ -81,42 +92,47 @@ def test_who_comes_late_is_not_waited_for():
 def test_who_has_taken_the_work_is_waited_for(first):
     """It reads and writes what the caller lets go."""
     shared = Shared()
+    settle(lambda: shared.box[0] > team.GONE)
     shared.box[0] = team.TAKEN
     if first == "helper":
-        shared.box[0] = team.DONE
+        shared.box[0] = team.FREE
         assert shared.caller.is_alive()
     shared.flag[0] = 1
     if first == "caller":
         shared.caller.join(0.1)
         assert shared.caller.is_alive()
-        shared.box[0] = team.DONE
-    shared.caller.join(60)
-    assert shared.flag[1] == 0
+        shared.box[0] = team.FREE
+    shared.end()
     assert shared.box[0] == team.FREE
 
 
-def test_a_box_that_was_not_called_is_left_alone():
+@pytest.mark.parametrize("held", [team.FREE, team.ASLEEP, team.GONE])
+def test_nobody_waits_for_who_does_not_come(held):
     from tests.kernels.turns import share_until
 
-    for held in (team.FREE, team.DONE):
-        box = np.array([held])
-        share_until(team.sharing([box.ctypes.data]), np.ones(2, np.int64))
-        assert box[0] == team.FREE
+    box = np.array([held])
+    share_until(team.sharing([box.ctypes.data]), np.ones(2, np.int64))
+    assert box[0] == (team.GONE if held == team.GONE else team.FREE)
 
 
-def test_a_helper_does_all_that_is_offered_and_then_returns():
+@pytest.mark.parametrize("patience", [0, 1 << 30], ids=["asleep", "awake"])
+def test_a_helper_does_all_that_is_offered_and_then_leaves(monkeypatch, patience):
     from mpc.kernels import compiled
 
-    shared, ended = Shared(), threading.Event()
-    helper = threading.Thread(target=lambda: (compiled.serve(shared.box), ended.set()))
+    monkeypatch.setattr(helpers, "LINGER", 1.0)
+    monkeypatch.setattr(compiled, "PATIENCE", patience)
+    box, ended = np.array([team.FREE]), threading.Event()
+    helper = threading.Thread(target=lambda: (compiled.serve(box), ended.set()), daemon=True)
     helper.start()
-    settle(lambda: shared.box[0] == team.TAKEN)
-    assert not ended.is_set()
-    shared.flag[0] = 1
-    shared.caller.join(60)
+    for _ in range(3):
+        settle(lambda: box[0] == team.ASLEEP or (patience and box[0] == team.FREE))
+        shared = Shared(box)
+        settle(lambda: box[0] == team.TAKEN)
+        shared.end()
+        assert not ended.is_set()
     helper.join(60)
     assert ended.is_set()
-    assert shared.flag[1] == 0
+    assert box[0] == team.GONE
 
 
 @pytest.mark.parametrize("threads", [1, 2])
