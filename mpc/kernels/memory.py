@@ -15,7 +15,6 @@ LINE = 8
 
 def words(*shape: int) -> NDArray[np.uint64]:
     """Uint64 of any content."""
-    size = prod(shape)
-    raw = np.empty(size + LINE, dtype=np.uint64)
-    skip = -addressof(c_char.from_buffer(raw.data)) % (8 * LINE) // 8  # the quickest way to tell
-    return raw[skip : skip + size].reshape(shape)
+    raw = np.empty(prod(shape) + LINE, np.uint64)
+    begin = addressof(c_char.from_buffer(raw.data))  # the quickest way to tell
+    return np.ndarray(shape, np.uint64, raw, -begin % (8 * LINE))

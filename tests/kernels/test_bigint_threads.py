@@ -165,7 +165,7 @@ def test_groups_are_joined_in_whatever_order_they_are_done(monkeypatch, shape):
 
     def in_order(self, count, _seconds, *args, scratch=0, start=None, **_cut):
         for group in orders[-1] if count == way.block else range(count):
-            own, shared = memory.words(1, scratch), team.sharing([])
+            own, shared = memory.words(1, scratch + memory.LINE), team.sharing([])
             if start is not None:
                 start(own)
             shared[0] = group

@@ -268,16 +268,15 @@ def pippenger_all(
     """out = the product over the terms of each task of base**digit, window by window.
 
     ``bases`` are made of x by :func:`flatten`; if there is no room, each thread makes its own, and
-    counts in the first row of its scratch after that of products, which is zero. For ``masks``
-    (groups, 2*kinds, 8) see :func:`add_kind`. ``entries`` are the buckets of a task, and ``room``
-    is for the terms of a group. ``taken`` has two words for :func:`flatten`, and then one for each
-    group, for :func:`join_groups`.
+    counts in what is 0 at first. For ``masks`` (groups, 2*kinds, 8) see :func:`add_kind`.
+    ``entries`` are the buckets of a task, and ``room`` is for the terms of a group. ``taken`` has
+    two words for :func:`flatten`, and then one for each group, for :func:`join_groups`.
     """
     kinds, windows, width = cut[4], cut[6], cut[7]
     rows, buckets = limbs * digits, COUNT * entries
     pitch = COUNT * -(-rows // COUNT)
     words, at = scratch.view(np.int64), COUNT * SCRATCH * limbs
-    counts, at = address(scratch) + 8 * at, at + COUNT
+    counts = address(scratch) + 8 * (len(scratch) - 2)
     table, at = words[at : at + buckets], at + buckets
     ends, at = words[at : at + buckets], at + buckets
     active, at = words[at : at + buckets], at + buckets

@@ -60,20 +60,20 @@ def raise_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 
 def wrap_all(integers: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Integers of either sign modulo a power of two of at least ``bits`` bits, (*shape, width).
+    """Integers of either sign modulo a power of two of at least ``bits`` bits, (count, width).
 
     Those of 64 bits may be shared with the array.
     """
     count = -(-bits // 64)
     if integers.dtype.kind == "i":
-        words = np.ascontiguousarray(integers, _WORD)[..., np.newaxis]
+        words = np.ascontiguousarray(integers, _WORD).reshape(-1, 1)
         if count > 1:
             words = np.concatenate([words, *[words >> 63] * (count - 1)], axis=-1)
         return words.view(np.uint8)
     packed = b"".join(
         index(value).to_bytes(8 * count, "little", signed=True) for value in integers.ravel()
     )
-    return np.frombuffer(packed, np.uint8).reshape(*integers.shape, -1)
+    return np.frombuffer(packed, np.uint8).reshape(integers.size, -1)
 
 
 def inverted(value: Any, modulus: Any) -> Any:

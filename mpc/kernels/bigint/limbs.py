@@ -135,13 +135,12 @@ def _part(out: Words, words: Words, limbs: int) -> None:
         out[0, row, 1:] = out[0, row, 0]
 
 
-def apart(number: Any, root: Any, digits: int, limbs: int) -> Words:
+def apart(out: Words, number: Any, root: Any, limbs: int) -> None:
     """A number below root**digits, an mpz, as an element in every lane of one group."""
-    out, width = lane_groups(1, digits * limbs), 8 * -(-LIMB_BITS * limbs // 64)
-    parts = [number] if digits == 1 else divmod(number, root)[::-1]
+    width = 8 * -(-LIMB_BITS * limbs // 64)
+    parts = [number] if out.shape[1] == limbs else divmod(number, root)[::-1]
     packed = b"".join(part.to_bytes(width, "little") for part in parts)
     _part(out, np.frombuffer(packed, np.uint64), limbs)
-    return out
 
 
 def cut(exponents: NDArray[np.uint8], bits: int, window: int) -> Words:

@@ -165,7 +165,7 @@ def multiexp_signed(
     way = _way(arithmetic, _Task(terms, about, outputs, rows, bits + 1, signed=True))
     if isinstance(way, Cut):
         bits = way.window * way.spans
-        wrapped = wrap_all(exponents.ravel(), bits)
+        wrapped = wrap_all(exponents, bits)
         return pippenger(arithmetic, bases, wrapped, (outputs, terms), bits, way)
     packed, negative = magnitudes(exponents.ravel())[0], (exponents < 0)[..., np.newaxis]
     words = packed.view(np.uint64).reshape(outputs, terms, -1)

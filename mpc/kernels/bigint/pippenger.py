@@ -15,16 +15,14 @@ joined apart from the others, and inverted at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.kernels.bigint.buckets import pippenger_all
 from mpc.kernels.bigint.limbs import Words, aligned, begin
-from mpc.kernels.bigint.montgomery import SCRATCH
 from mpc.kernels.bigint.residues import LANES, Residues, lane_groups
 
 if TYPE_CHECKING:
@@ -42,8 +40,7 @@ POWERS_OF_TWO = (1, 2, 4, 8, 16)
 """How many ways an output may be cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """An output is cut into tasks: ``spans`` runs of windows, ``shares`` of the bases, and 2**kinds
     kinds of digits, told apart by their lowest bits.
 
@@ -170,41 +167,70 @@ def pippenger(
     Exponents (outputs * terms, width), in whole words one after the other, are of so many bits;
     signed ones are wrapped to all the bits of the cut.
     """
-    outputs, terms = shape
-    rows, windows, most = len(bases) // terms, cut.windows(bits), -(-terms // cut.shares)
-    held = most << cut.signed  # a term may be in a bucket twice
-    tasks = rows * outputs * cut.tasks
-    out = lane_groups(-(-tasks // LANES), arithmetic.rows)
-    pitch, entries, room = LANES * -(-arithmetic.rows // LANES), cut.entries, LANES * held
-    own = len(bases.data) * pitch if len(bases.data) * pitch <= OWN else 0
-    flat = out[:0] if own else lane_groups(len(bases.data) * LANES, pitch // LANES)
+    rows, lines = len(bases) // shape[1], -(-arithmetic.rows // LANES)  # lines of an element
+    laid = len(bases.data) * LANES * lines
+    own = laid <= OWN
+    layout = _layout(cut, rows, shape, bits, lines, laid * own)
+    out = lane_groups(layout.groups, arithmetic.rows)
+    flat = out[:0] if own else lane_groups(len(bases.data) * LANES, lines)
     arithmetic.run(
         pippenger_all,
-        windows * (most / (1 << cut.kinds) + 2 * entries),
+        layout.products,
         out,
         bases.data,
         flat,
-        np.zeros(2 + len(out), np.int64),
+        np.zeros(2 + layout.groups, np.int64),
         (begin(exponents), exponents.shape[1] // 8),
-        (
-            *(tasks, outputs, terms, cut.shares, cut.kinds),
-            *(cut.spans, windows, cut.window, int(cut.signed)),
-        ),
-        _masks(cut, len(out)),
-        entries,
-        room,
-        extra=5 + 3 * entries + 2 * held + 3 * pitch + pitch // LANES + entries * pitch + own,
-        start=lambda scratch: scratch[:, SCRATCH * arithmetic.limbs].fill(0),
+        layout.cut,
+        layout.masks,
+        cut.entries,
+        layout.room,
+        extra=layout.extra,
     )
+    first, tasks = max(0, cut.tasks - LANES), layout.cut[0]
     found = Residues(out, tasks)
-    first = max(0, cut.tasks - LANES)
     if cut.signed:
-        above, below = (range(place, tasks, cut.tasks) for place in (first, first + 1))
+        above, below = range(first, tasks, cut.tasks), range(first + 1, tasks, cut.tasks)
         return arithmetic.quotient(found, above, below)
     return found[first :: cut.tasks] if cut.tasks > 1 else found
 
 
+class _Layout(NamedTuple):
+    """What :func:`pippenger_all` takes, and how many groups there are, of about so many products
+    each."""
+
+    groups: int
+    products: float
+    cut: tuple[int, ...]
+    masks: Words
+    room: int
+    extra: int
+
+
 @lru_cache(maxsize=16)
+def _layout(
+    cut: Cut, rows: int, shape: tuple[int, int], bits: int, lines: int, laid: int
+) -> _Layout:
+    """Of rows of bases, whose elements take so many lines, with so many rows of scratch to lay out
+    the bases."""
+    (outputs, terms), windows, entries = shape, cut.windows(bits), cut.entries
+    most, tasks = -(-terms // cut.shares), rows * outputs * cut.tasks
+    groups, held = -(-tasks // LANES), most << cut.signed  # a term may be in a bucket twice
+    # Four rows for addresses of elements and for what comes after the last key.
+    extra = 4 + 3 * entries + 2 * held + 3 * LANES * lines + lines
+    return _Layout(
+        groups=groups,
+        products=windows * (most / (1 << cut.kinds) + 2 * entries),
+        cut=(
+            *(tasks, outputs, terms, cut.shares, cut.kinds),
+            *(cut.spans, windows, cut.window, int(cut.signed)),
+        ),
+        masks=_masks(cut, groups),
+        room=LANES * held,
+        extra=extra + entries * LANES * lines + laid,
+    )
+
+
 def _masks(cut: Cut, groups: int) -> Words:
     """For each task, and each lower bit that tells kinds apart: if it has it, and if that is 1."""
     if cut.kinds == 0:

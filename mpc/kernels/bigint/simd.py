@@ -274,18 +274,22 @@ class SimdArithmetic:
         return out
 
     def quotient(self, x: Residues, above: Positions, below: Positions) -> Residues:
-        """The elements of x at some positions over those at others."""
+        """The elements of x, which may be written over, at some positions over those at others."""
         if len(above) == 1:
             # What x*R over y*R is: elements are kept times R.
             value, by = self._elements(x.data, int(above[0]), int(below[0]))
-            return Residues(self._divided(value, by), 1)
+            out = x.data[:1]
+            self._divide(out, value, by)
+            return Residues(out, 1)
         return self.mul(x[above], self.inverse(x[below]))
 
     def _inverted(self, x: Words) -> Words:
         """The inverse of the first element, in every lane."""
-        return self._divided(radix(self.limbs), *self._elements(x, 0))
+        out = lane_groups(1, self.rows)
+        self._divide(out, radix(self.limbs), *self._elements(x, 0))
+        return out
 
-    def _divided(self, value: Any, by: Any) -> Words:
+    def _divide(self, out: Words, value: Any, by: Any) -> None:
         """The element ``value/by`` in every lane: by an extended gcd, in integers."""
         n = mpz(self.roots[0])
         modulus, inverse = n, inverted(by, n)
@@ -293,7 +297,7 @@ class SimdArithmetic:
             modulus = n**2
             inverse = inverse * (2 - by * inverse) % modulus  # Newton's step
         scaled = (value * inverse << LIMB_BITS * self.limbs) % modulus
-        return apart(scaled, n, self.digits, self.limbs)
+        apart(out, scaled, n, self.limbs)
 
     def _elements(self, x: Words, *places: int) -> list[Any]:
         """What elements are kept as: they times R, not reduced."""
