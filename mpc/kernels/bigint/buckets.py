@@ -37,7 +37,7 @@ from mpc.kernels.lanes import (
     store_word,
     write,
 )
-from mpc.kernels.team import take
+from mpc.kernels.team import look, pause, take
 
 Words = NDArray[np.uint64]
 
@@ -125,8 +125,8 @@ def flatten(flat: int, pitch: int, x: Words, rows: int, counts: int, work: int) 
             spread(held, work, pitch)
         take(done, TOGETHER)
         first = take(counts, TOGETHER)
-    while take(done, 0) < len(x):
-        pass
+    while look(done) < len(x):
+        pause()
 
 
 @inner
