@@ -5,8 +5,8 @@ A helping thread looks again and again at its box, a word in memory. The caller 
 its work begins, and goes through the loop itself; in the end it takes the word back, or waits for
 the helper if that has taken the work. So a helper begins within a microsecond, needs neither the
 interpreter's lock nor arguments of its own, and if it is late, nobody waits for it. One that has
-found nothing for a while sleeps until its box is written to (a futex of Linux), without leaving
-compiled code: to come back through the interpreter takes several times as long as to wake.
+found nothing for a while sleeps until it is offered work (a futex of Linux), without leaving
+compiled code: so the interpreter has no state of a call that an interrupt could leave half changed.
 
 What is offered is a record of a function's address and its arguments, on the caller's stack, where
 it stays until nobody is at it. The function is the one that offers it, called once more by each.
